@@ -1,0 +1,50 @@
+package api
+
+// The reasons of problems. Add to this list, never rename: scripts and CI depend on them.
+const (
+	// Reading files.
+
+	ReasonFileUnreadable   Reason = "FileUnreadable"
+	ReasonFileTooLarge     Reason = "FileTooLarge"
+	ReasonInvalidYAML      Reason = "InvalidYAML"
+	ReasonUnknownField     Reason = "UnknownField"
+	ReasonUnknownKind      Reason = "UnknownKind"
+	ReasonDuplicateObject  Reason = "DuplicateObject"
+	ReasonSourceHeld       Reason = "SourceHeld"
+	ReasonLastGoodInEffect Reason = "LastGoodInEffect"
+
+	// One object by itself.
+
+	ReasonInvalidField       Reason = "InvalidField"
+	ReasonMissingField       Reason = "MissingField"
+	ReasonInvalidName        Reason = "InvalidName"
+	ReasonInvalidCertificate Reason = "InvalidCertificate"
+	ReasonInvalidRegex       Reason = "InvalidRegex"
+	ReasonInvalidWeights     Reason = "InvalidWeights"
+	ReasonUnsupportedField   Reason = "UnsupportedField"
+
+	// Objects together.
+
+	ReasonBackendNotFound      Reason = "BackendNotFound"
+	ReasonPortNotFound         Reason = "PortNotFound"
+	ReasonAmbiguousPort        Reason = "AmbiguousPort"
+	ReasonSelectorMatchesNone  Reason = "SelectorMatchesNone"
+	ReasonRefNotPermitted      Reason = "RefNotPermitted"
+	ReasonCertificateNotFound  Reason = "CertificateNotFound"
+	ReasonGatewayClassNotFound Reason = "GatewayClassNotFound"
+	ReasonFleetNotFound        Reason = "FleetNotFound"
+	ReasonParentNotFound       Reason = "ParentNotFound"
+	ReasonHostnameMismatch     Reason = "HostnameMismatch"
+	ReasonRouteNotAllowed      Reason = "RouteNotAllowed"
+	ReasonListenerConflict     Reason = "ListenerConflict"
+	ReasonProbesDiffer         Reason = "ProbesDiffer"
+	ReasonProbeUnsupported     Reason = "ProbeUnsupported"
+	ReasonTargetNotFound       Reason = "TargetNotFound"
+	ReasonTargetConflict       Reason = "TargetConflict"
+	ReasonVersionEmpty         Reason = "VersionEmpty"
+	ReasonInvalidResource      Reason = "InvalidResource"
+
+	// The fleet.
+
+	ReasonRefusedByEnvoy Reason = "RefusedByEnvoy"
+)

@@ -1,0 +1,7 @@
+// Package v1alpha1 is the API group gateway-cp.io/v1alpha1: Rollout, Workload and Fleet.
+//
+// Routes and listeners have no kinds here: they are Gateway API objects.
+//
+// +kubebuilder:object:generate=true
+// +groupName=gateway-cp.io
+package v1alpha1

@@ -1,0 +1,94 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Fleet is a set of Envoys that serve the same configuration: those whose node.cluster is
+// the Fleet's name. It says which Gateways and Services they serve. Without a Fleet named
+// "default" there is one with the defaults given here, which serves everything.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:scope=Cluster,categories=gateway-cp
+// +kubebuilder:printcolumn:name="Address",type=string,JSONPath=`.spec.serviceListener.address`
+// +kubebuilder:printcolumn:name="Port",type=integer,JSONPath=`.spec.serviceListener.port`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Fleet struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec FleetSpec `json:"spec,omitzero"`
+}
+
+// FleetSpec binds Envoys to what they serve.
+type FleetSpec struct {
+	// Which Services are served. Nothing said: all.
+	//
+	// +optional
+	ServiceSelector *metav1.LabelSelector `json:"serviceSelector,omitempty"`
+
+	// Which Gateways are served, among those whose GatewayClass names this Fleet in its
+	// parametersRef (a class without one means the Fleet "default"). Nothing said: all.
+	//
+	// +optional
+	GatewaySelector *metav1.LabelSelector `json:"gatewaySelector,omitempty"`
+
+	// The namespace whose Services are also known by their bare name.
+	//
+	// +optional
+	// +kubebuilder:default=default
+	DefaultNamespace string `json:"defaultNamespace,omitempty"`
+
+	// The last part of the fully qualified names of Services.
+	//
+	// +optional
+	// +kubebuilder:default=cluster.local
+	ClusterDomain string `json:"clusterDomain,omitempty"`
+
+	// IP addresses that Gateways without addresses of their own listen on. Nothing said:
+	// 0.0.0.0.
+	//
+	// +optional
+	// +listType=set
+	Addresses []string `json:"addresses,omitempty"`
+
+	// Where every Service is reachable by its DNS names over HTTP.
+	//
+	// +optional
+	ServiceListener *ServiceListener `json:"serviceListener,omitempty"`
+
+	// How long a cluster that nothing refers to any more is kept on an Envoy, for requests
+	// that are still running.
+	//
+	// +optional
+	// +kubebuilder:default="30s"
+	DrainTime *metav1.Duration `json:"drainTime,omitempty"`
+}
+
+// ServiceListener is the HTTP listener for the DNS names of Services.
+type ServiceListener struct {
+	// Turns the listener off.
+	//
+	// +optional
+	Disabled bool `json:"disabled,omitempty"`
+	// +optional
+	// +kubebuilder:default="0.0.0.0"
+	Address string `json:"address,omitempty"`
+	// +optional
+	// +kubebuilder:default=10080
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
+}
+
+// DefaultFleet is the name of the fleet that needs no object.
+const DefaultFleet = "default"
+
+// FleetList is a list of Fleets.
+//
+// +kubebuilder:object:root=true
+type FleetList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Fleet `json:"items"`
+}

@@ -1,0 +1,184 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// Rollout splits the traffic of one Service over versions. It is a policy attached to the
+// Service: every way in (Service name, Gateway API backendRef) sees the same split. The spec
+// says where traffic shall end up and how; the status says where it is now.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=ro,categories=gateway-cp
+// +kubebuilder:printcolumn:name="Service",type=string,JSONPath=`.spec.targetRef.name`
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Live",type=string,JSONPath=`.status.live`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Rollout struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   RolloutSpec   `json:"spec"`
+	Status RolloutStatus `json:"status,omitzero"`
+}
+
+// RolloutSpec is what the user asks for. Exactly one of traffic and blueGreen is set.
+//
+// +kubebuilder:validation:ExactlyOneOf=traffic;blueGreen
+type RolloutSpec struct {
+	// The Service whose traffic is split, in the same namespace.
+	TargetRef TargetRef `json:"targetRef"`
+
+	// The versions. Each selector is merged over the Service's own selector.
+	//
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Versions []Version `json:"versions"`
+
+	// Traffic by hand: the share of each version in percent, as an integer or a decimal
+	// string in steps of 0.01. The shares sum to exactly 100; a version that is not named
+	// gets none.
+	//
+	// +optional
+	Traffic map[string]Percent `json:"traffic,omitempty"`
+
+	// Blue/green: all traffic moves to the active version in one step, once that version
+	// is healthy.
+	//
+	// +optional
+	BlueGreen *BlueGreen `json:"blueGreen,omitempty"`
+}
+
+// TargetRef names the Service that a policy is attached to.
+type TargetRef struct {
+	// +optional
+	// +kubebuilder:validation:Enum=""
+	Group string `json:"group,omitempty"`
+	// +optional
+	// +kubebuilder:default=Service
+	// +kubebuilder:validation:Enum=Service
+	Kind string `json:"kind,omitempty"`
+	// +kubebuilder:validation:MinLength=1
+	Name string `json:"name"`
+}
+
+// Version is a set of Pods or Workloads that run the same version of the software. A version
+// whose selector changes is a new version.
+type Version struct {
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// Labels of the version's Pods or Workloads, merged over the Service's selector.
+	//
+	// +kubebuilder:validation:MinProperties=1
+	Selector map[string]string `json:"selector"`
+}
+
+// Percent is a share: an integer from 0 to 100, or a decimal string such as "99.95".
+//
+// +kubebuilder:validation:XIntOrString
+// +kubebuilder:validation:Pattern=`^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$`
+type Percent intstr.IntOrString
+
+// BlueGreen moves all traffic at once.
+type BlueGreen struct {
+	// The version that shall have the traffic.
+	Active string `json:"active"`
+
+	// How many of the active version's endpoints must be healthy before it gets the traffic:
+	// a number, or a percentage of all endpoints that it selects, ready or not. At least one
+	// is always asked for.
+	//
+	// +optional
+	// +kubebuilder:default="100%"
+	// +kubebuilder:validation:XIntOrString
+	MinHealthy *intstr.IntOrString `json:"minHealthy,omitempty"`
+
+	// How long the version that had the traffic before is kept warm for an instant way back.
+	//
+	// +optional
+	// +kubebuilder:default="10m"
+	HoldOld *metav1.Duration `json:"holdOld,omitempty"`
+
+	// How long an Envoy that is not ready for the active version holds back the flip while
+	// others are ready. After it, they flip without it; it keeps its previous route.
+	//
+	// +optional
+	// +kubebuilder:default="1m"
+	Deadline *metav1.Duration `json:"deadline,omitempty"`
+}
+
+// RolloutStatus is where the traffic is now.
+type RolloutStatus struct {
+	// The generation of the spec that this status speaks of.
+	//
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// +optional
+	Phase RolloutPhase `json:"phase,omitempty"`
+
+	// The version that has the traffic (blueGreen).
+	//
+	// +optional
+	Live string `json:"live,omitempty"`
+
+	// Every version that is kept, also one that the spec no longer names, with its weight.
+	// The weights sum to WeightTotal.
+	//
+	// +optional
+	// +listType=atomic
+	Versions []VersionStatus `json:"versions,omitempty"`
+
+	// Why the rollout stands where it stands, for people.
+	//
+	// +optional
+	Message string `json:"message,omitempty"`
+
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// RolloutPhase says what a rollout is doing.
+//
+// +kubebuilder:validation:Enum=Stable;Waiting;Holding
+type RolloutPhase string
+
+const (
+	// PhaseStable: the traffic is where the spec wants it; nothing old is kept.
+	PhaseStable RolloutPhase = "Stable"
+	// PhaseWaiting: the spec wants the traffic elsewhere; the version there is not healthy yet.
+	PhaseWaiting RolloutPhase = "Waiting"
+	// PhaseHolding: the traffic has moved; the version before is kept warm until holdOld ends.
+	PhaseHolding RolloutPhase = "Holding"
+)
+
+// WeightTotal is the sum of the weights of a rollout: steps of 0.01 %.
+const WeightTotal = 10000
+
+// VersionStatus is a version with its current weight.
+type VersionStatus struct {
+	Name     string            `json:"name"`
+	Selector map[string]string `json:"selector"`
+	// In units of 0.01 %.
+	Weight int32 `json:"weight"`
+	// Until when a version that has no traffic any more is kept.
+	//
+	// +optional
+	HeldUntil *metav1.Time `json:"heldUntil,omitempty"`
+}
+
+// RolloutList is a list of Rollouts.
+//
+// +kubebuilder:object:root=true
+type RolloutList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Rollout `json:"items"`
+}

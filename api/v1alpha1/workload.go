@@ -1,0 +1,77 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Workload stands for pods where there is no Kubernetes: processes with addresses and ports.
+// Services and Rollouts select Workloads by their labels, as they select Pods.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=wl,categories=gateway-cp
+// +kubebuilder:printcolumn:name="Addresses",type=string,JSONPath=`.spec.addresses`
+// +kubebuilder:printcolumn:name="Zone",type=string,JSONPath=`.spec.zone`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Workload struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec WorkloadSpec `json:"spec"`
+}
+
+// WorkloadSpec says where the processes listen.
+type WorkloadSpec struct {
+	// IP addresses, one per process; all have the same ports.
+	//
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	Addresses []string `json:"addresses"`
+
+	// The ports that a Service's targetPort names. A numeric targetPort needs no entry here.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Ports []WorkloadPort `json:"ports,omitempty"`
+
+	// How Envoy checks that a process is ready: httpGet, tcpSocket or grpc. Without a probe
+	// every address is taken to be ready.
+	//
+	// +optional
+	ReadinessProbe *corev1.Probe `json:"readinessProbe,omitempty"`
+
+	// Name of the node that the processes run on.
+	//
+	// +optional
+	Node string `json:"node,omitempty"`
+
+	// Zone that the processes run in.
+	//
+	// +optional
+	Zone string `json:"zone,omitempty"`
+
+	// The processes are about to stop: open requests finish, new ones go elsewhere.
+	//
+	// +optional
+	Draining bool `json:"draining,omitempty"`
+}
+
+// WorkloadPort is a named port.
+type WorkloadPort struct {
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port"`
+}
+
+// WorkloadList is a list of Workloads.
+//
+// +kubebuilder:object:root=true
+type WorkloadList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Workload `json:"items"`
+}

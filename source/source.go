@@ -1,0 +1,28 @@
+package source
+
+import (
+	"context"
+
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+// Batch is one step from a consistent set of objects to the next. It is applied whole.
+type Batch struct {
+	// Revision names the set after the batch, such as a Git commit; empty when unknown.
+	Revision string
+	// Set are the objects that are new or have changed, sorted by key.
+	Set []*api.Object
+	// Delete are the objects that are gone, sorted.
+	Delete []api.Key
+	// Problems are all problems that the source has now, sorted. They replace those of the
+	// batch before.
+	Problems []api.Problem
+}
+
+// Source reads objects from one place.
+type Source interface {
+	// Run sends the whole set as the first batch, then a batch for every change, until ctx
+	// ends. It returns an error only if it could never deliver anything (for example, the
+	// directory does not exist); whatever goes wrong later is a Problem in a batch.
+	Run(ctx context.Context, out chan<- Batch) error
+}
