@@ -1,0 +1,341 @@
+package translator
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// Unit is one thing to build: a feature and its subject. It is comparable; which fields a
+// feature uses is up to it.
+type Unit struct {
+	Feature         *Feature
+	Fleet           string
+	Namespace, Name string
+	Port            int32
+	Extra           string
+}
+
+// Feature builds one kind of unit.
+type Feature struct {
+	Name  string
+	Build func(*Reader, Unit) Result
+}
+
+// Result is what a unit comes to. All of it may be empty.
+type Result struct {
+	// Key and Output are the resource, or part of one, that was built.
+	Key    resource.Key
+	Output *resource.Output
+	// Status are the conditions computed for one object.
+	Status *Status
+	// Problems is what is wrong, in the order in which it was found.
+	Problems []api.Problem
+}
+
+// Change is one object that is new or has changed, or (with a nil Value) is gone.
+type Change struct {
+	Key    api.Key
+	Object *api.Object
+}
+
+// Rules say what is built; see features.go for the ones of gateway-cp.
+type Rules struct {
+	// Lookups gives the index values under which an object is found, beside its key.
+	Lookups func(*api.Object) []lookup
+	// Always gives the units that are called for whatever objects there are.
+	Always func(*Reader) []Unit
+	// CalledFor gives the units that an object calls for.
+	CalledFor func(*Reader, *api.Object) []Unit
+}
+
+// Translator holds the objects and everything built from them. It is not safe for
+// concurrent use: one goroutine owns it.
+type Translator struct {
+	rules   Rules
+	objects *objects
+	askers  map[lookup]*askers
+	roots   map[api.Key]*node // what each object calls for; the zero key is Rules.Always
+	units   map[Unit]*node
+	dirty   []*node
+	reader  Reader
+	built   int
+}
+
+// node is a tracked computation: either of what an object calls for (a root), or of a unit.
+type node struct {
+	object api.Key // of a root
+	isRoot bool
+	unit   Unit
+	asked  []edge
+	dirty  bool
+	gone   bool
+	// Of a root: the units called for. Of a unit: how many roots call for it, and what it
+	// came to last.
+	calls   []Unit
+	callers int
+	result  Result
+}
+
+// askers are the nodes whose last build asked a lookup. Edges know their place in it, so
+// that one can be taken out without a search.
+type askers struct {
+	lookup lookup
+	nodes  []place
+}
+
+type place struct {
+	node *node
+	edge int // index in node.asked
+}
+
+type edge struct {
+	to  *askers
+	pos int // index in to.nodes
+}
+
+// New returns an empty translator with the features of gateway-cp.
+func New() *Translator { return newTranslator(features()) }
+
+func newTranslator(rules Rules) *Translator {
+	t := &Translator{
+		rules:   rules,
+		objects: newObjects(rules.Lookups),
+		askers:  map[lookup]*askers{},
+		roots:   map[api.Key]*node{},
+		units:   map[Unit]*node{},
+	}
+	always := &node{isRoot: true}
+	t.roots[api.Key{}] = always
+	t.mark(always)
+	return t
+}
+
+// Apply takes a batch of changes, builds what they touch, and returns what came out
+// differently. Changes to the same object are applied in order.
+func (t *Translator) Apply(changes []Change) resource.ChangeSet {
+	for _, c := range changes {
+		t.objects.set(c.Key, c.Object, t.touch)
+		root := t.roots[c.Key]
+		if root == nil && c.Object != nil {
+			root = &node{isRoot: true, object: c.Key}
+			t.roots[c.Key] = root
+		}
+		if root != nil {
+			t.mark(root)
+		}
+	}
+	t.built = 0
+	changed := map[resource.Key]*resource.Output{}
+	// Roots first: they decide which units there are.
+	var units, uncalled []*node
+	for len(t.dirty) > 0 {
+		n := t.dirty[len(t.dirty)-1]
+		t.dirty = t.dirty[:len(t.dirty)-1]
+		if n.isRoot {
+			uncalled = append(uncalled, t.buildRoot(n)...)
+		} else {
+			units = append(units, n)
+		}
+	}
+	for _, n := range uncalled {
+		if n.callers == 0 && !n.gone {
+			t.drop(n, changed)
+		}
+	}
+	for _, n := range units {
+		n.dirty = false
+		if !n.gone {
+			t.buildUnit(n, changed)
+		}
+	}
+	return changeSet(changed)
+}
+
+// Built is the number of units that the last Apply built.
+func (t *Translator) Built() int { return t.built }
+
+func (t *Translator) touch(l lookup) {
+	if a := t.askers[l]; a != nil {
+		for _, p := range a.nodes {
+			t.mark(p.node)
+		}
+	}
+}
+
+func (t *Translator) mark(n *node) {
+	if !n.dirty {
+		n.dirty = true
+		t.dirty = append(t.dirty, n)
+	}
+}
+
+// buildRoot finds out what the object calls for now. It returns the units that it has
+// stopped calling for and that nobody else calls for at the moment.
+func (t *Translator) buildRoot(n *node) (uncalled []*node) {
+	n.dirty = false
+	var calls []Unit
+	object := t.objects.get(n.object)
+	reader := t.newReader()
+	switch {
+	case n.object == api.Key{}:
+		calls = t.rules.Always(reader)
+	case object != nil:
+		calls = t.rules.CalledFor(reader, object)
+	default:
+		delete(t.roots, n.object)
+	}
+	t.connect(n, reader)
+	before := n.calls
+	n.calls = calls
+	for _, u := range calls {
+		unit := t.units[u]
+		if unit == nil {
+			unit = &node{unit: u}
+			t.units[u] = unit
+			t.mark(unit)
+		}
+		unit.callers++
+	}
+	for _, u := range before {
+		unit := t.units[u]
+		if unit.callers--; unit.callers == 0 {
+			uncalled = append(uncalled, unit)
+		}
+	}
+	return uncalled
+}
+
+func (t *Translator) drop(n *node, changed map[resource.Key]*resource.Output) {
+	t.disconnect(n)
+	n.gone = true
+	delete(t.units, n.unit)
+	if n.result.Output != nil {
+		retract(changed, n.result.Key)
+	}
+}
+
+func (t *Translator) buildUnit(n *node, changed map[resource.Key]*resource.Output) {
+	reader := t.newReader()
+	result := n.unit.Feature.Build(reader, n.unit)
+	t.connect(n, reader)
+	t.built++
+	before := n.result
+	n.result = result
+	switch {
+	case result.Output == nil:
+		if before.Output != nil {
+			retract(changed, before.Key)
+		}
+	case before.Output != nil && before.Key == result.Key && sameOutput(before.Output, result.Output):
+		n.result.Output = before.Output // keep sharing the old bytes
+	default:
+		if before.Output != nil && before.Key != result.Key {
+			retract(changed, before.Key)
+		}
+		changed[result.Key] = result.Output
+	}
+}
+
+// retract takes a key away, unless another unit has just built it.
+func retract(changed map[resource.Key]*resource.Output, k resource.Key) {
+	if changed[k] == nil {
+		changed[k] = nil
+	}
+}
+
+func changeSet(changed map[resource.Key]*resource.Output) resource.ChangeSet {
+	set := resource.ChangeSet{Entries: make([]resource.Entry, 0, len(changed))}
+	for k, o := range changed {
+		set.Entries = append(set.Entries, resource.Entry{Key: k, Output: o})
+	}
+	slices.SortFunc(set.Entries, func(a, b resource.Entry) int { return a.Key.Compare(b.Key) })
+	return set
+}
+
+func sameOutput(a, b *resource.Output) bool {
+	return bytes.Equal(a.Bytes, b.Bytes) && bytes.Equal(a.Fallback, b.Fallback) &&
+		slices.Equal(a.Clusters, b.Clusters) && slices.Equal(a.Fetches, b.Fetches) &&
+		slices.Equal(a.Sources, b.Sources) && a.Invalid == b.Invalid &&
+		a.HealthChecked == b.HealthChecked && a.Ready == b.Ready && a.Total == b.Total
+}
+
+func (t *Translator) newReader() *Reader {
+	t.reader.objects = t.objects
+	t.reader.asked = t.reader.asked[:0]
+	return &t.reader
+}
+
+// connect makes the node an asker of exactly what the reader was asked.
+func (t *Translator) connect(n *node, r *Reader) {
+	same := len(n.asked) == len(r.asked)
+	for i := 0; same && i < len(n.asked); i++ {
+		same = n.asked[i].to.lookup == r.asked[i]
+	}
+	if same {
+		return
+	}
+	t.disconnect(n)
+	n.asked = make([]edge, len(r.asked))
+	for i, l := range r.asked {
+		a := t.askers[l]
+		if a == nil {
+			a = &askers{lookup: l}
+			t.askers[l] = a
+		}
+		n.asked[i] = edge{a, len(a.nodes)}
+		a.nodes = append(a.nodes, place{n, i})
+	}
+}
+
+func (t *Translator) disconnect(n *node) {
+	for _, e := range n.asked {
+		last := len(e.to.nodes) - 1
+		moved := e.to.nodes[last]
+		e.to.nodes[e.pos] = moved
+		moved.node.asked[moved.edge].pos = e.pos
+		e.to.nodes[last] = place{}
+		e.to.nodes = e.to.nodes[:last]
+		if last == 0 {
+			delete(t.askers, e.to.lookup)
+		}
+	}
+	n.asked = nil
+}
+
+// Outputs calls f with every resource output that stands, in no particular order.
+func (t *Translator) Outputs(f func(resource.Key, *resource.Output)) {
+	for _, n := range t.units {
+		if n.result.Output != nil {
+			f(n.result.Key, n.result.Output)
+		}
+	}
+}
+
+// Problems returns everything that is wrong now, sorted, each once. Positions are not filled
+// in.
+func (t *Translator) Problems() []api.Problem {
+	var all []api.Problem
+	for _, n := range t.units {
+		all = append(all, n.result.Problems...)
+	}
+	slices.SortFunc(all, api.Problem.Compare)
+	return slices.Compact(all)
+}
+
+// Statuses returns the conditions that stand now, sorted by object.
+func (t *Translator) Statuses() []*Status {
+	var all []*Status
+	for _, n := range t.units {
+		if n.result.Status != nil {
+			all = append(all, n.result.Status)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Status) int { return a.Object.Compare(b.Object) })
+	return all
+}
+
+// Object returns an object as the translator has it, or nil.
+func (t *Translator) Object(k api.Key) *api.Object { return t.objects.get(k) }

@@ -1,0 +1,17 @@
+package translator
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// Status is what is to be said on one Gateway API object, computed as data. Exactly one of
+// the fields beside Object is set.
+type Status struct {
+	Object       api.Key
+	Conditions   []metav1.Condition // of a GatewayClass
+	Gateway      *gatewayv1.GatewayStatus
+	RouteParents []gatewayv1.RouteParentStatus
+}
