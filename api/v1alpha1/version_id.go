@@ -1,0 +1,38 @@
+package v1alpha1
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"maps"
+	"slices"
+)
+
+// VersionID identifies a version of a Rollout: its name, "~" and eight hexadecimal digits of a
+// hash over the selector as it is written in the spec (not merged over the Service's). A
+// version whose selector changes is a new version, so that it gets clusters of its own and
+// traffic only after its gate; one whose selector is merely written in another order is not.
+//
+// The ID is part of cluster names and of what is stored on disk: it may never change for the
+// same name and selector.
+func VersionID(name string, selector map[string]string) string {
+	h := sha256.New()
+	var size [4]byte
+	// Each string is preceded by its length: no two selectors spell the same bytes.
+	add := func(s string) {
+		binary.BigEndian.PutUint32(size[:], uint32(len(s)))
+		h.Write(size[:])
+		h.Write([]byte(s))
+	}
+	for _, k := range slices.Sorted(maps.Keys(selector)) {
+		add(k)
+		add(selector[k])
+	}
+	return name + "~" + hex.EncodeToString(h.Sum(nil)[:4])
+}
+
+// ID is the VersionID of a version in the spec.
+func (v Version) ID() string { return VersionID(v.Name, v.Selector) }
+
+// ID is the VersionID of a version in the status.
+func (v VersionStatus) ID() string { return VersionID(v.Name, v.Selector) }

@@ -1,0 +1,32 @@
+package rollout
+
+// Event says that something happened, once.
+type Event struct {
+	Reason  EventReason
+	Warning bool   // somebody should look
+	Message string // for people
+}
+
+// EventReason is the stable name of a kind of event.
+type EventReason string
+
+// What happens to rollouts.
+const (
+	// EventFirstDeployment: there was no traffic to protect, so the versions got theirs at once.
+	EventFirstDeployment EventReason = "FirstDeployment"
+	// EventWaiting: a version shall have traffic and has to pass its gate first.
+	EventWaiting EventReason = "Waiting"
+	// EventAbandoned: a version that waited is no longer asked for.
+	EventAbandoned EventReason = "Abandoned"
+	// EventFlipped: all traffic moved to the active version in one step.
+	EventFlipped EventReason = "Flipped"
+	// EventHoldEnded: a version that was kept for the way back has been let go.
+	EventHoldEnded EventReason = "HoldEnded"
+	// EventWeightsChanged: the split changed.
+	EventWeightsChanged EventReason = "WeightsChanged"
+	// EventVersionEmpty: a version lost its weight because it has no ready endpoints.
+	EventVersionEmpty EventReason = "VersionEmpty"
+	// EventEnvoysLeftBehind: a version got its traffic although some Envoys were not ready for
+	// it within the deadline; these keep their previous route until they are.
+	EventEnvoysLeftBehind EventReason = "EnvoysLeftBehind"
+)

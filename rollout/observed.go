@@ -1,0 +1,43 @@
+package rollout
+
+import "time"
+
+// Observed is what is known about the versions of one Rollout at one moment.
+type Observed struct {
+	// By VersionID. A version that is missing is one that nothing is known about (yet): it
+	// keeps the weight that it has, and gets none.
+	Versions map[string]VersionObserved
+
+	// Until when Envoys that lost the control plane may still be on their way back to it,
+	// after its start. No version passes its gate before, since the fleet is not complete;
+	// zero: the fleet is what is connected.
+	SettleUntil time.Time
+}
+
+// VersionObserved is what is known about one version. A version consists of a cluster per port
+// of the Service; the numbers are the lowest over these clusters.
+type VersionObserved struct {
+	// Endpoints that the objects declare ready, and all that its selector finds.
+	Ready, Total int
+
+	// The endpoints have active health checks: what counts is how many of them each Envoy
+	// found healthy. Otherwise it is Ready.
+	Checked bool
+
+	// Every connected Envoy that serves the version, in any order.
+	Envoys []EnvoyObserved
+}
+
+// EnvoyObserved is what one Envoy says about one version.
+type EnvoyObserved struct {
+	Name string
+
+	// All clusters of the version are warm: traffic that is sent there meets endpoints.
+	Warm bool
+
+	// Endpoints that passed the active health check; only looked at where Checked.
+	Healthy int
+
+	// Why it is not ready, for people; empty: said from Warm and Healthy.
+	Why string
+}

@@ -1,0 +1,63 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+)
+
+// State is what must survive between two calls of Next and over a restart. Its JSON form is
+// stored: fields may be added, not renamed. The zero value is a Rollout that never ran.
+type State struct {
+	// The versions that are kept. Their weights sum to v1alpha1.WeightTotal.
+	Versions []VersionState `json:"versions,omitempty"`
+}
+
+// VersionState is the state of one version. It carries the selector, since the spec may not
+// name the version any more.
+type VersionState struct {
+	Name     string            `json:"name"`
+	Selector map[string]string `json:"selector,omitempty"`
+
+	// In units of 0.01 %.
+	Weight int32 `json:"weight,omitempty"`
+
+	// The version shall have traffic and has not passed its gate.
+	Waiting bool `json:"waiting,omitempty"`
+
+	// Since when some Envoys, but not all, have been ready for it while it waits.
+	ReadySince time.Time `json:"readySince,omitzero"`
+
+	// Until when it is kept although it has no traffic.
+	HeldUntil time.Time `json:"heldUntil,omitzero"`
+}
+
+// ID is the version's VersionID.
+func (v VersionState) ID() string { return v1alpha1.VersionID(v.Name, v.Selector) }
+
+// sound gives the state with weights that sum to WeightTotal, or the zero state where there are
+// no weights to go by. Next only makes such states; one that comes from elsewhere may be anything.
+func (s State) sound() State {
+	seen := make(map[string]bool, len(s.Versions))
+	var kept []VersionState
+	var shares []int64
+	var sum int64
+	for _, v := range s.Versions {
+		if id := v.ID(); seen[id] {
+			continue
+		} else {
+			seen[id] = true
+		}
+		v.Weight = max(v.Weight, 0)
+		kept, shares, sum = append(kept, v), append(shares, int64(v.Weight)), sum+int64(v.Weight)
+	}
+	if sum == 0 {
+		return State{}
+	}
+	if sum != v1alpha1.WeightTotal {
+		for i, w := range apportion(v1alpha1.WeightTotal, shares) {
+			kept[i].Weight = w
+		}
+	}
+	return State{Versions: kept}
+}
