@@ -1,0 +1,120 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+)
+
+// blueGreen moves all traffic to the active version in one step, once it has passed its gate.
+// What had traffic before is kept without any for holdOld, each version for its own time, so
+// that the way back passes the gate at once.
+func (s *step) blueGreen(bg v1alpha1.BlueGreen) Result {
+	active := s.named(bg.Active)
+	if active == nil {
+		return s.stay("spec.blueGreen.active names %q, which is not in spec.versions", bg.Active)
+	}
+	hold := lasting(bg.HoldOld, DefaultHoldOld)
+	switch {
+	case s.first:
+		active.Weight = v1alpha1.WeightTotal
+		s.event(EventFirstDeployment, false, "first deployment: %s gets all traffic at once", active.label)
+	case active.Weight < v1alpha1.WeightTotal:
+		s.approach(active, bg, hold)
+	}
+	s.letGo(active, hold)
+	s.keep(func(v *version) bool { return v == active || v.Weight > 0 || !v.HeldUntil.IsZero() })
+	r := s.result(s.describe(active))
+	r.Live = s.live().Name
+	return r
+}
+
+// approach flips when the active version has passed its gate. Until then the weights are as
+// they were found; only a split by hand from before may have to leave an empty version.
+func (s *step) approach(active *version, bg v1alpha1.BlueGreen, hold time.Duration) {
+	s.leaveEmpty()
+	if active.Weight < v1alpha1.WeightTotal {
+		g := s.gate(active, bg.MinHealthy, lasting(bg.Deadline, DefaultDeadline))
+		if g.open {
+			s.flip(active, hold, g)
+			return
+		}
+		s.await(active, g)
+	}
+	s.weightEvents()
+}
+
+// flip gives the active version everything and holds what had traffic before.
+func (s *step) flip(active *version, hold time.Duration, g verdict) {
+	for _, v := range s.versions {
+		if v != active && v.had > 0 {
+			v.Weight, v.HeldUntil = 0, s.now.Add(hold)
+		}
+	}
+	active.Weight, active.HeldUntil = v1alpha1.WeightTotal, time.Time{}
+	s.admit(active, g)
+	s.event(EventFlipped, false, "all traffic moved to %s", active.label)
+}
+
+// letGo ends the holds that are over. The active version's never ends while it waits: it may be
+// the way back. A hold lasts no longer than holdOld from now on, so that a shorter holdOld, or a
+// clock that went back, is obeyed at once.
+func (s *step) letGo(active *version, hold time.Duration) {
+	for _, v := range s.versions {
+		if v == active {
+			continue
+		}
+		v.Waiting, v.ReadySince = false, time.Time{}
+		if v.Weight > 0 || v.HeldUntil.IsZero() {
+			v.HeldUntil = time.Time{}
+			continue
+		}
+		if limit := s.now.Add(hold); v.HeldUntil.After(limit) {
+			v.HeldUntil = limit
+		}
+		if !s.now.Before(v.HeldUntil) {
+			v.HeldUntil = time.Time{}
+			s.event(EventHoldEnded, false, "%s is no longer kept for the way back", v.label)
+			continue
+		}
+		s.wakeAt(v.HeldUntil)
+	}
+}
+
+// describe gives the phase and completes the message.
+func (s *step) describe(active *version) v1alpha1.RolloutPhase {
+	if active.Weight < v1alpha1.WeightTotal {
+		s.say("%s", active.why)
+		s.say("the traffic stays on %s until then", s.split())
+		for _, v := range s.versions {
+			if v.Weight > 0 && v.empty() {
+				s.say("%s has no ready endpoints", v.label)
+			}
+		}
+		return v1alpha1.PhaseWaiting
+	}
+	active.Waiting, active.ReadySince, active.HeldUntil = false, time.Time{}, time.Time{}
+	s.say("%s has all traffic", active.label)
+	if active.empty() {
+		s.say("it has no ready endpoints; there is no automatic way back")
+	}
+	phase := v1alpha1.PhaseStable
+	for _, v := range s.versions {
+		if v != active && !v.HeldUntil.IsZero() {
+			phase = v1alpha1.PhaseHolding
+			s.say("%s is kept until %s: name it as spec.blueGreen.active to go back", v.label, clock(v.HeldUntil))
+		}
+	}
+	return phase
+}
+
+// live is the version that has most of the traffic; of equals, the first.
+func (s *step) live() *version {
+	best := s.versions[0]
+	for _, v := range s.versions {
+		if v.Weight > best.Weight {
+			best = v
+		}
+	}
+	return best
+}
