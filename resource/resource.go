@@ -2,6 +2,7 @@ package resource
 
 import (
 	"cmp"
+	"time"
 
 	"github.com/gateway-cp/gateway-cp/api"
 )
@@ -127,6 +128,9 @@ type Output struct {
 	// HealthChecked is set on clusters with active health checks: they are warm at the CDS
 	// acknowledgement, not at that of their endpoints.
 	HealthChecked bool
+	// Drain is how long a cluster is kept on an Envoy after nothing there names it any more,
+	// for requests that are still running.
+	Drain time.Duration
 	// Ready is the number of endpoints that take traffic, Total that of all that were
 	// selected, ready or not (endpoints only).
 	Ready, Total int

@@ -259,7 +259,7 @@ func sameOutput(a, b *resource.Output) bool {
 	return bytes.Equal(a.Bytes, b.Bytes) && bytes.Equal(a.Fallback, b.Fallback) &&
 		slices.Equal(a.Clusters, b.Clusters) && slices.Equal(a.Fetches, b.Fetches) &&
 		slices.Equal(a.Sources, b.Sources) && a.Invalid == b.Invalid &&
-		a.HealthChecked == b.HealthChecked && a.Ready == b.Ready && a.Total == b.Total
+		a.HealthChecked == b.HealthChecked && a.Drain == b.Drain && a.Ready == b.Ready && a.Total == b.Total
 }
 
 func (t *Translator) newReader() *Reader {

@@ -1,0 +1,83 @@
+package xds
+
+import (
+	"sync"
+
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// inbox collects what others have to tell a session until the session looks. It is bounded by
+// the number of resources: what happens twice before a look is one thing.
+type inbox struct {
+	mu      *sync.Mutex
+	changed map[resource.Ref]struct{}
+	healthy map[string]int
+	wake    chan struct{}
+}
+
+func newInbox() inbox {
+	return inbox{
+		mu:      &sync.Mutex{},
+		changed: map[resource.Ref]struct{}{},
+		healthy: map[string]int{},
+		wake:    make(chan struct{}, 1),
+	}
+}
+
+// notify tells the session that resources have changed in the store.
+func (s *session) notify(changed []ident) {
+	s.inbox.mu.Lock()
+	n := 0
+	for _, id := range changed {
+		for _, a := range s.audiences {
+			if a == id.audience {
+				s.inbox.changed[resource.Ref{Type: id.kind, Name: id.name}] = struct{}{}
+				n++
+			}
+		}
+	}
+	s.inbox.mu.Unlock()
+	if n > 0 || len(changed) == 0 {
+		s.inbox.ring()
+	}
+}
+
+// notifyHealthy tells the session what its Envoy says of the health of clusters.
+func (s *session) notifyHealthy(healthy map[string]int) {
+	s.inbox.mu.Lock()
+	for cluster, n := range healthy {
+		s.inbox.healthy[cluster] = n
+	}
+	s.inbox.mu.Unlock()
+	s.inbox.ring()
+}
+
+func (i *inbox) ring() {
+	select {
+	case i.wake <- struct{}{}:
+	default:
+	}
+}
+
+// takeNotice empties the inbox into the session.
+func (s *session) takeNotice() {
+	s.inbox.mu.Lock()
+	changed, healthy := s.inbox.changed, s.inbox.healthy
+	if len(changed) > 0 {
+		s.inbox.changed = map[resource.Ref]struct{}{}
+	}
+	if len(healthy) > 0 {
+		s.inbox.healthy = map[string]int{}
+	}
+	s.inbox.mu.Unlock()
+	for ref := range changed {
+		if sub := s.subs[ref.Type]; sub != nil && sub.wants(ref.Name) {
+			sub.touch(ref.Name)
+		}
+		s.happened(ref)
+	}
+	for cluster, n := range healthy {
+		s.setHealthy(cluster, n)
+	}
+	s.retire()
+}

@@ -1,0 +1,143 @@
+package xds
+
+import (
+	"time"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// retryTime is how long a refused content is held back before it is tried once more: the
+// cause may lie in the Envoy (an address in use), not in the content.
+const retryTime = 30 * time.Second
+
+// atom is the smallest unit that can be refused: one content of one resource.
+type atom struct {
+	kind resource.Type
+	name string
+	part string
+	hash hash
+}
+
+// refusal is a content that an Envoy has refused. It is held back until it changes, or until
+// the next try.
+type refusal struct {
+	message string
+	sources []api.Key
+	since   time.Time
+	retry   time.Time
+}
+
+// isHeldBack says whether a content has been refused, or is under suspicion.
+func (s *session) isHeldBack(of resource.Ref, c *content) bool {
+	a := atom{of.Type, of.Name, c.part, c.hash}
+	if _, ok := s.refused[a]; ok {
+		return true
+	}
+	_, ok := s.subs[of.Type].suspects[a]
+	return ok
+}
+
+// refuse narrows a refused response down to what is to blame. Envoy's message may name
+// nothing, and it may or may not have taken the rest: so everything new in the response is
+// tried again, in halves, until a single content is left.
+func (s *session) refuse(r *response, message string) {
+	sub := s.sub(r.kind)
+	var atoms []atom
+	sources := map[atom][]api.Key{}
+	for _, c := range r.items {
+		h := sub.held[c.name]
+		if h == nil {
+			continue
+		}
+		c.contents(func(p *content) {
+			if last := h.acked.get(p.part); last == nil || last.hash != p.hash {
+				a := atom{r.kind, c.name, p.part, p.hash}
+				atoms = append(atoms, a)
+				sources[a] = p.output.Sources
+			}
+		})
+		s.goBack(r.kind, h, c)
+		sub.touch(c.name)
+	}
+	for _, name := range r.removed {
+		if h := sub.held[name]; h != nil {
+			h.removing = false
+			sub.touch(name)
+		}
+	}
+	if len(atoms) == 1 {
+		a := atoms[0]
+		s.refused[a] = &refusal{message, sources[a], s.now(), s.now().Add(retryTime)}
+		return
+	}
+	for _, trial := range split(atoms) {
+		for _, a := range trial {
+			sub.suspects[a] = struct{}{}
+		}
+		sub.trials = append(sub.trials, trial)
+	}
+}
+
+// goBack returns to the version before the refused one: Envoy has.
+func (s *session) goBack(t resource.Type, h *held, refused *composed) {
+	if h.sent != refused {
+		return // a newer one is on its way
+	}
+	s.setSent(h, h.acked)
+	if h.acked != nil || h.unknown != "" {
+		return
+	}
+	delete(s.sub(t).held, refused.name)
+	if t == resource.Cluster {
+		delete(s.clusters, refused.name)
+	}
+}
+
+// split cuts suspects in two. Resources stay together as long as there are several; of a
+// single one, the head is tried before its parts.
+func split(atoms []atom) [][]atom {
+	if len(atoms) < 2 {
+		return nil
+	}
+	first, last := atoms[0].name, atoms[len(atoms)-1].name
+	at := len(atoms) / 2
+	switch {
+	case first == last && atoms[0].part == "":
+		at = 1
+	case first != last:
+		// Move the cut to the nearest border between two resources.
+		up, down := at, at
+		for up < len(atoms) && atoms[up].name == atoms[up-1].name {
+			up++
+		}
+		for down > 0 && atoms[down].name == atoms[down-1].name {
+			down--
+		}
+		if at = down; down == 0 {
+			at = up
+		}
+	}
+	return [][]atom{atoms[:at], atoms[at:]}
+}
+
+// retryRefused forgets refusals of contents that are not there any more, and tries those
+// whose time has come once more, each by itself.
+func (s *session) retryRefused() {
+	now := s.now()
+	for a, r := range s.refused {
+		target := s.store.find(s.audiences, a.kind, a.name)
+		sub := s.subs[a.kind]
+		if p := target.get(a.part); p == nil || p.hash != a.hash && (p.fallback == nil || p.fallback.hash != a.hash) {
+			delete(s.refused, a)
+			sub.touch(a.name)
+			continue
+		}
+		if !now.Before(r.retry) {
+			r.retry = now.Add(retryTime)
+			delete(s.refused, a)
+			sub.trials = append(sub.trials, []atom{a})
+			sub.suspects[a] = struct{}{}
+		}
+	}
+}

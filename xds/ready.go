@@ -1,0 +1,233 @@
+package xds
+
+import (
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// clusterState is what is known of a cluster on one Envoy.
+type clusterState struct {
+	// warm: Envoy has its endpoints (and, with active health checks, has done a first round):
+	// the acknowledgement of the cluster says so, and for a cluster without active health
+	// checks that of endpoints which were sent after it.
+	warm bool
+	// sent is when the cluster was sent, in the session's order of sending.
+	sent uint64
+	// checked: it has active health checks; healthy is how many endpoints passed them, as
+	// Envoy's gauge membership_healthy says.
+	checked bool
+	healthy int
+}
+
+// verdict is what is to happen to a resource on an Envoy.
+type verdict uint8
+
+const (
+	deliver verdict = iota // it shall have this version
+	keep                   // it shall keep what it has for now
+	absent                 // it shall not have the resource
+)
+
+// compose gives the version of a resource that this Envoy shall have now. Parts that are not
+// ready stay at their last version that the Envoy has, or at their fallback.
+func (s *session) compose(t resource.Type, name string) (*composed, verdict) {
+	target := s.store.find(s.audiences, t, name)
+	this := resource.Ref{Type: t, Name: name}
+	if target == nil {
+		return nil, absent
+	}
+	h := s.subs[t].held[name]
+	if !s.usable(this, target.head) {
+		if h == nil || h.removing {
+			return nil, absentOrNever(h)
+		}
+		return h.sent, keepOr(h)
+	}
+	var parts []*content // nil as long as there is no deviation
+	for i, p := range target.parts {
+		use := p
+		if !s.usable(this, p) {
+			if h != nil && h.unknown != "" {
+				return nil, keep // the last version of the part is not known: keep all
+			}
+			use = s.standIn(h, p)
+		}
+		if use == p && parts == nil {
+			continue
+		}
+		if parts == nil {
+			parts = append(make([]*content, 0, len(target.parts)), target.parts[:i]...)
+		}
+		if use != nil {
+			parts = append(parts, use)
+		}
+	}
+	if parts == nil {
+		return target, deliver
+	}
+	return compose(name, target.head, parts), deliver
+}
+
+// absentOrNever: a resource whose head is not usable and that the Envoy does not have is not
+// there for it; one that is being removed stays as it is.
+func absentOrNever(h *held) verdict {
+	if h == nil {
+		return absent
+	}
+	return keep
+}
+
+func keepOr(h *held) verdict {
+	if h.sent == nil {
+		return keep
+	}
+	return deliver
+}
+
+// standIn is what an Envoy is given while a part is not ready: what it has, or the fallback.
+func (s *session) standIn(h *held, p *content) *content {
+	if h != nil {
+		if last := h.sent.get(p.part); last != nil {
+			return last
+		}
+	}
+	return p.fallback
+}
+
+// usable says whether a content may go to this Envoy now. If something is missing, the
+// resource is looked at again when that changes.
+func (s *session) usable(of resource.Ref, c *content) bool {
+	if c.output.Invalid || s.isHeldBack(of, c) {
+		return false
+	}
+	ok := true
+	for _, ref := range c.output.Clusters {
+		if !s.reachable(of, c, ref) {
+			s.await(resource.Ref{Type: resource.Cluster, Name: ref.Name}, of)
+			ok = false
+		}
+	}
+	for _, ref := range c.output.Fetches {
+		if !s.store.has(s.audiences, ref.Type, ref.Name) && !s.has(ref) {
+			s.await(ref, of)
+			ok = false
+		}
+	}
+	return ok
+}
+
+// reachable says whether traffic may be sent to a cluster on this Envoy.
+func (s *session) reachable(of resource.Ref, c *content, ref resource.ClusterRef) bool {
+	state := s.clusters[ref.Name]
+	if state == nil || !state.warm {
+		return false
+	}
+	if !ref.Healthy || !state.checked || state.healthy > 0 {
+		return true
+	}
+	// Not healthy (any more): that is no reason to hold back changes to a part which sends
+	// traffic there already.
+	if h := s.subs[of.Type].held[of.Name]; h != nil {
+		if last := h.acked.get(c.part); last != nil {
+			for _, before := range last.output.Clusters {
+				if before.Name == ref.Name && before.Healthy {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (s *session) has(ref resource.Ref) bool {
+	return s.subs[ref.Type] != nil && s.subs[ref.Type].held[ref.Name] != nil
+}
+
+func (s *store) has(audiences []resource.Audience, t resource.Type, name string) bool {
+	return s.find(audiences, t, name) != nil
+}
+
+// await has a resource looked at again when what it misses changes.
+func (s *session) await(what, of resource.Ref) {
+	if s.waiting[what] == nil {
+		s.waiting[what] = map[resource.Ref]struct{}{}
+	}
+	s.waiting[what][of] = struct{}{}
+}
+
+// happened has everything that waited for something looked at again.
+func (s *session) happened(what resource.Ref) {
+	for of := range s.waiting[what] {
+		if sub := s.subs[of.Type]; sub != nil && sub.wants(of.Name) {
+			sub.touch(of.Name)
+		}
+	}
+	delete(s.waiting, what)
+}
+
+// sending notes what the sending of a resource means for clusters.
+func (s *session) sending(t resource.Type, c *composed) {
+	if t != resource.Cluster {
+		return
+	}
+	state := s.clusters[c.name]
+	if state == nil {
+		state = &clusterState{}
+		s.clusters[c.name] = state
+	}
+	state.checked = c.head.output.HealthChecked
+	state.sent = s.sends + 1
+	// A changed cluster warms again and Envoy does not ask again for its endpoints.
+	if eds := s.subs[resource.Endpoint]; eds != nil && eds.wants(c.name) && eds.held[c.name] != nil {
+		eds.dirty[c.name] = true
+	}
+}
+
+// accepted notes what an acknowledgement means for clusters.
+func (s *session) accepted(r *response, c *composed) {
+	state := s.clusters[c.name]
+	if state == nil || state.warm {
+		return
+	}
+	switch {
+	case r.kind == resource.Cluster:
+	case r.kind == resource.Endpoint && !state.checked && state.sent > 0 && r.sent > state.sent:
+	default:
+		return
+	}
+	state.warm = true
+	s.happened(resource.Ref{Type: resource.Cluster, Name: c.name})
+}
+
+// reported notes what it means for clusters that an Envoy came with a resource: with its
+// endpoints, a cluster is warm.
+func (s *session) reported(t resource.Type, name string) {
+	switch t {
+	case resource.Cluster:
+		state := &clusterState{sent: s.sends}
+		if c := s.store.find(s.audiences, t, name); c != nil {
+			state.checked = c.head.output.HealthChecked
+			state.warm = len(c.head.output.Fetches) == 0
+		}
+		if eds := s.subs[resource.Endpoint]; eds != nil && eds.held[name] != nil {
+			state.warm = true
+		}
+		s.clusters[name] = state
+	case resource.Endpoint:
+		if state := s.clusters[name]; state != nil && !state.warm {
+			state.warm = true
+			s.happened(resource.Ref{Type: resource.Cluster, Name: name})
+		}
+	}
+}
+
+// setHealthy takes in Envoy's gauge membership_healthy of a cluster. It reports whether that
+// was news.
+func (s *session) setHealthy(cluster string, healthy int) bool {
+	state := s.clusters[cluster]
+	if state == nil || state.healthy == healthy {
+		return false
+	}
+	state.healthy = healthy
+	s.happened(resource.Ref{Type: resource.Cluster, Name: cluster})
+	return true
+}

@@ -1,0 +1,72 @@
+package xds
+
+import (
+	"time"
+
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// settleTime is how long an Envoy that came with resources of an earlier stream has to ask
+// for all types again, before any cluster is taken away from it.
+const settleTime = 5 * time.Second
+
+// mayRemove says whether a resource that the store does not have any more may be taken away
+// from this Envoy now. If not yet, it is looked at again when the time has come.
+func (s *session) mayRemove(t resource.Type, name string) bool {
+	switch t {
+	case resource.Listener, resource.Scope:
+		return true
+	case resource.Cluster:
+	default:
+		// Envoy drops what it fetched by itself when it has no use for it any more.
+		return false
+	}
+	if s.named[name] > 0 || s.unknown > 0 {
+		delete(s.retiring, name)
+		return false // name and learn look at it again
+	}
+	at, known := s.retiring[name]
+	if !known {
+		at = s.now().Add(s.drainTime(name))
+		if at.Before(s.settled) {
+			at = s.settled
+		}
+		s.retiring[name] = at
+	}
+	return !s.now().Before(at)
+}
+
+func (s *session) drainTime(cluster string) time.Duration {
+	if h := s.sub(resource.Cluster).held[cluster]; h != nil && h.sent != nil {
+		return h.sent.head.output.Drain
+	}
+	return 0
+}
+
+// wake is when the session has to be looked at again without anything happening; the zero
+// time means never.
+func (s *session) wake() time.Time {
+	var first time.Time
+	earlier := func(t time.Time) {
+		if first.IsZero() || t.Before(first) {
+			first = t
+		}
+	}
+	for _, at := range s.retiring {
+		earlier(at)
+	}
+	for _, r := range s.refused {
+		earlier(r.retry)
+	}
+	return first
+}
+
+// retire has clusters whose drain time has passed looked at again.
+func (s *session) retire() {
+	now := s.now()
+	for name, at := range s.retiring {
+		if !now.Before(at) {
+			s.sub(resource.Cluster).touch(name)
+		}
+	}
+}

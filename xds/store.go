@@ -1,0 +1,131 @@
+package xds
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// ident names a resource for one audience.
+type ident struct {
+	kind     resource.Type
+	audience resource.Audience
+	name     string
+}
+
+// store holds the newest version of every resource, encoded once for all Envoys.
+type store struct {
+	mu        sync.RWMutex
+	resources map[ident]*stored
+	names     map[audienceType]map[string]struct{} // for wildcard subscriptions
+	revision  string
+}
+
+type audienceType struct {
+	kind     resource.Type
+	audience resource.Audience
+}
+
+// stored is a resource in the making; whole is nil while it has no head.
+type stored struct {
+	head  *content
+	parts []*content
+	whole *composed
+}
+
+func newStore() *store {
+	return &store{resources: map[ident]*stored{}, names: map[audienceType]map[string]struct{}{}}
+}
+
+// apply takes in a change set and returns the resources that are different now.
+func (s *store) apply(set resource.ChangeSet, revision string) []ident {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.revision = revision
+	var changed []ident
+	for entries := set.Entries; len(entries) > 0; {
+		id := ident{entries[0].Key.Type, entries[0].Key.Audience, entries[0].Key.Name}
+		n := 1
+		for n < len(entries) && id == (ident{entries[n].Key.Type, entries[n].Key.Audience, entries[n].Key.Name}) {
+			n++
+		}
+		if s.update(id, entries[:n]) {
+			changed = append(changed, id)
+		}
+		entries = entries[n:]
+	}
+	return changed
+}
+
+func (s *store) update(id ident, entries []resource.Entry) bool {
+	r := s.resources[id]
+	if r == nil {
+		r = &stored{}
+		s.resources[id] = r
+	}
+	parts := slices.Clone(r.parts) // whole may share the slice
+	for _, e := range entries {
+		switch {
+		case e.Key.Part == "" && e.Output == nil:
+			r.head = nil
+		case e.Key.Part == "":
+			r.head = newContent(id.kind, "", e.Output)
+		default:
+			parts = putPart(parts, id.kind, e)
+		}
+	}
+	r.parts = parts
+	before := r.whole
+	at := audienceType{id.kind, id.audience}
+	if r.head == nil {
+		r.whole = nil
+		delete(s.names[at], id.name)
+		if len(parts) == 0 {
+			delete(s.resources, id)
+		}
+		return before != nil
+	}
+	if s.names[at] == nil {
+		s.names[at] = map[string]struct{}{}
+	}
+	s.names[at][id.name] = struct{}{}
+	r.whole = compose(id.name, r.head, r.parts)
+	return true
+}
+
+func putPart(parts []*content, kind resource.Type, e resource.Entry) []*content {
+	i, found := slices.BinarySearchFunc(parts, e.Key.Part, func(p *content, key string) int { return strings.Compare(p.part, key) })
+	switch {
+	case e.Output == nil && found:
+		return slices.Delete(parts, i, i+1)
+	case e.Output == nil:
+		return parts
+	case found:
+		parts[i] = newContent(kind, e.Key.Part, e.Output)
+		return parts
+	}
+	return slices.Insert(parts, i, newContent(kind, e.Key.Part, e.Output))
+}
+
+// find returns the resource as the narrowest of the audiences sees it, or nil. The audiences
+// are ordered from narrow to wide. The caller holds the lock.
+func (s *store) find(audiences []resource.Audience, t resource.Type, name string) *composed {
+	for _, a := range audiences {
+		if r := s.resources[ident{t, a, name}]; r != nil && r.whole != nil {
+			return r.whole
+		}
+	}
+	return nil
+}
+
+// each calls f with the name of every resource of a type that the audiences see. The caller
+// holds the lock.
+func (s *store) each(audiences []resource.Audience, t resource.Type, f func(name string)) {
+	for _, a := range audiences {
+		for name := range s.names[audienceType{t, a}] {
+			f(name)
+		}
+	}
+}
