@@ -1,0 +1,213 @@
+package rollout
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+)
+
+// retryAfter is when to step again after a state could not be stored.
+const retryAfter = time.Second
+
+// StateStore keeps states. Save writes all of them or none, nil deletes, and they survive a kill
+// once it has returned without an error; Load fails rather than leave one out. Store is one.
+type StateStore interface {
+	Load() (map[api.Key]State, error)
+	Save(map[api.Key]*State) error
+}
+
+// ObserveFunc says what is known of the versions of a Rollout. It must not change what it is given.
+type ObserveFunc func(r *v1alpha1.Rollout, versions []v1alpha1.VersionStatus) Observed
+
+// ObjectEvent is an event of one Rollout.
+type ObjectEvent struct {
+	Key api.Key
+	Event
+}
+
+// Manager holds the Rollouts and their states and steps those that something happened to. It
+// has no clock and starts nothing. It is not safe for concurrent use.
+//
+// The state belongs to the object: a Rollout that is deleted and made again, under the same name,
+// starts as a first deployment, also when both happen between two steps, or when the API server
+// shows it by another UID. One that is missing after a restart is not deleted until Prune.
+type Manager struct {
+	store   StateStore
+	entries map[api.Key]*entry
+	loaded  map[api.Key]State    // stored states whose Rollout has not been set yet
+	gone    map[api.Key]struct{} // states to delete at the next step
+	dirty   []*entry             // to be stepped; may hold entries that were deleted since
+	wakes   wakeQueue
+	events  []ObjectEvent
+}
+
+// entry is one Rollout.
+type entry struct {
+	key     api.Key
+	rollout *v1alpha1.Rollout // as it was set, never changed here
+	state   State
+	status  v1alpha1.RolloutStatus // as it was last given out
+	changed bool                   // the object is not the one that was last given out
+	dirty   bool
+	deleted bool
+	wake    time.Time // zero: not in the queue
+	index   int       // place in the queue
+}
+
+// NewManager makes a Manager with the states that the store has.
+func NewManager(store StateStore) (*Manager, error) {
+	states, err := store.Load()
+	if err != nil {
+		return nil, err
+	}
+	return &Manager{
+		store:   store,
+		entries: map[api.Key]*entry{},
+		loaded:  states,
+		gone:    map[api.Key]struct{}{},
+	}, nil
+}
+
+// Set adds a Rollout or replaces it. Its status is not looked at. The same spec again does nothing.
+// The object must not be changed afterwards.
+func (m *Manager) Set(r *v1alpha1.Rollout) {
+	key := Key(r.Namespace, r.Name)
+	e := m.entries[key]
+	if e != nil && r.UID != "" && e.rollout.UID != "" && r.UID != e.rollout.UID {
+		m.Delete(key)
+		e = nil
+	}
+	if e == nil {
+		e = &entry{key: key, state: m.loaded[key]}
+		delete(m.loaded, key)
+		m.entries[key] = e
+	} else if e.rollout.Generation == r.Generation && reflect.DeepEqual(e.rollout.Spec, r.Spec) {
+		e.rollout = r
+		return
+	}
+	e.rollout, e.changed = r, true
+	m.mark(e)
+}
+
+// Delete forgets a Rollout and its state.
+func (m *Manager) Delete(key api.Key) {
+	if _, stored := m.loaded[key]; stored {
+		delete(m.loaded, key)
+		m.gone[key] = struct{}{}
+	}
+	if e := m.entries[key]; e != nil {
+		e.deleted = true
+		m.wakes.set(e, time.Time{})
+		delete(m.entries, key)
+		m.gone[key] = struct{}{}
+	}
+}
+
+// Touch says that what is observed of a Rollout may have changed. An unknown one is ignored.
+func (m *Manager) Touch(key api.Key) {
+	if e := m.entries[key]; e != nil {
+		m.mark(e)
+	}
+}
+
+// Prune forgets the states whose Rollout has not been set since the start, and gives their keys
+// in order. It is to be called once the source has delivered everything that there is.
+func (m *Manager) Prune() []api.Key {
+	var keys []api.Key
+	for k := range m.loaded {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, api.Key.Compare)
+	for _, k := range keys {
+		m.Delete(k)
+	}
+	return keys
+}
+
+// Events gives what happened in the last step.
+func (m *Manager) Events() []ObjectEvent { return m.events }
+
+// Step decides anew for every Rollout that was set, touched or is due, at a cost that depends on
+// their number only. It gives copies, with their status, of those whose object or status changed,
+// and when to call again though nothing else happens (zero: never). Their states are on disk
+// before they are given out; when that fails, nothing has happened but the error, and the next
+// step decides the same Rollouts again.
+func (m *Manager) Step(observe ObserveFunc, now time.Time) ([]*v1alpha1.Rollout, time.Time, error) {
+	m.events = nil
+	for _, e := range m.wakes.due(now) {
+		m.mark(e)
+	}
+	if len(m.dirty) == 0 && len(m.gone) == 0 {
+		return nil, m.wakes.next(), nil
+	}
+	todo := m.takeDirty()
+	results := make([]Result, len(todo))
+	saves := make(map[api.Key]*State, len(todo)+len(m.gone))
+	for k := range m.gone {
+		saves[k] = nil
+	}
+	for i, e := range todo {
+		spec := e.rollout.Spec
+		results[i] = Next(spec, e.state, observe(e.rollout, Candidates(spec, e.state)), now)
+		saves[e.key] = &results[i].State
+	}
+	if err := m.store.Save(saves); err != nil {
+		m.dirty = todo
+		return nil, now.Add(retryAfter), fmt.Errorf("no rollout moves: %w", err)
+	}
+	clear(m.gone)
+	var changed []*v1alpha1.Rollout
+	for i, e := range todo {
+		if r := m.adopt(e, results[i], now); r != nil {
+			changed = append(changed, r)
+		}
+	}
+	return changed, m.wakes.next(), nil
+}
+
+// takeDirty gives the entries to step, in order of their keys. They stay marked.
+func (m *Manager) takeDirty() []*entry {
+	todo := slices.DeleteFunc(m.dirty, func(e *entry) bool { return e.deleted })
+	slices.SortFunc(todo, func(a, b *entry) int { return a.key.Compare(b.key) })
+	m.dirty = nil
+	return todo
+}
+
+// adopt makes a stored result the present, and gives the Rollout when there is news.
+func (m *Manager) adopt(e *entry, r Result, now time.Time) *v1alpha1.Rollout {
+	e.state, e.dirty = r.State, false
+	for _, ev := range r.Events {
+		m.events = append(m.events, ObjectEvent{Key: e.key, Event: ev})
+	}
+	wake := r.Wake
+	if !wake.IsZero() {
+		// On the monotonic clock where now has one: setting the wall clock moves no wake.
+		wake = now.Add(wake.Sub(now))
+	}
+	m.wakes.set(e, wake)
+	status := v1alpha1.RolloutStatus{
+		ObservedGeneration: e.rollout.Generation,
+		Phase:              r.Phase,
+		Live:               r.Live,
+		Versions:           r.Versions,
+		Message:            r.Message,
+	}
+	if !e.changed && reflect.DeepEqual(status, e.status) {
+		return nil
+	}
+	e.status, e.changed = status, false
+	out := *e.rollout
+	out.Status = status
+	return out.DeepCopy()
+}
+
+func (m *Manager) mark(e *entry) {
+	if !e.dirty {
+		e.dirty = true
+		m.dirty = append(m.dirty, e)
+	}
+}
