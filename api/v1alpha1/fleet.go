@@ -55,6 +55,7 @@ type FleetSpec struct {
 	// Where every Service is reachable by its DNS names over HTTP.
 	//
 	// +optional
+	// +kubebuilder:default={}
 	ServiceListener *ServiceListener `json:"serviceListener,omitempty"`
 
 	// How long a cluster that nothing refers to any more is kept on an Envoy, for requests

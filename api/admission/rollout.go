@@ -1,0 +1,141 @@
+package admission
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+)
+
+func (r *report) rollout(ro *v1alpha1.Rollout) {
+	sp := &ro.Spec
+	target := spec.Child("targetRef")
+	if sp.TargetRef.Group != "" {
+		r.fail(target.Child("group"), api.ReasonInvalidField, "leave it out", "only Services can be targets, not objects of the group %q", sp.TargetRef.Group)
+	}
+	if sp.TargetRef.Kind != "Service" {
+		r.fail(target.Child("kind"), api.ReasonInvalidField, "use Service", "only Services can be targets, not %q", sp.TargetRef.Kind)
+	}
+	if sp.TargetRef.Name == "" {
+		r.missing(target.Child("name"), "name the Service whose traffic is split")
+	} else {
+		r.name(target.Child("name"), sp.TargetRef.Name, true)
+	}
+	names := r.versions(sp.Versions)
+	switch {
+	case sp.Traffic != nil && sp.BlueGreen != nil:
+		r.fail(spec.Child("blueGreen"), api.ReasonInvalidField, "keep one of the two", "cannot be used together with spec.traffic")
+	case sp.BlueGreen != nil:
+		r.blueGreen(sp.BlueGreen, names)
+	case sp.Traffic != nil:
+		r.traffic(sp.Traffic, names)
+	default:
+		r.fail(spec, api.ReasonMissingField, "add traffic: {VERSION: 100} or blueGreen: {active: VERSION}", "one of traffic and blueGreen is required")
+	}
+}
+
+// versions checks the list and gives the names in it.
+func (r *report) versions(versions []v1alpha1.Version) map[string]int {
+	at := spec.Child("versions")
+	if len(versions) == 0 {
+		r.missing(at, "list the versions, each with a name and a selector")
+	}
+	r.atMost(at, len(versions), 16)
+	names := map[string]int{}
+	for i, v := range versions {
+		name := at.Index(i).Child("name")
+		if first, again := names[v.Name]; again {
+			r.duplicate(name, at.Index(first).Child("name"), "the name %q", v.Name)
+		} else {
+			names[v.Name] = i
+			r.name(name, v.Name, true)
+		}
+		selector := at.Index(i).Child("selector")
+		if len(v.Selector) == 0 {
+			r.missing(selector, "give the labels that set this version apart, such as version: "+v.Name)
+		}
+		r.labels(selector, v.Selector)
+		for j := range i {
+			if len(v.Selector) > 0 && maps.Equal(v.Selector, versions[j].Selector) {
+				r.warn(selector, api.ReasonInvalidField, "give each version labels of its own", "selects the same endpoints as %s", at.Index(j))
+			}
+		}
+	}
+	return names
+}
+
+// traffic asks that every share belongs to a version and that they sum to exactly 100.
+func (r *report) traffic(traffic map[string]v1alpha1.Percent, names map[string]int) {
+	at := spec.Child("traffic")
+	r.atMost(at, len(traffic), 16)
+	sum, complete := int32(0), true
+	for _, name := range slices.Sorted(maps.Keys(traffic)) {
+		r.knownVersion(at.Key(name), name, names)
+		weight, err := traffic[name].Weight()
+		if err != nil {
+			r.fail(at.Key(name), api.ReasonInvalidWeights, "use an integer, or a string such as \"99.95\"", "%v", err)
+			complete = false
+		}
+		sum += weight
+	}
+	if complete && sum != v1alpha1.WeightTotal {
+		r.fail(at, api.ReasonInvalidWeights, "change the shares so that they sum to exactly 100", "the shares sum to %s", percent(sum))
+	}
+}
+
+// percent writes a weight as a percentage.
+func percent(weight int32) string {
+	return strconv.FormatFloat(float64(weight)*100/v1alpha1.WeightTotal, 'f', -1, 64)
+}
+
+func (r *report) knownVersion(at *field.Path, name string, names map[string]int) {
+	if _, ok := names[name]; ok {
+		return
+	}
+	hint := "list it under spec.versions"
+	if len(names) > 0 {
+		hint = "use one of " + strings.Join(slices.Sorted(maps.Keys(names)), ", ") + ", or list it under spec.versions"
+	}
+	r.fail(at, api.ReasonInvalidField, hint, "there is no version %q", name)
+}
+
+func (r *report) blueGreen(bg *v1alpha1.BlueGreen, names map[string]int) {
+	at := spec.Child("blueGreen")
+	if bg.Active == "" {
+		r.missing(at.Child("active"), "name the version that shall have the traffic")
+	} else {
+		r.knownVersion(at.Child("active"), bg.Active, names)
+	}
+	r.minHealthy(at.Child("minHealthy"), *bg.MinHealthy)
+	r.notNegative(at.Child("holdOld"), bg.HoldOld)
+	r.notNegative(at.Child("deadline"), bg.Deadline)
+}
+
+// minHealthy checks a number of endpoints, or a percentage from 0% to 100%.
+func (r *report) minHealthy(at *field.Path, v intstr.IntOrString) {
+	if v.Type == intstr.Int {
+		if v.IntVal < 0 {
+			r.fail(at, api.ReasonInvalidField, "use 0 or more", "%d is negative", v.IntVal)
+		}
+		return
+	}
+	number, sign := strings.CutSuffix(v.StrVal, "%")
+	n, err := strconv.ParseUint(number, 10, 8)
+	if !sign || err != nil || n > 100 {
+		r.fail(at, api.ReasonInvalidField, "use a number such as 2, or a whole percentage from \"0%\" to \"100%\"", "%q is neither a number nor a percentage", v.StrVal)
+	}
+}
+
+// notNegative checks a duration, which may be left out.
+func (r *report) notNegative(at *field.Path, d *metav1.Duration) {
+	if d != nil && d.Duration < 0 {
+		r.fail(at, api.ReasonInvalidField, "use 0s or more", "%s is negative", d.Duration)
+	}
+}

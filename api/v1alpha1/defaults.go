@@ -1,0 +1,50 @@
+package v1alpha1
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// SetDefaults fills in what the kubebuilder:default markers say.
+func (r *Rollout) SetDefaults() {
+	if r.Spec.TargetRef.Kind == "" {
+		r.Spec.TargetRef.Kind = "Service"
+	}
+	if bg := r.Spec.BlueGreen; bg != nil {
+		if bg.MinHealthy == nil {
+			all := intstr.FromString("100%")
+			bg.MinHealthy = &all
+		}
+		if bg.HoldOld == nil {
+			bg.HoldOld = &metav1.Duration{Duration: 10 * time.Minute}
+		}
+		if bg.Deadline == nil {
+			bg.Deadline = &metav1.Duration{Duration: time.Minute}
+		}
+	}
+}
+
+// SetDefaults fills in what the kubebuilder:default markers say. On a new Fleet it gives
+// the fleet that is there without any object, save for its name.
+func (f *Fleet) SetDefaults() {
+	if f.Spec.DefaultNamespace == "" {
+		f.Spec.DefaultNamespace = metav1.NamespaceDefault
+	}
+	if f.Spec.ClusterDomain == "" {
+		f.Spec.ClusterDomain = "cluster.local"
+	}
+	if f.Spec.ServiceListener == nil {
+		f.Spec.ServiceListener = new(ServiceListener)
+	}
+	if f.Spec.ServiceListener.Address == "" {
+		f.Spec.ServiceListener.Address = "0.0.0.0"
+	}
+	if f.Spec.ServiceListener.Port == 0 {
+		f.Spec.ServiceListener.Port = 10080
+	}
+	if f.Spec.DrainTime == nil {
+		f.Spec.DrainTime = &metav1.Duration{Duration: 30 * time.Second}
+	}
+}
