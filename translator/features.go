@@ -2,6 +2,7 @@ package translator
 
 import (
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
 // features lists everything that is built. The order of this file is the order in which a
@@ -9,9 +10,39 @@ import (
 func features() Rules {
 	return Rules{
 		Lookups:   lookupsOf,
-		Always:    func(*Reader) []Unit { return nil },
-		CalledFor: func(*Reader, *api.Object) []Unit { return nil },
+		Always:    implicitFleetCalls,
+		CalledFor: calledFor,
 	}
 }
 
-func lookupsOf(*api.Object) []lookup { return nil }
+// lookupsOf gives the index values of an object. Each index is described where it is declared.
+func lookupsOf(o *api.Object) []lookup {
+	switch o.Key.Kind {
+	case api.KindFleet:
+		return []lookup{{index: indexFleets}}
+	case api.KindRollout:
+		target := o.Value.(*v1alpha1.Rollout).Spec.TargetRef.Name
+		return []lookup{{indexRolloutTarget, o.Key.Namespace, target}}
+	case api.KindEndpointSlice:
+		return endpointSliceLookups(o)
+	case api.KindPod:
+		return labelLookups(indexPodLabel, o)
+	case api.KindWorkload:
+		return labelLookups(indexWorkloadLabel, o)
+	}
+	return nil
+}
+
+// calledFor gives the units that an object calls for.
+func calledFor(r *Reader, o *api.Object) []Unit {
+	switch o.Key.Kind {
+	case api.KindFleet:
+		f, _ := readFleet(r, o.Key.Name)
+		return fleetCalls(f)
+	case api.KindService:
+		return serviceCalls(r, o)
+	case api.KindRollout:
+		return rolloutCalls(o)
+	}
+	return nil
+}

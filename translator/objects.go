@@ -98,6 +98,11 @@ func (r *Reader) list(i index, namespace, name string) []*api.Object {
 	return r.objects.found[l]
 }
 
+// count is the length of a list, without asking for it: what is built may not depend on it.
+func (r *Reader) count(i index, namespace, name string) int {
+	return len(r.objects.found[lookup{i, namespace, name}])
+}
+
 func (r *Reader) ask(l lookup) {
 	if len(r.asked) < 64 && slices.Contains(r.asked, l) {
 		return

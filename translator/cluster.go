@@ -1,0 +1,102 @@
+package translator
+
+import (
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	upstreamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// serviceCluster is the cluster of a Service port, or of a version of it. Its endpoints come
+// and go without touching it: a changed cluster loses its connections and counts.
+var serviceCluster = &Feature{Name: "cluster", Build: buildCluster}
+
+const upstreamHTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+func buildCluster(r *Reader, u Unit) Result {
+	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
+	if service == nil {
+		return Result{}
+	}
+	port := servedPort(service, u.Port)
+	if port == nil {
+		return Result{}
+	}
+	version := unpackVersion(u.Extra)
+	name := clusterName(u.Namespace, u.Name, u.Port, version.ID)
+	e := &encoder{}
+	c := &clusterv3.Cluster{
+		Name:                 name,
+		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS},
+		EdsClusterConfig:     &clusterv3.Cluster_EdsClusterConfig{EdsConfig: overADS()},
+		ConnectTimeout:       seconds(connectTimeout),
+		LbPolicy:             clusterv3.Cluster_ROUND_ROBIN,
+		CircuitBreakers:      circuitBreakers(),
+		CommonLbConfig: &clusterv3.Cluster_CommonLbConfig{
+			// What may serve is decided here and by health checks. In a panic Envoy would send
+			// requests to endpoints that drain or have failed.
+			HealthyPanicThreshold: &typev3.Percent{Value: 0},
+			// An endpoint that has passed its check takes traffic at once.
+			UpdateMergeWindow: seconds(0),
+		},
+		// A removed endpoint is gone, even while its check still passes.
+		IgnoreHealthOnHostRemoval:     true,
+		PerConnectionBufferLimitBytes: wrapperspb.UInt32(bufferLimit),
+	}
+	if speaksHTTP2(port.AppProtocol) {
+		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}
+	}
+	out := resource.Output{
+		Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
+		Sources: []api.Key{serviceKey(u)},
+	}
+	probe, problems := probeOf(selectedWorkloads(r, service, version), speaksHTTP2(port.AppProtocol))
+	if probe != nil {
+		e.checkHealth(c, probe)
+		out.HealthChecked = true
+	}
+	return e.result(resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}, c, out, problems...)
+}
+
+// overHTTP2 speaks HTTP/2 to endpoints, with prior knowledge, whatever the client speaks.
+func overHTTP2() *upstreamv3.HttpProtocolOptions {
+	return &upstreamv3.HttpProtocolOptions{
+		UpstreamProtocolOptions: &upstreamv3.HttpProtocolOptions_ExplicitHttpConfig_{
+			ExplicitHttpConfig: &upstreamv3.HttpProtocolOptions_ExplicitHttpConfig{
+				ProtocolConfig: &upstreamv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
+					Http2ProtocolOptions: &corev3.Http2ProtocolOptions{
+						InitialStreamWindowSize:     wrapperspb.UInt32(streamWindow),
+						InitialConnectionWindowSize: wrapperspb.UInt32(connectionWindow),
+					},
+				},
+			},
+		},
+	}
+}
+
+// speaksHTTP2 reads a port's appProtocol:
+// https://kubernetes.io/docs/concepts/services-networking/service/#application-protocol
+func speaksHTTP2(appProtocol *string) bool {
+	if appProtocol == nil {
+		return false
+	}
+	switch *appProtocol {
+	case "kubernetes.io/h2c", "h2c", "http2", "grpc":
+		return true
+	}
+	return false
+}
+
+func speaksTLS(appProtocol string) bool {
+	switch appProtocol {
+	case "https", "kubernetes.io/wss":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,73 @@
+package translator
+
+import (
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// message is an Envoy message that can check itself.
+type message interface {
+	proto.Message
+	ValidateAll() error
+}
+
+// encoder turns messages into bytes and collects what their generated validation says. An
+// Any is opaque to the validation of the message around it, so each is checked where it is
+// made. The zero encoder is ready; one encoder serves one output.
+type encoder struct {
+	errs []error
+}
+
+// any wraps a typed extension. What is wrong with it makes the whole output invalid.
+func (e *encoder) any(m message) *anypb.Any {
+	return &anypb.Any{
+		TypeUrl: "type.googleapis.com/" + string(m.ProtoReflect().Descriptor().FullName()),
+		Value:   e.bytes(m),
+	}
+}
+
+// bytes marshals a message, the same bytes for the same content each time: to Envoy, other
+// bytes are another resource.
+func (e *encoder) bytes(m message) []byte {
+	if err := m.ValidateAll(); err != nil {
+		e.errs = append(e.errs, err)
+	}
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil { // a string that is not UTF-8
+		e.errs = append(e.errs, err)
+	}
+	return b
+}
+
+// result finishes an output with the bytes of m. Where anything in it is invalid, the output
+// says so, and a problem is put on the object that called for it: out.Sources[0].
+func (e *encoder) result(key resource.Key, m message, out resource.Output, problems ...api.Problem) Result {
+	out.Bytes = e.bytes(m)
+	if err := errors.Join(e.errs...); err != nil {
+		out.Invalid = true
+		problem := api.Problem{
+			Reason:   api.ReasonInvalidResource,
+			Severity: api.Error,
+			Message:  fmt.Sprintf("the Envoy %s %s made from it is invalid: %v", key.Type, partName(key), err),
+			Hint:     "Envoys keep the last good version; change the field that the message speaks of",
+		}
+		if len(out.Sources) > 0 {
+			problem.Object = out.Sources[0]
+		}
+		problems = append(problems, problem)
+	}
+	return Result{Key: key, Output: &out, Problems: problems}
+}
+
+func partName(k resource.Key) string {
+	if k.Part == "" {
+		return k.Name
+	}
+	return k.Name + " (" + k.Part + ")"
+}

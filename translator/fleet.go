@@ -1,0 +1,121 @@
+package translator
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// indexFleets finds all Fleets under the empty value. There are few of them.
+const indexFleets index = "fleets"
+
+// fleet is a Fleet, or the fleet "default" that is there without any object.
+type fleet struct {
+	*v1alpha1.Fleet
+}
+
+// key is the Fleet's own key; the implicit fleet has it, too, without an object behind it.
+func (f fleet) key() api.Key { return api.Key{Kind: api.KindFleet, Name: f.Name} }
+
+func (f fleet) audience() resource.Audience { return resource.OfFleet(f.Name) }
+
+// servesService says whether the Fleet's Envoys serve a Service with these labels.
+func (f fleet) servesService(l map[string]string) bool { return selects(f.Spec.ServiceSelector, l) }
+
+// servesGateway says whether the Fleet's Envoys serve a Gateway with these labels, given that
+// the Gateway's class names this Fleet.
+func (f fleet) servesGateway(l map[string]string) bool { return selects(f.Spec.GatewaySelector, l) }
+
+// serviceListener gives the name of the listener for the DNS names of Services.
+func (f fleet) serviceListener() (name string, enabled bool) {
+	l := f.Spec.ServiceListener
+	return listenerName(l.Address, l.Port), !l.Disabled
+}
+
+// gatewayAddresses are those that Gateways without addresses of their own listen on.
+func (f fleet) gatewayAddresses() []string {
+	if len(f.Spec.Addresses) == 0 {
+		return []string{"0.0.0.0"}
+	}
+	return f.Spec.Addresses
+}
+
+// selects treats no selector as one that selects everything, and one that cannot be read
+// (admission refuses those) as one that selects nothing.
+func selects(s *metav1.LabelSelector, l map[string]string) bool {
+	if s == nil {
+		return true
+	}
+	selector, err := metav1.LabelSelectorAsSelector(s)
+	return err == nil && selector.Matches(labels.Set(l))
+}
+
+// readFleet gives the Fleet with this name; false when there is none.
+func readFleet(r *Reader, name string) (fleet, bool) {
+	if f := read[*v1alpha1.Fleet](r, api.KindFleet, "", name); f != nil {
+		return fleet{withDefaults(f)}, true
+	}
+	if name == v1alpha1.DefaultFleet {
+		return implicitFleet(), true
+	}
+	return fleet{}, false
+}
+
+// readFleets gives all Fleets, sorted by name.
+func readFleets(r *Reader) []fleet {
+	var all []fleet
+	implicit := true
+	for _, o := range r.list(indexFleets, "", "") {
+		f := fleet{withDefaults(o.Value.(*v1alpha1.Fleet))}
+		implicit = implicit && f.Name != v1alpha1.DefaultFleet
+		all = append(all, f)
+	}
+	if implicit {
+		all = append(all, implicitFleet())
+		slices.SortFunc(all, func(a, b fleet) int { return a.key().Compare(b.key()) })
+	}
+	return all
+}
+
+// withDefaults leaves admitted Fleets as they are; they have their defaults already.
+func withDefaults(f *v1alpha1.Fleet) *v1alpha1.Fleet {
+	if f.Spec.ServiceListener == nil || f.Spec.DefaultNamespace == "" || f.Spec.ClusterDomain == "" {
+		f = f.DeepCopy()
+		f.SetDefaults()
+	}
+	return f
+}
+
+func implicitFleet() fleet {
+	f := &v1alpha1.Fleet{}
+	f.Name = v1alpha1.DefaultFleet
+	f.SetDefaults()
+	return fleet{f}
+}
+
+// implicitFleetCalls gives the units of the fleet "default" while no object says otherwise.
+func implicitFleetCalls(r *Reader) []Unit {
+	if r.get(api.KindFleet, "", v1alpha1.DefaultFleet) != nil {
+		return nil // the object calls for them itself
+	}
+	return fleetCalls(implicitFleet())
+}
+
+// fleetCalls gives the units of a Fleet.
+func fleetCalls(f fleet) []Unit {
+	if _, enabled := f.serviceListener(); !enabled {
+		return nil
+	}
+	return []Unit{
+		{Feature: serviceListener, Fleet: f.Name},
+		{Feature: serviceFilterChain, Fleet: f.Name},
+	}
+}
+
+// fromFleet starts an output that comes from the Fleet alone.
+func fromFleet(f fleet) resource.Output { return resource.Output{Sources: []api.Key{f.key()}} }

@@ -1,0 +1,53 @@
+package translator
+
+import (
+	"net/netip"
+	"strconv"
+)
+
+// Every name that Envoy sees is made here. They are readable and stable: a changed name is a
+// new resource to Envoy, and to the people who read its statistics.
+
+// clusterName names the cluster of a Service port, which is also the name that its endpoints
+// are fetched by: "shop/web/80", and for a version of a Rollout "shop/web/80/green~1a2b3c4d".
+func clusterName(namespace, service string, port int32, versionID string) string {
+	name := hostName(namespace, service, port)
+	if versionID != "" {
+		name += "/" + versionID
+	}
+	return name
+}
+
+// hostName names the virtual host of a Service port, and the part that holds it: "shop/web/80".
+func hostName(namespace, service string, port int32) string {
+	return namespace + "/" + service + "/" + portString(port)
+}
+
+// listenerName names a listener after its address and port: "0.0.0.0:80", "[::]:80". The
+// route configuration of the plain HTTP on it has the same name.
+func listenerName(address string, port int32) string {
+	if a, err := netip.ParseAddr(address); err == nil && a.Is6() {
+		return "[" + a.String() + "]:" + portString(port)
+	}
+	return address + ":" + portString(port)
+}
+
+// secureRouteName names the route configuration of one HTTPS listener of a Gateway.
+func secureRouteName(namespace, gateway, listener string) string {
+	return namespace + "/" + gateway + "/" + listener
+}
+
+// secretName names a certificate after the Secret that it comes from.
+func secretName(namespace, secret string) string { return namespace + "/" + secret }
+
+// scopeName names the routes of all hosts with the same first label ("web" of web.shop.svc).
+// It is that label: what the scope is found by.
+func scopeName(label string) string { return label }
+
+// bareScopeName names the routes of a bare Service name with a port, "web:9090", which has no
+// dot to be cut at.
+func bareScopeName(service string, port int32) string {
+	return scopeName(service) + ":" + portString(port)
+}
+
+func portString(port int32) string { return strconv.Itoa(int(port)) }

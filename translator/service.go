@@ -1,0 +1,188 @@
+package translator
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+// serviceCalls gives the units of a Service: for each port its endpoints, and for each fleet
+// that serves it a cluster and a virtual host under every form of its name.
+//
+// A headless Service is served like any other: Envoy spreads the requests.
+func serviceCalls(r *Reader, o *api.Object) []Unit {
+	service := o.Value.(*corev1.Service)
+	subject := Unit{Namespace: service.Namespace, Name: service.Name}
+	units := []Unit{subject.of(serviceCheck)}
+	if service.Spec.Type == corev1.ServiceTypeExternalName {
+		return units
+	}
+	versions := versionKeys(r, service)
+	fleets := fleetsServing(r, service)
+	for _, port := range servedPorts(service) {
+		subject.Port = port.Port
+		for _, v := range versions {
+			subject.Extra = v
+			if len(fleets) > 0 {
+				units = append(units, subject.of(serviceEndpoints))
+			}
+			for _, f := range fleets {
+				units = append(units, subject.of(serviceCluster).in(f))
+			}
+		}
+		subject.Extra = ""
+		for _, f := range fleets {
+			units = append(units, hostCalls(f, service, port.Port)...)
+		}
+	}
+	return units
+}
+
+// hostCalls gives the virtual hosts of a Service port on the service listener of a fleet, and
+// the scopes that they are in.
+func hostCalls(f fleet, service *corev1.Service, port int32) []Unit {
+	if _, enabled := f.serviceListener(); !enabled {
+		return nil
+	}
+	subject := Unit{Namespace: service.Namespace, Name: service.Name, Port: port}.in(f)
+	units := []Unit{
+		{Feature: scopeHead, Fleet: f.Name, Name: scopeName(service.Name)},
+		subject.of(serviceHost),
+	}
+	for _, p := range bareHostPorts(f, service, port) {
+		subject.Extra = bareScopeName(service.Name, p)
+		units = append(units,
+			Unit{Feature: scopeHead, Fleet: f.Name, Name: subject.Extra},
+			subject.of(bareServiceHost))
+	}
+	return units
+}
+
+func (u Unit) of(f *Feature) Unit { u.Feature = f; return u }
+
+func (u Unit) in(f fleet) Unit { u.Fleet = f.Name; return u }
+
+func fleetsServing(r *Reader, service *corev1.Service) []fleet {
+	var serving []fleet
+	for _, f := range readFleets(r) {
+		if f.servesService(service.Labels) {
+			serving = append(serving, f)
+		}
+	}
+	return serving
+}
+
+// versionKeys gives the packed versions of a Service; without a Rollout just the empty one.
+func versionKeys(r *Reader, service *corev1.Service) []string {
+	rollout := rolloutOf(r, service.Namespace, service.Name)
+	if rollout == nil || len(rollout.Spec.Versions) == 0 {
+		return []string{""}
+	}
+	var keys []string
+	for _, v := range versionsOf(rollout) {
+		keys = append(keys, versionKey{ID: v.id, Rollout: rollout.Name, Selector: v.selector}.pack())
+	}
+	return keys
+}
+
+// servedPorts are the TCP ports of a Service, each number once, in the order of the spec.
+func servedPorts(service *corev1.Service) []*corev1.ServicePort {
+	var ports []*corev1.ServicePort
+	for i := range service.Spec.Ports {
+		p := &service.Spec.Ports[i]
+		if isTCP(p.Protocol) && findPort(ports, p.Port) == nil {
+			ports = append(ports, p)
+		}
+	}
+	return ports
+}
+
+func isTCP(p corev1.Protocol) bool { return p == "" || p == corev1.ProtocolTCP }
+
+func findPort(ports []*corev1.ServicePort, number int32) *corev1.ServicePort {
+	for _, p := range ports {
+		if p.Port == number {
+			return p
+		}
+	}
+	return nil
+}
+
+// servedPort gives the TCP port of a Service with this number, or nil.
+func servedPort(service *corev1.Service, number int32) *corev1.ServicePort {
+	return findPort(servedPorts(service), number)
+}
+
+// defaultPort is the port that a host name without one means: 80, else the only one. It is
+// false where neither is there.
+func defaultPort(service *corev1.Service) (int32, bool) {
+	ports := servedPorts(service)
+	switch {
+	case findPort(ports, 80) != nil:
+		return 80, true
+	case len(ports) == 1:
+		return ports[0].Port, true
+	}
+	return 0, false
+}
+
+// bareHostPorts are the ports with which the bare name of a Service means this port of it. The
+// name without a port has no scope of its own.
+func bareHostPorts(f fleet, service *corev1.Service, port int32) []int32 {
+	if service.Namespace != f.Spec.DefaultNamespace {
+		return nil
+	}
+	ports := []int32{port}
+	listener := f.Spec.ServiceListener.Port
+	if d, ok := defaultPort(service); ok && d == port && servedPort(service, listener) == nil {
+		ports = append(ports, listener)
+	}
+	return ports
+}
+
+// serviceCheck says what of a Service cannot be served as it is written.
+var serviceCheck = &Feature{Name: "service check", Build: buildServiceCheck}
+
+func buildServiceCheck(r *Reader, u Unit) Result {
+	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
+	if service == nil {
+		return Result{}
+	}
+	var problems []api.Problem
+	report := func(severity api.Severity, reason api.Reason, path, message, hint string) {
+		problems = append(problems, api.Problem{
+			Object: serviceKey(u), Path: path, Reason: reason, Severity: severity, Message: message, Hint: hint,
+		})
+	}
+	if service.Spec.Type == corev1.ServiceTypeExternalName {
+		report(api.Error, api.ReasonUnsupportedField, "spec.type",
+			"Services of type ExternalName are not served yet",
+			"use a Service without a selector, and an EndpointSlice with the addresses")
+		return Result{Problems: problems}
+	}
+	for i, p := range service.Spec.Ports {
+		if !isTCP(p.Protocol) {
+			report(api.Warning, api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].protocol", i),
+				fmt.Sprintf("port %d is not served: only TCP ports are, not %s", p.Port, p.Protocol), "")
+			continue
+		}
+		if p.AppProtocol != nil && speaksTLS(*p.AppProtocol) {
+			report(api.Warning, api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].appProtocol", i),
+				fmt.Sprintf("TLS to endpoints is not there yet: %s is sent in plain text", *p.AppProtocol),
+				"let the endpoints accept plain HTTP")
+		}
+	}
+	if _, ok := defaultPort(service); !ok && len(servedPorts(service)) > 1 {
+		report(api.Warning, api.ReasonAmbiguousPort, "spec.ports",
+			"a host name without a port answers 404: there is more than one port, and none is 80",
+			fmt.Sprintf("give one of the ports the number 80, or send a Host with a port, such as %s.%s:%d",
+				u.Name, u.Namespace, servedPorts(service)[0].Port))
+	}
+	return Result{Problems: problems}
+}
+
+func serviceKey(u Unit) api.Key {
+	return api.Key{Kind: api.KindService, Namespace: u.Namespace, Name: u.Name}
+}

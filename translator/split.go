@@ -1,0 +1,211 @@
+package translator
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// indexRolloutTarget finds Rollouts by the Service that they target.
+const indexRolloutTarget index = "rollouts by Service"
+
+// share is a cluster's part of the traffic for a Service port.
+type share struct {
+	cluster string
+	weight  uint32 // of v1alpha1.WeightTotal
+	version bool   // of a Rollout: gets its first traffic only once it is healthy
+}
+
+// version is a version of a Service under a Rollout.
+type version struct {
+	id       string
+	name     string
+	selector map[string]string // as written, not merged over the Service's
+	weight   int32
+}
+
+// splitOf gives the clusters of a Service port and how its traffic is split over them now,
+// sorted by cluster. The weights sum to v1alpha1.WeightTotal. Clusters without weight are in
+// it, too: they exist and may be named.
+func splitOf(r *Reader, namespace, service string, port int32) []share {
+	rollout := rolloutOf(r, namespace, service)
+	if rollout == nil || len(rollout.Spec.Versions) == 0 {
+		return []share{{cluster: clusterName(namespace, service, port, ""), weight: v1alpha1.WeightTotal}}
+	}
+	var shares []share
+	for _, v := range versionsOf(rollout) {
+		shares = append(shares, share{
+			cluster: clusterName(namespace, service, port, v.id),
+			weight:  uint32(v.weight),
+			version: true,
+		})
+	}
+	return shares
+}
+
+// rolloutOf gives the Rollout in effect for a Service, or nil.
+func rolloutOf(r *Reader, namespace, service string) *v1alpha1.Rollout {
+	var found *v1alpha1.Rollout
+	for _, o := range r.list(indexRolloutTarget, namespace, service) {
+		rollout := o.Value.(*v1alpha1.Rollout)
+		if found == nil || rollout.CreationTimestamp.Before(&found.CreationTimestamp) {
+			found = rollout
+		}
+	}
+	return found
+}
+
+// versionsOf gives every version that exists, sorted by ID: those of the status, whose weights
+// are what is in effect, and those that only the spec names, which have no traffic yet. Before
+// there is a status (nothing advances Rollouts when manifests are only validated) the spec
+// decides.
+func versionsOf(rollout *v1alpha1.Rollout) []version {
+	byID := map[string]version{}
+	for _, v := range rollout.Spec.Versions {
+		byID[v.ID()] = version{id: v.ID(), name: v.Name, selector: v.Selector}
+	}
+	var total int32
+	for _, v := range rollout.Status.Versions {
+		weight := max(v.Weight, 0)
+		byID[v.ID()] = version{id: v.ID(), name: v.Name, selector: v.Selector, weight: weight}
+		total += weight
+	}
+	if total == 0 {
+		for _, v := range rollout.Spec.Versions {
+			known := byID[v.ID()]
+			known.weight = wanted(&rollout.Spec, v.Name)
+			byID[v.ID()] = known
+		}
+	}
+	return slices.SortedFunc(maps.Values(byID), func(a, b version) int { return cmp.Compare(a.id, b.id) })
+}
+
+// wanted is the weight that the spec asks for in the end.
+func wanted(spec *v1alpha1.RolloutSpec, name string) int32 {
+	if spec.BlueGreen != nil {
+		if spec.BlueGreen.Active == name {
+			return v1alpha1.WeightTotal
+		}
+		return 0
+	}
+	weight, err := spec.Traffic[name].Weight()
+	if err != nil { // admission refuses what is not a percentage
+		return 0
+	}
+	return weight
+}
+
+// clusterRefs are the clusters that a split names, each once. A split is ready for an Envoy
+// only when all of them are.
+func clusterRefs(shares []share) []resource.ClusterRef {
+	byName := map[string]resource.ClusterRef{}
+	for _, s := range shares {
+		ref := byName[s.cluster]
+		byName[s.cluster] = resource.ClusterRef{Name: s.cluster, Healthy: ref.Healthy || s.version && s.weight > 0}
+	}
+	return slices.SortedFunc(maps.Values(byName), func(a, b resource.ClusterRef) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// routeTo sends an action to the clusters of a split that have weight; false when none has.
+// The others are left out, since Envoy would gain nothing from knowing them.
+func routeTo(action *routev3.RouteAction, shares []share) bool {
+	weighted := &routev3.WeightedCluster{}
+	for _, s := range shares {
+		if s.weight > 0 {
+			weighted.Clusters = append(weighted.Clusters, &routev3.WeightedCluster_ClusterWeight{
+				Name:   s.cluster,
+				Weight: wrapperspb.UInt32(s.weight),
+			})
+		}
+	}
+	switch len(weighted.Clusters) {
+	case 0:
+		return false
+	case 1:
+		action.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: weighted.Clusters[0].Name}
+	default:
+		action.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: weighted}
+	}
+	return true
+}
+
+// rolloutCalls gives the units of a Rollout: what is wrong with it together with its Service.
+func rolloutCalls(o *api.Object) []Unit {
+	return []Unit{{Feature: rolloutTarget, Namespace: o.Key.Namespace, Name: o.Key.Name}}
+}
+
+// rolloutTarget says when a Rollout has no effect because of what it targets.
+var rolloutTarget = &Feature{Name: "rollout target", Build: buildRolloutTarget}
+
+func buildRolloutTarget(r *Reader, u Unit) Result {
+	rollout := read[*v1alpha1.Rollout](r, api.KindRollout, u.Namespace, u.Name)
+	if rollout == nil {
+		return Result{}
+	}
+	problem := api.Problem{
+		Object:   api.Key{Kind: api.KindRollout, Namespace: u.Namespace, Name: u.Name},
+		Path:     "spec.targetRef.name",
+		Severity: api.Error,
+	}
+	service := rollout.Spec.TargetRef.Name
+	if r.get(api.KindService, u.Namespace, service) == nil {
+		problem.Reason = api.ReasonTargetNotFound
+		problem.Message = "there is no Service " + u.Namespace + "/" + service
+		problem.Hint = "the Rollout has no effect until it exists; check the name"
+		return Result{Problems: []api.Problem{problem}}
+	}
+	if other := rolloutOf(r, u.Namespace, service); other != nil && other.Name != u.Name {
+		problem.Reason = api.ReasonTargetConflict
+		problem.Message = "Rollout " + other.Namespace + "/" + other.Name + " already splits the traffic of Service " + service
+		problem.Hint = "the older Rollout wins, then the first by name; delete one of the two"
+		return Result{Problems: []api.Problem{problem}}
+	}
+	return Result{}
+}
+
+// mergedSelector lays a version's selector over that of its Service.
+func mergedSelector(service, version map[string]string) map[string]string {
+	merged := maps.Clone(service)
+	if merged == nil {
+		merged = map[string]string{}
+	}
+	maps.Copy(merged, version)
+	return merged
+}
+
+// versionKey is what the units of a version need to know of its Rollout. Packed into
+// Unit.Extra it spares them reading the Rollout, so that a change of weight builds none of
+// them again.
+type versionKey struct {
+	ID       string
+	Rollout  string
+	Selector map[string]string
+}
+
+// pack gives the same string for the same key.
+func (k versionKey) pack() string {
+	b, err := json.Marshal(k) // sorts the selector
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return string(b)
+}
+
+// unpackVersion is the reverse of pack. The empty string is a Service without versions.
+func unpackVersion(s string) versionKey {
+	var k versionKey
+	if s != "" {
+		if err := json.Unmarshal([]byte(s), &k); err != nil {
+			panic(err) // only ever packed by pack
+		}
+	}
+	return k
+}
