@@ -84,7 +84,7 @@ func (s *step) letGo(active *version, hold time.Duration) {
 // describe gives the phase and completes the message.
 func (s *step) describe(active *version) v1alpha1.RolloutPhase {
 	if active.Weight < v1alpha1.WeightTotal {
-		s.say("%s", active.why)
+		s.say("%s %s", active.label, active.why)
 		s.say("the traffic stays on %s until then", s.split())
 		for _, v := range s.versions {
 			if v.Weight > 0 && v.empty() {

@@ -20,7 +20,7 @@ const (
 // verdict is what the gate says of a version that shall have traffic.
 type verdict struct {
 	open   bool
-	why    string   // why it is closed, for people
+	why    string   // why it is closed, for people, without the version as its subject
 	behind []string // Envoys that it was opened without
 
 	// Since when some, but not all, Envoys are ready; zero: none or all.
@@ -34,14 +34,14 @@ func (s *step) gate(v *version, minHealthy *intstr.IntOrString, deadline time.Du
 	need := needed(minHealthy, v.seen.Total)
 	switch {
 	case !v.known:
-		return verdict{why: fmt.Sprintf("nothing is known yet of the endpoints of %s", v.label)}
+		return verdict{why: "waits: nothing is known yet of its endpoints"}
 	case v.seen.Ready <= 0:
-		return verdict{why: fmt.Sprintf("%s has no ready endpoints (0 of %d)", v.label, v.seen.Total)}
+		return verdict{why: fmt.Sprintf("has no ready endpoints (0 of %d)", v.seen.Total)}
 	case v.seen.Ready < need:
-		return verdict{why: fmt.Sprintf("%s has %d of %d endpoints ready and needs %d", v.label, v.seen.Ready, v.seen.Total, need)}
+		return verdict{why: fmt.Sprintf("has %d of %d endpoints ready and needs %d", v.seen.Ready, v.seen.Total, need)}
 	case s.settling > 0:
 		s.wakeAt(s.now.Add(s.settling))
-		return verdict{since: v.ReadySince, why: fmt.Sprintf("%s waits for the Envoys to come back after the start of the control plane", v.label)}
+		return verdict{since: v.ReadySince, why: "waits for the Envoys to come back after the start of the control plane"}
 	}
 	ready, missing := 0, []EnvoyObserved(nil)
 	for _, e := range v.seen.Envoys {
@@ -54,7 +54,7 @@ func (s *step) gate(v *version, minHealthy *intstr.IntOrString, deadline time.Du
 	if len(missing) == 0 {
 		return verdict{open: true}
 	}
-	why := notReadyOn(v, ready, missing, need)
+	why := notReadyOn(ready, missing, need)
 	if ready == 0 {
 		return verdict{why: why}
 	}
@@ -74,7 +74,7 @@ func (s *step) gate(v *version, minHealthy *intstr.IntOrString, deadline time.Du
 func (s *step) await(v *version, g verdict) {
 	v.Waiting, v.ReadySince, v.why = true, g.since, g.why
 	if !v.was {
-		s.event(EventWaiting, false, "%s", g.why)
+		s.event(EventWaiting, false, "%s %s", v.label, g.why)
 	}
 }
 
@@ -111,7 +111,7 @@ func lasting(d *metav1.Duration, unset time.Duration) time.Duration {
 	return max(0, d.Duration)
 }
 
-func notReadyOn(v *version, ready int, missing []EnvoyObserved, need int) string {
+func notReadyOn(ready int, missing []EnvoyObserved, need int) string {
 	why := make([]string, 0, len(missing))
 	for _, e := range missing {
 		switch {
@@ -123,7 +123,7 @@ func notReadyOn(v *version, ready int, missing []EnvoyObserved, need int) string
 			why = append(why, fmt.Sprintf("%s (%d healthy, needs %d)", e.Name, e.Healthy, need))
 		}
 	}
-	return fmt.Sprintf("%s is ready on %d of %d Envoys, not on %s", v.label, ready, ready+len(missing), list(why))
+	return fmt.Sprintf("is ready on %d of %d Envoys, not on %s", ready, ready+len(missing), list(why))
 }
 
 func names(envoys []EnvoyObserved) []string {

@@ -78,7 +78,7 @@ type version struct {
 	want   int32 // the weight asked for
 	seen   VersionObserved
 	known  bool   // something was observed
-	why    string // why it waits, for people
+	why    string // why it waits: a sentence for people, without its subject
 }
 
 // empty: it is known that traffic sent there fails.
@@ -91,15 +91,13 @@ func newStep(spec v1alpha1.RolloutSpec, state State, observed Observed, now time
 	}
 	s.first = len(s.before.Versions) == 0
 	byID := map[string]*version{}
-	names := map[string]int{}
 	add := func(name string, selector map[string]string) *version {
 		id := v1alpha1.VersionID(name, selector)
 		v := byID[id]
 		if v == nil {
-			v = &version{VersionState: VersionState{Name: name, Selector: selector}, id: id, label: name}
+			v = &version{VersionState: VersionState{Name: name, Selector: selector}, id: id}
 			v.seen, v.known = observed.Versions[id]
 			byID[id] = v
-			names[name]++
 			s.versions = append(s.versions, v)
 		}
 		return v
@@ -115,12 +113,22 @@ func newStep(spec v1alpha1.RolloutSpec, state State, observed Observed, now time
 		v.VersionState = old
 		v.had, v.was = old.Weight, old.Waiting
 	}
+	s.relabel()
+	return s
+}
+
+// relabel gives the versions their labels: names as long as these are clear.
+func (s *step) relabel() {
+	names := map[string]int{}
 	for _, v := range s.versions {
+		names[v.Name]++
+	}
+	for _, v := range s.versions {
+		v.label = v.Name
 		if names[v.Name] > 1 {
 			v.label = v.id
 		}
 	}
-	return s
 }
 
 // named finds a version of the spec.
@@ -144,6 +152,7 @@ func (s *step) keep(f func(*version) bool) {
 		}
 		return true
 	})
+	s.relabel()
 }
 
 // leaveEmpty takes the weight of versions without endpoints and gives it to the other versions
@@ -189,6 +198,7 @@ func (s *step) stay(format string, args ...any) Result {
 		kept[v.ID()] = true
 	}
 	s.versions = slices.DeleteFunc(s.versions, func(v *version) bool { return !kept[v.id] })
+	s.relabel()
 	return s.result(v1alpha1.PhaseWaiting)
 }
 

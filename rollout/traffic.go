@@ -41,7 +41,7 @@ func (s *step) traffic(shares map[string]v1alpha1.Percent) Result {
 		}
 		if v.Weight == 0 && v.want > 0 {
 			s.awaitEmptied(v)
-			s.say("%s", v.why)
+			s.say("%s %s", v.label, v.why)
 		}
 		if v.Weight > 0 && v.empty() {
 			s.say("%s has no ready endpoints and no other version can take its %s", v.label, percent(v.Weight))
