@@ -2,9 +2,10 @@
 // Envoy resources, cut into parts, with the names they refer to.
 //
 // A resource is a head and an ordered set of parts (the virtual hosts of a route
-// configuration, the filter chains of a listener), each encoded once. Because repeated
-// Protobuf fields concatenate, a whole resource is its parts laid end to end, and the
-// server may hold back a single part towards one Envoy without decoding anything.
+// configuration, the filter chains of a listener), each encoded once. Because Protobuf
+// messages merge when they are laid end to end, a whole resource is its head and parts one
+// after the other, and the server may hold back a single part towards one Envoy without
+// decoding anything.
 //
 // It knows neither where resources come from nor how they are served.
 package resource

@@ -109,8 +109,10 @@ type ClusterRef struct {
 
 // Output is the encoded content under a Key. It is immutable.
 type Output struct {
-	// Bytes is the message, marshalled deterministically: for a head, the resource without
-	// its parts; for a part, the element (for example a VirtualHost).
+	// Bytes is a message of the resource's type, marshalled deterministically: for a head,
+	// the resource without its parts; for a part, a message with nothing but the part (for
+	// example a RouteConfiguration with one virtual host). Parsers merge messages that are
+	// laid end to end, so the whole resource is head and parts in the order of their keys.
 	Bytes []byte
 	// Clusters are the clusters that traffic is sent to (tracked for a part, or for a head
 	// without parts).
@@ -119,8 +121,8 @@ type Output struct {
 	// endpoints of a cluster, the routes and secrets of a listener. Nothing is delivered
 	// before the store has what it names.
 	Fetches []Ref
-	// Fallback stands in for a part that cannot be delivered and never was: a virtual host
-	// that answers 503. Nil leaves the part out.
+	// Fallback stands in for a part that cannot be delivered and never was, in the form of
+	// Bytes: a virtual host that answers 503. Nil leaves the part out.
 	Fallback []byte
 	// Invalid marks content that failed its generated validation: it is never delivered;
 	// every Envoy keeps the last good version that it has.

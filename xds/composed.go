@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
@@ -20,33 +18,17 @@ type content struct {
 	part   string // empty: the head
 	output *resource.Output
 	hash   hash
-	// prefix goes before the bytes of a part: the Protobuf field that it is an element of.
-	prefix []byte
 	// fallback stands in for the part; nil when it has none.
 	fallback *content
 }
 
-// partFields is the path of Protobuf fields from a resource to its parts. A resource may
-// carry a field on the path several times: parsers merge them.
-// https://protobuf.dev/programming-guides/encoding/#last-one-wins
-var partFields = [resource.NumTypes][]protowire.Number{
-	resource.Listener: {3},    // filter_chains
-	resource.Scope:    {5, 2}, // route_configuration.virtual_hosts
-	resource.Route:    {2},    // virtual_hosts
-}
-
-func newContent(t resource.Type, part string, out *resource.Output) *content {
+func newContent(part string, out *resource.Output) *content {
 	c := &content{part: part, output: out, hash: hashOf(out.Bytes)}
-	if part == "" {
-		return c
-	}
-	c.prefix = partPrefix(t, len(out.Bytes))
 	if out.Fallback != nil {
 		c.fallback = &content{
 			part:   part,
 			output: &resource.Output{Bytes: out.Fallback, Sources: out.Sources},
 			hash:   hashOf(out.Fallback),
-			prefix: partPrefix(t, len(out.Fallback)),
 		}
 	}
 	return c
@@ -55,16 +37,6 @@ func newContent(t resource.Type, part string, out *resource.Output) *content {
 func hashOf(b []byte) hash {
 	sum := sha256.Sum256(b)
 	return hash(sum[:len(hash{})])
-}
-
-func partPrefix(t resource.Type, size int) []byte {
-	var prefix []byte
-	for _, field := range slices.Backward(partFields[t]) {
-		tag := protowire.AppendTag(nil, field, protowire.BytesType)
-		tag = protowire.AppendVarint(tag, uint64(size+len(prefix)))
-		prefix = append(tag, prefix...)
-	}
-	return prefix
 }
 
 // composed is one whole version of a resource: a head and its parts in order. It is immutable
@@ -87,7 +59,7 @@ func compose(name string, head *content, parts []*content) *composed {
 	h.Write(head.hash[:])
 	for _, p := range parts {
 		h.Write(p.hash[:])
-		c.size += len(p.prefix) + len(p.output.Bytes)
+		c.size += len(p.output.Bytes)
 	}
 	c.version = hex.EncodeToString(h.Sum(nil)[:8])
 	return c
@@ -119,11 +91,13 @@ func (c *composed) contents(f func(*content)) {
 	}
 }
 
-// appendTo adds the encoded message, in pieces that are shared with everybody.
+// appendTo adds the encoded message, in pieces that are shared with everybody: parsers merge
+// a message from its pieces laid end to end.
+// https://protobuf.dev/programming-guides/encoding/#last-one-wins
 func (c *composed) appendTo(pieces [][]byte) [][]byte {
 	pieces = append(pieces, c.head.output.Bytes)
 	for _, p := range c.parts {
-		pieces = append(pieces, p.prefix, p.output.Bytes)
+		pieces = append(pieces, p.output.Bytes)
 	}
 	return pieces
 }

@@ -32,6 +32,7 @@ const (
 func (s *session) compose(t resource.Type, name string) (*composed, verdict) {
 	target := s.store.find(s.audiences, t, name)
 	this := resource.Ref{Type: t, Name: name}
+	s.missNothing(this)
 	if target == nil {
 		return nil, absent
 	}
@@ -152,6 +153,18 @@ func (s *session) await(what, of resource.Ref) {
 		s.waiting[what] = map[resource.Ref]struct{}{}
 	}
 	s.waiting[what][of] = struct{}{}
+	s.missing[of] = append(s.missing[of], what)
+}
+
+// missNothing forgets what a resource has waited for.
+func (s *session) missNothing(of resource.Ref) {
+	for _, what := range s.missing[of] {
+		delete(s.waiting[what], of)
+		if len(s.waiting[what]) == 0 {
+			delete(s.waiting, what)
+		}
+	}
+	delete(s.missing, of)
 }
 
 // happened has everything that waited for something looked at again.
@@ -161,7 +174,6 @@ func (s *session) happened(what resource.Ref) {
 			sub.touch(of.Name)
 		}
 	}
-	delete(s.waiting, what)
 }
 
 // sending notes what the sending of a resource means for clusters.
@@ -196,6 +208,7 @@ func (s *session) accepted(r *response, c *composed) {
 	}
 	state.warm = true
 	s.happened(resource.Ref{Type: resource.Cluster, Name: c.name})
+	s.warmed(c.name)
 }
 
 // reported notes what it means for clusters that an Envoy came with a resource: with its
@@ -216,18 +229,18 @@ func (s *session) reported(t resource.Type, name string) {
 		if state := s.clusters[name]; state != nil && !state.warm {
 			state.warm = true
 			s.happened(resource.Ref{Type: resource.Cluster, Name: name})
+			s.warmed(name)
 		}
 	}
 }
 
-// setHealthy takes in Envoy's gauge membership_healthy of a cluster. It reports whether that
-// was news.
-func (s *session) setHealthy(cluster string, healthy int) bool {
+// setHealthy takes in Envoy's gauge membership_healthy of a cluster.
+func (s *session) setHealthy(cluster string, healthy int) {
 	state := s.clusters[cluster]
 	if state == nil || state.healthy == healthy {
-		return false
+		return
 	}
 	state.healthy = healthy
 	s.happened(resource.Ref{Type: resource.Cluster, Name: cluster})
-	return true
+	s.warmed(cluster)
 }

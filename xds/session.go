@@ -39,10 +39,11 @@ type session struct {
 	inbox     inbox
 
 	subs     [resource.NumTypes]*subscription
-	clusters map[string]*clusterState // what is known of the clusters that this Envoy has
-	named    map[string]int           // how many contents that this Envoy may have name a cluster
-	unknown  int                      // resources that this Envoy has, of which we know only the version
-	waiting  map[resource.Ref]map[resource.Ref]struct{}
+	clusters map[string]*clusterState                   // what is known of the clusters that this Envoy has
+	named    map[string]int                             // how many contents that this Envoy may have name a cluster
+	unknown  int                                        // resources that this Envoy has, of which we know only the version
+	waiting  map[resource.Ref]map[resource.Ref]struct{} // what is missed → the resources that wait for it
+	missing  map[resource.Ref][]resource.Ref            // the same, the other way round
 	refused  map[atom]*refusal
 	retiring map[string]time.Time // clusters that nothing names: when they are taken away
 	// settled is when an Envoy that came with resources of an earlier stream has had the time
@@ -50,7 +51,9 @@ type session struct {
 	settled time.Time
 	nonce   uint64
 	sends   uint64 // counts responses, to tell which was sent before which
-	applied string // the newest revision that this Envoy has in full
+	applied uint64 // the newest change set that this Envoy has in full
+	// warmed is called when a cluster has become warm, or more or less healthy.
+	warmed func(cluster string)
 	// earlier is the session of the same Envoy's stream before this one, if there was one.
 	earlier *session
 }
@@ -62,6 +65,7 @@ type subscription struct {
 	held     map[string]*held
 	dirty    map[string]bool // true: send even if the version is the same
 	inflight []*response
+	asked    bool // the Envoy has asked for this type at all
 	greet    bool // a response is due even if there is nothing to say
 	trials   [][]atom
 	suspects map[atom]struct{}
@@ -87,6 +91,13 @@ type response struct {
 	at      time.Time
 }
 
+// maxInflight is how many unanswered responses a session has for clusters at most.
+const maxInflight = 64
+
+// maxResponseBytes is the size past which a response is closed. Clients in Go take 4 MiB by
+// default; what is left goes into the next response.
+const maxResponseBytes = 3 << 20
+
 func newSession(s *store, node Node, now func() time.Time, earlier *session) *session {
 	if earlier != nil {
 		earlier.earlier = nil
@@ -99,10 +110,12 @@ func newSession(s *store, node Node, now func() time.Time, earlier *session) *se
 		clusters:  map[string]*clusterState{},
 		named:     map[string]int{},
 		waiting:   map[resource.Ref]map[resource.Ref]struct{}{},
+		missing:   map[resource.Ref][]resource.Ref{},
 		refused:   map[atom]*refusal{},
 		retiring:  map[string]time.Time{},
 		inbox:     newInbox(),
 		earlier:   earlier,
+		warmed:    func(string) {},
 	}
 }
 
@@ -114,7 +127,6 @@ func (s *session) sub(t resource.Type) *subscription {
 			dirty:    map[string]bool{},
 			suspects: map[atom]struct{}{},
 		}
-		s.subs[t].greet = true
 	}
 	return s.subs[t]
 }
@@ -134,13 +146,14 @@ func (s *subscription) touch(name string) {
 	}
 }
 
-// subscribeAll makes every resource of a type wanted.
+// subscribeAll makes every resource of a type wanted. An answer is due, also an empty one:
+// Envoy waits for it when it starts, and takes it as a sign of life when it comes back.
 func (s *session) subscribeAll(t resource.Type) {
 	sub := s.sub(t)
 	if sub.wildcard {
 		return
 	}
-	sub.wildcard = true
+	sub.asked, sub.wildcard, sub.greet = true, true, true
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()
 	s.store.each(s.audiences, t, sub.touch)
@@ -149,12 +162,13 @@ func (s *session) subscribeAll(t resource.Type) {
 	}
 }
 
-// subscribe makes a resource wanted, and sends it even if the Envoy had it before: an Envoy
-// that asks again has forgotten it.
-func (s *session) subscribe(t resource.Type, name string) {
+// subscribe makes a resource wanted. With again, it is sent even if the Envoy had it: one that
+// asks in the middle of a stream has forgotten it.
+func (s *session) subscribe(t resource.Type, name string, again bool) {
 	sub := s.sub(t)
+	sub.asked = true
 	sub.names[name] = struct{}{}
-	if h := sub.held[name]; h == nil || h.unknown == "" && h.acked == nil {
+	if again || sub.held[name] == nil {
 		sub.dirty[name] = true
 	} else {
 		sub.touch(name)
@@ -169,6 +183,7 @@ func (s *session) unsubscribe(t resource.Type, name string) {
 		return
 	}
 	delete(sub.dirty, name)
+	s.missNothing(resource.Ref{Type: t, Name: name})
 	s.forget(t, name)
 }
 
@@ -294,7 +309,7 @@ func (s *session) next() *response {
 	s.takeNotice()
 	s.retryRefused()
 	for t := range resource.NumTypes {
-		if s.subs[t] == nil {
+		if s.subs[t] == nil || !s.subs[t].asked {
 			continue
 		}
 		if r := s.nextOf(t); r != nil {
@@ -302,7 +317,8 @@ func (s *session) next() *response {
 		}
 	}
 	if s.idle() {
-		s.applied = s.store.revision
+		s.applied = s.store.applied
+		s.earlier = nil
 	}
 	return nil
 }
@@ -310,7 +326,7 @@ func (s *session) next() *response {
 // idle says whether the Envoy has acknowledged everything that is there for it.
 func (s *session) idle() bool {
 	for _, sub := range s.subs {
-		if sub != nil && (len(sub.inflight) > 0 || len(sub.dirty) > 0 || len(sub.trials) > 0) {
+		if sub != nil && sub.asked && (len(sub.inflight) > 0 || len(sub.dirty) > 0 || len(sub.trials) > 0) {
 			return false
 		}
 	}

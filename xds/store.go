@@ -20,7 +20,7 @@ type store struct {
 	mu        sync.RWMutex
 	resources map[ident]*stored
 	names     map[audienceType]map[string]struct{} // for wildcard subscriptions
-	revision  string
+	applied   uint64                               // how many change sets
 }
 
 type audienceType struct {
@@ -40,10 +40,10 @@ func newStore() *store {
 }
 
 // apply takes in a change set and returns the resources that are different now.
-func (s *store) apply(set resource.ChangeSet, revision string) []ident {
+func (s *store) apply(set resource.ChangeSet) []ident {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.revision = revision
+	s.applied++
 	var changed []ident
 	for entries := set.Entries; len(entries) > 0; {
 		id := ident{entries[0].Key.Type, entries[0].Key.Audience, entries[0].Key.Name}
@@ -71,9 +71,9 @@ func (s *store) update(id ident, entries []resource.Entry) bool {
 		case e.Key.Part == "" && e.Output == nil:
 			r.head = nil
 		case e.Key.Part == "":
-			r.head = newContent(id.kind, "", e.Output)
+			r.head = newContent("", e.Output)
 		default:
-			parts = putPart(parts, id.kind, e)
+			parts = putPart(parts, e)
 		}
 	}
 	r.parts = parts
@@ -95,7 +95,7 @@ func (s *store) update(id ident, entries []resource.Entry) bool {
 	return true
 }
 
-func putPart(parts []*content, kind resource.Type, e resource.Entry) []*content {
+func putPart(parts []*content, e resource.Entry) []*content {
 	i, found := slices.BinarySearchFunc(parts, e.Key.Part, func(p *content, key string) int { return strings.Compare(p.part, key) })
 	switch {
 	case e.Output == nil && found:
@@ -103,10 +103,10 @@ func putPart(parts []*content, kind resource.Type, e resource.Entry) []*content 
 	case e.Output == nil:
 		return parts
 	case found:
-		parts[i] = newContent(kind, e.Key.Part, e.Output)
+		parts[i] = newContent(e.Key.Part, e.Output)
 		return parts
 	}
-	return slices.Insert(parts, i, newContent(kind, e.Key.Part, e.Output))
+	return slices.Insert(parts, i, newContent(e.Key.Part, e.Output))
 }
 
 // find returns the resource as the narrowest of the audiences sees it, or nil. The audiences

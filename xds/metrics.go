@@ -1,0 +1,65 @@
+package xds
+
+import (
+	"strings"
+
+	metricsv3 "github.com/envoyproxy/go-control-plane/envoy/service/metrics/v3"
+	dto "github.com/prometheus/client_model/go"
+)
+
+// healthyGauge is the statistic that says how many endpoints of a cluster pass their active
+// health checks. It comes with the cluster's name as a label (emit_tags_as_labels) or inside.
+// https://www.envoyproxy.io/docs/envoy/latest/configuration/upstream/cluster_manager/cluster_stats
+const (
+	healthyGauge  = "membership_healthy"
+	clusterPrefix = "cluster."
+	clusterLabel  = "envoy.cluster_name"
+)
+
+// StreamMetrics takes in what an Envoy's metrics sink sends.
+func (s *Server) StreamMetrics(stream metricsv3.MetricsService_StreamMetricsServer) error {
+	id := ""
+	for {
+		m, err := stream.Recv()
+		if err != nil {
+			return stream.SendAndClose(&metricsv3.StreamMetricsResponse{})
+		}
+		if n := m.GetIdentifier().GetNode().GetId(); n != "" {
+			id = n
+		}
+		healthy := map[string]int{}
+		for _, family := range m.EnvoyMetrics {
+			readHealthy(family, healthy)
+		}
+		if len(healthy) == 0 {
+			continue
+		}
+		s.mu.Lock()
+		c := s.last[id]
+		s.mu.Unlock()
+		if c != nil {
+			c.session.notifyHealthy(healthy)
+		}
+	}
+}
+
+func readHealthy(f *dto.MetricFamily, healthy map[string]int) {
+	name := f.GetName()
+	if !strings.HasPrefix(name, clusterPrefix) || !strings.HasSuffix(name, "."+healthyGauge) {
+		return
+	}
+	for _, m := range f.Metric {
+		cluster := ""
+		for _, l := range m.Label {
+			if l.GetName() == clusterLabel {
+				cluster = l.GetValue()
+			}
+		}
+		if cluster == "" && name != clusterPrefix+healthyGauge {
+			cluster = name[len(clusterPrefix) : len(name)-len(healthyGauge)-1]
+		}
+		if cluster != "" {
+			healthy[cluster] = int(m.GetGauge().GetValue())
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package xds
+
+import (
+	"cmp"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	loadv3 "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
+	metricsv3 "github.com/envoyproxy/go-control-plane/envoy/service/metrics/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// forgetTime is how long an Envoy that has disconnected is remembered.
+const forgetTime = 10 * time.Minute
+
+// Server serves the fleet. It is safe for concurrent use.
+type Server struct {
+	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
+	loadv3.UnimplementedLoadReportingServiceServer
+	metricsv3.UnimplementedMetricsServiceServer
+
+	log     *slog.Logger
+	now     func() time.Time
+	store   *store
+	closing chan struct{}
+	close   func()
+
+	mu    sync.Mutex
+	conns map[*conn]struct{}
+	last  map[string]*conn // by node id: the newest stream, also when it has ended
+
+	observed observed
+	load     load
+}
+
+// NewServer returns a server without resources.
+func NewServer(log *slog.Logger) *Server {
+	s := &Server{
+		log:      log,
+		now:      time.Now,
+		store:    newStore(),
+		closing:  make(chan struct{}),
+		conns:    map[*conn]struct{}{},
+		last:     map[string]*conn{},
+		observed: newObserved(),
+		load:     newLoad(),
+	}
+	s.close = sync.OnceFunc(func() { close(s.closing) })
+	return s
+}
+
+// Options are the gRPC server options that Register's server must have.
+func (s *Server) Options() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec()),
+		grpc.MaxConcurrentStreams(1 << 20),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 500 * time.Millisecond, PermitWithoutStream: true}),
+	}
+}
+
+// Register adds the services: ADS, load reporting and metrics.
+func (s *Server) Register(g grpc.ServiceRegistrar) {
+	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, s)
+	loadv3.RegisterLoadReportingServiceServer(g, s)
+	metricsv3.RegisterMetricsServiceServer(g, s)
+}
+
+// Close ends all streams. Envoys keep what they have, and come back.
+func (s *Server) Close() { s.close() }
+
+// Apply takes in a change set and tells the Envoys that it concerns.
+func (s *Server) Apply(set resource.ChangeSet) {
+	if len(set.Entries) == 0 {
+		return
+	}
+	changed := s.store.apply(set)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.session.notify(changed)
+	}
+}
+
+// DeltaAggregatedResources serves one Envoy incrementally.
+func (s *Server) DeltaAggregatedResources(stream discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
+	return s.serve(stream, delta{})
+}
+
+// StreamAggregatedResources serves one client with the state of the world.
+func (s *Server) StreamAggregatedResources(stream discoveryv3.AggregatedDiscoveryService_StreamAggregatedResourcesServer) error {
+	return s.serve(stream, sotw{})
+}
+
+func (s *Server) join(c *conn, node Node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var earlier *session
+	if before := s.last[node.ID]; before != nil {
+		before.mu.Lock()
+		if !before.ended.IsZero() {
+			earlier = before.session
+		} else {
+			s.log.Warn("two streams with the same node id are open", "envoy", node.ID)
+		}
+		before.mu.Unlock()
+	}
+	c.session = newSession(s.store, node, s.now, earlier)
+	c.session.warmed = s.observed.add
+	s.conns[c] = struct{}{}
+	s.last[node.ID] = c
+	for id, old := range s.last {
+		if old.over(s.now().Add(-forgetTime)) {
+			delete(s.last, id)
+		}
+	}
+	s.observed.all()
+	s.log.Info("envoy connected", "envoy", node.ID, "fleet", node.Fleet, "version", node.Version)
+}
+
+func (s *Server) leave(c *conn) {
+	if c.session == nil {
+		return
+	}
+	c.mu.Lock()
+	c.ended = s.now()
+	id := c.session.node.ID
+	c.mu.Unlock()
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+	s.observed.all()
+	s.log.Info("envoy disconnected", "envoy", id)
+}
+
+// over says whether the stream ended before a time.
+func (c *conn) over(before time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.ended.IsZero() && c.ended.Before(before)
+}
+
+// nodeOf reads who an Envoy says it is. An Envoy without a cluster is of the fleet "default".
+func nodeOf(n *corev3.Node) Node {
+	version := n.GetUserAgentName()
+	if b := n.GetUserAgentBuildVersion().GetVersion(); b != nil {
+		version += " " + itoa(b.MajorNumber) + "." + itoa(b.MinorNumber) + "." + itoa(b.Patch)
+	} else if v := n.GetUserAgentVersion(); v != "" {
+		version += " " + v
+	}
+	return Node{
+		ID:      n.GetId(),
+		Fleet:   cmp.Or(n.GetCluster(), "default"),
+		Zone:    n.GetLocality().GetZone(),
+		Name:    n.GetMetadata().GetFields()["node"].GetStringValue(),
+		Version: version,
+	}
+}
+
+// connected returns the open streams, ordered by node id.
+func (s *Server) connected() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(s.conns), func(a, b *conn) int {
+		return cmp.Compare(a.session.node.ID, b.session.node.ID)
+	})
+}
