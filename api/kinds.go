@@ -51,9 +51,11 @@ var kinds = []KindInfo{
 
 var v1beta1 = []string{"v1beta1"}
 
-func core(kind string) schema.GroupVersionKind    { return corev1.SchemeGroupVersion.WithKind(kind) }
-func gateway(kind string) schema.GroupVersionKind { return gatewayv1.SchemeGroupVersion.WithKind(kind) }
-func ours(kind string) schema.GroupVersionKind    { return v1alpha1.GroupVersion.WithKind(kind) }
+func core(kind string) schema.GroupVersionKind { return corev1.SchemeGroupVersion.WithKind(kind) }
+func gateway(kind string) schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: gatewayv1.GroupVersion.Version, Kind: kind}
+}
+func ours(kind string) schema.GroupVersionKind { return v1alpha1.GroupVersion.WithKind(kind) }
 
 // newEndpoints is for the kind that EndpointSlice replaces: deprecated upstream, yet what
 // hand-written manifests for addresses outside of a cluster often still use.

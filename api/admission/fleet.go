@@ -13,6 +13,7 @@ func (r *report) fleet(f *v1alpha1.Fleet) {
 	r.name(spec.Child("defaultNamespace"), sp.DefaultNamespace, true)
 	r.hostname(spec.Child("clusterDomain"), sp.ClusterDomain, false)
 	addresses := spec.Child("addresses")
+	r.atMost(addresses, len(sp.Addresses), 16)
 	seen := map[netip.Addr]int{}
 	for i, address := range sp.Addresses {
 		a := r.address(addresses.Index(i), address)

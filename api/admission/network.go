@@ -27,19 +27,22 @@ func (r *report) portName(path *field.Path, name string) {
 	}
 }
 
-// address checks an IP address and gives it in its canonical form, or the zero address.
-// An address with a zone is only accepted when it is link-local.
+// address checks an IP address; it gives the zero address for what is not one. Zones and
+// IPv4 addresses written as IPv6 are refused, as Kubernetes does in new fields.
 func (r *report) address(path *field.Path, address string) netip.Addr {
 	a, err := netip.ParseAddr(address)
 	switch {
 	case err != nil:
 		r.fail(path, api.ReasonInvalidField, "use an IPv4 or IPv6 address, such as 10.0.0.1; host names are not resolved here", "%q is not an IP address", address)
 		return netip.Addr{}
-	case a.Zone() != "" && !a.IsLinkLocalUnicast():
-		r.fail(path, api.ReasonInvalidField, "leave out the part from '%'", "%q has a zone, which only link-local addresses have", address)
+	case a.Zone() != "":
+		r.fail(path, api.ReasonInvalidField, "leave out the part from '%'", "%q has a zone", address)
+		return netip.Addr{}
+	case a.Is4In6():
+		r.fail(path, api.ReasonInvalidField, "write "+a.Unmap().String(), "%q is an IPv4 address written as IPv6", address)
 		return netip.Addr{}
 	}
-	return a.Unmap()
+	return a
 }
 
 // endpointAddress checks an address that requests are sent to: it must be one host's.
@@ -104,7 +107,7 @@ func (r *report) headerName(path *field.Path, name string) {
 // telling what is wrong.
 func validAddress(address string, family discoveryv1.AddressType) bool {
 	a, err := netip.ParseAddr(address)
-	if err != nil || a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" && !a.IsLinkLocalUnicast() {
+	if err != nil || a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" {
 		return false
 	}
 	switch family {

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +76,10 @@ func (r *report) versions(versions []v1alpha1.Version) map[string]int {
 func (r *report) traffic(traffic map[string]v1alpha1.Percent, names map[string]int) {
 	at := spec.Child("traffic")
 	r.atMost(at, len(traffic), 16)
+	if len(traffic) == 0 {
+		r.missing(at, "give a version its share, such as VERSION: 100")
+		return
+	}
 	sum, complete := int32(0), true
 	for _, name := range slices.Sorted(maps.Keys(traffic)) {
 		r.knownVersion(at.Key(name), name, names)
@@ -118,6 +123,8 @@ func (r *report) blueGreen(bg *v1alpha1.BlueGreen, names map[string]int) {
 	r.notNegative(at.Child("deadline"), bg.Deadline)
 }
 
+var percentShape = regexp.MustCompile(`^(100|[0-9]{1,2})%$`)
+
 // minHealthy checks a number of endpoints, or a percentage from 0% to 100%.
 func (r *report) minHealthy(at *field.Path, v intstr.IntOrString) {
 	if v.Type == intstr.Int {
@@ -126,9 +133,7 @@ func (r *report) minHealthy(at *field.Path, v intstr.IntOrString) {
 		}
 		return
 	}
-	number, sign := strings.CutSuffix(v.StrVal, "%")
-	n, err := strconv.ParseUint(number, 10, 8)
-	if !sign || err != nil || n > 100 {
+	if !percentShape.MatchString(v.StrVal) {
 		r.fail(at, api.ReasonInvalidField, "use a number such as 2, or a whole percentage from \"0%\" to \"100%\"", "%q is neither a number nor a percentage", v.StrVal)
 	}
 }

@@ -14,6 +14,7 @@ func (r *report) workload(w *v1alpha1.Workload) {
 	if len(sp.Addresses) == 0 {
 		r.missing(addresses, "list the IP address of every process")
 	}
+	r.atMost(addresses, len(sp.Addresses), 1000)
 	seen := map[netip.Addr]int{}
 	for i, address := range sp.Addresses {
 		a := r.endpointAddress(addresses.Index(i), address)
@@ -27,6 +28,7 @@ func (r *report) workload(w *v1alpha1.Workload) {
 		}
 	}
 	ports := spec.Child("ports")
+	r.atMost(ports, len(sp.Ports), 64)
 	names := map[string]int{}
 	for i, p := range sp.Ports {
 		if first, again := names[p.Name]; again {

@@ -37,12 +37,16 @@ type FleetSpec struct {
 	//
 	// +optional
 	// +kubebuilder:default=default
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	DefaultNamespace string `json:"defaultNamespace,omitempty"`
 
 	// The last part of the fully qualified names of Services.
 	//
 	// +optional
 	// +kubebuilder:default=cluster.local
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	ClusterDomain string `json:"clusterDomain,omitempty"`
 
 	// IP addresses that Gateways without addresses of their own listen on. Nothing said:
@@ -50,6 +54,10 @@ type FleetSpec struct {
 	//
 	// +optional
 	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=45
+	// +kubebuilder:validation:items:Pattern=`^[0-9a-fA-F:.]+$`
+	// +kubebuilder:validation:items:XValidation:message="must be an IP address",rule="isIP(self)"
 	Addresses []string `json:"addresses,omitempty"`
 
 	// Where every Service is reachable by its DNS names over HTTP.
@@ -63,6 +71,8 @@ type FleetSpec struct {
 	//
 	// +optional
 	// +kubebuilder:default="30s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	DrainTime *metav1.Duration `json:"drainTime,omitempty"`
 }
 
@@ -74,6 +84,9 @@ type ServiceListener struct {
 	Disabled bool `json:"disabled,omitempty"`
 	// +optional
 	// +kubebuilder:default="0.0.0.0"
+	// +kubebuilder:validation:MaxLength=45
+	// +kubebuilder:validation:Pattern=`^[0-9a-fA-F:.]+$`
+	// +kubebuilder:validation:XValidation:message="must be an IP address",rule="isIP(self)"
 	Address string `json:"address,omitempty"`
 	// +optional
 	// +kubebuilder:default=10080

@@ -44,7 +44,7 @@ func (p Percent) Weight() (int32, error) {
 		return p.IntVal * (WeightTotal / 100), nil
 	}
 	whole, decimals, dot := strings.Cut(p.StrVal, ".")
-	if !digits(whole, 3) || dot && !digits(decimals, 2) {
+	if whole != "100" && !digits(whole, 2) || dot && !digits(decimals, 2) {
 		return 0, fmt.Errorf("%q is not a number from 0 to 100 with at most two decimals, such as \"99.95\"", p.StrVal)
 	}
 	// At most five digits: never out of range.

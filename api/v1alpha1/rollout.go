@@ -27,6 +27,9 @@ type Rollout struct {
 // RolloutSpec is what the user asks for. Exactly one of traffic and blueGreen is set.
 //
 // +kubebuilder:validation:ExactlyOneOf=traffic;blueGreen
+// +kubebuilder:validation:XValidation:message="active must be the name of a version",fieldPath=".blueGreen.active",rule="!has(self.blueGreen) || self.versions.exists(v, v.name == self.blueGreen.active)"
+// +kubebuilder:validation:XValidation:message="every key must be the name of a version",fieldPath=".traffic",rule="!has(self.traffic) || self.traffic.all(k, self.versions.exists(v, v.name == k))"
+// +kubebuilder:validation:XValidation:message="the shares must sum to exactly 100",fieldPath=".traffic",rule="!has(self.traffic) || self.traffic.map(k, type(self.traffic[k]) == int ? int(self.traffic[k]) * 100 : int(double(string(self.traffic[k])) * 100.0 + 0.5)).sum() == 10000"
 type RolloutSpec struct {
 	// The Service whose traffic is split, in the same namespace.
 	TargetRef TargetRef `json:"targetRef"`
@@ -44,6 +47,8 @@ type RolloutSpec struct {
 	// gets none.
 	//
 	// +optional
+	// +kubebuilder:validation:MinProperties=1
+	// +kubebuilder:validation:MaxProperties=16
 	Traffic map[string]Percent `json:"traffic,omitempty"`
 
 	// Blue/green: all traffic moves to the active version in one step, once that version
@@ -63,6 +68,8 @@ type TargetRef struct {
 	// +kubebuilder:validation:Enum=Service
 	Kind string `json:"kind,omitempty"`
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
 }
 
@@ -81,12 +88,17 @@ type Version struct {
 // Percent is a share: an integer from 0 to 100, or a decimal string such as "99.95".
 //
 // +kubebuilder:validation:XIntOrString
+// +kubebuilder:validation:XValidation:message="must be between 0 and 100",rule="type(self) != int || int(self) >= 0 && int(self) <= 100"
+// +kubebuilder:validation:MaxLength=6
 // +kubebuilder:validation:Pattern=`^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$`
 type Percent intstr.IntOrString
 
 // BlueGreen moves all traffic at once.
 type BlueGreen struct {
 	// The version that shall have the traffic.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
 	Active string `json:"active"`
 
 	// How many of the active version's endpoints must be healthy before it gets the traffic:
@@ -96,12 +108,16 @@ type BlueGreen struct {
 	// +optional
 	// +kubebuilder:default="100%"
 	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:XValidation:message="must not be negative",rule="type(self) != int || int(self) >= 0"
+	// +kubebuilder:validation:Pattern=`^(100|[0-9]{1,2})%$`
 	MinHealthy *intstr.IntOrString `json:"minHealthy,omitempty"`
 
 	// How long the version that had the traffic before is kept warm for an instant way back.
 	//
 	// +optional
 	// +kubebuilder:default="10m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	HoldOld *metav1.Duration `json:"holdOld,omitempty"`
 
 	// How long an Envoy that is not ready for the active version holds back the flip while
@@ -109,6 +125,8 @@ type BlueGreen struct {
 	//
 	// +optional
 	// +kubebuilder:default="1m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	Deadline *metav1.Duration `json:"deadline,omitempty"`
 }
 

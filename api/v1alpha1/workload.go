@@ -21,11 +21,18 @@ type Workload struct {
 }
 
 // WorkloadSpec says where the processes listen.
+//
+// +kubebuilder:validation:XValidation:message="the port of the probe must be a number or the name of a port",fieldPath=".readinessProbe",rule="!has(self.readinessProbe) || !has(self.readinessProbe.httpGet) || type(self.readinessProbe.httpGet.port) == int || has(self.ports) && self.ports.exists(p, p.name == string(self.readinessProbe.httpGet.port))"
+// +kubebuilder:validation:XValidation:message="the port of the probe must be a number or the name of a port",fieldPath=".readinessProbe",rule="!has(self.readinessProbe) || !has(self.readinessProbe.tcpSocket) || type(self.readinessProbe.tcpSocket.port) == int || has(self.ports) && self.ports.exists(p, p.name == string(self.readinessProbe.tcpSocket.port))"
 type WorkloadSpec struct {
 	// IP addresses, one per process; all have the same ports.
 	//
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MaxLength=45
+	// +kubebuilder:validation:items:Pattern=`^[0-9a-fA-F:.]+$`
+	// +kubebuilder:validation:items:XValidation:message="must be an IP address",rule="isIP(self)"
 	Addresses []string `json:"addresses"`
 
 	// The ports that a Service's targetPort names. A numeric targetPort needs no entry here.
@@ -33,12 +40,15 @@ type WorkloadSpec struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
 	Ports []WorkloadPort `json:"ports,omitempty"`
 
 	// How Envoy checks that a process is ready: httpGet, tcpSocket or grpc. Without a probe
 	// every address is taken to be ready.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:message="Envoy cannot run a command: use httpGet, tcpSocket or grpc",rule="!has(self.exec)"
+	// +kubebuilder:validation:XValidation:message="must have exactly one of httpGet, tcpSocket and grpc",rule="has(self.exec) || [has(self.httpGet), has(self.tcpSocket), has(self.grpc)].filter(x, x).size() == 1"
 	ReadinessProbe *corev1.Probe `json:"readinessProbe,omitempty"`
 
 	// Name of the node that the processes run on.
