@@ -1,0 +1,304 @@
+package files
+
+import (
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/admission"
+)
+
+// entry is one object as written in a file.
+type entry struct {
+	key      api.Key   // who it is; without a name where that cannot be told
+	value    api.Value // nil when it is not admitted
+	hash     uint64    // of doc
+	doc      []byte    // JSON, for the state store
+	place    *place
+	guess    bool // the kind is misspelt: this stands for the object only if nothing else does
+	problems []api.Problem
+}
+
+// decoded is what a file says.
+type decoded struct {
+	entries  []entry       // those that may be objects of ours
+	problems []api.Problem // of the file, and of what is no object of ours
+	unclear  bool          // there may be objects in it that are not among the entries
+}
+
+// decoder reads one file.
+type decoder struct {
+	origin fileRef
+	text   []byte
+	out    decoded
+}
+
+// decode reads a file's bytes into objects. It never panics, and its time and memory are
+// bounded by a multiple of the size.
+func decode(ref fileRef, data []byte) decoded {
+	d := &decoder{origin: ref}
+	enc := charsetOf(data)
+	d.origin.charset = enc
+	text, bad := enc.text(data)
+	if bad != nil {
+		d.syntax(bad)
+		return d.out
+	}
+	d.text = text
+	for _, seg := range split(text) {
+		docs, bad := parse(text, seg)
+		for i := range docs {
+			d.document(seg, i, docs[i])
+		}
+		if bad != nil {
+			d.syntax(bad)
+		}
+	}
+	return d.out
+}
+
+var anchorName = regexp.MustCompile(`'[^']*'`)
+
+// syntax reports that the file, or the rest of a segment, cannot be read.
+func (d *decoder) syntax(bad *textError) {
+	d.out.unclear = true
+	message := bad.message
+	if strings.Contains(string(d.text), "Secret") {
+		message = anchorName.ReplaceAllString(message, "'…'") // it may be part of one
+	}
+	d.out.problems = append(d.out.problems, api.Problem{
+		Reason: api.ReasonInvalidYAML, Severity: api.Error, Message: message, Hint: bad.hint,
+		Position: api.Position{File: d.origin.name, Line: bad.line, Column: bad.column},
+	})
+}
+
+func (d *decoder) document(seg segment, index int, doc document) {
+	if doc.root.isNull() && len(doc.errs) == 0 {
+		return
+	}
+	p := &place{file: d.origin, segment: seg, sum: xxhash.Sum64(d.text[seg.offset : seg.offset+seg.length]), document: index}
+	d.object(p, doc.root, doc.errs, schema.GroupVersionKind{})
+}
+
+// object reads an object, or the items of a List. Given is the kind of items that do not
+// name their own, as in a ServiceList.
+func (d *decoder) object(p *place, n *node, errs []fieldError, given schema.GroupVersionKind) {
+	p.line, p.column = n.line, n.column
+	if n.kind != mapNode {
+		d.unidentified(p, "", "expected an object, found "+n.kindName(), "an object begins with apiVersion and kind", errs)
+		return
+	}
+	apiVersion, _ := n.get("apiVersion").text()
+	kind, _ := n.get("kind").text()
+	if apiVersion == "" && kind == "" && !given.Empty() {
+		apiVersion, kind = given.ToAPIVersionAndKind()
+		n = n.withKind(apiVersion, kind)
+	}
+	base := filepath.Base(d.origin.name)
+	switch {
+	case kind == "" && (base == "kustomization.yaml" || base == "kustomization.yml"):
+		kind, apiVersion = "Kustomization", "kustomize.config.k8s.io/v1beta1"
+	case kind == "":
+		d.unidentified(p, "kind", "kind is required", "say what the object is, such as kind: Service", errs)
+		return
+	case apiVersion == "":
+		d.unidentified(p, "apiVersion", "apiVersion is required", versionHint(kind), errs)
+		return
+	}
+	gv, err := schema.ParseGroupVersion(apiVersion)
+	if err != nil {
+		d.unidentified(p, "apiVersion", fmt.Sprintf("%q is not an apiVersion", apiVersion), versionHint(kind), errs)
+		return
+	}
+	gvk := gv.WithKind(kind)
+	info, known := api.Lookup(gvk)
+	items := n.get("items")
+	if !known && strings.HasSuffix(kind, "List") && items != nil && items.kind == listNode {
+		d.list(p, items, errs, gvk)
+		return
+	}
+	if !known {
+		d.unknown(p, n, gvk)
+		return
+	}
+	d.typed(p, n, errs, info)
+}
+
+func (d *decoder) list(p *place, items *node, errs []fieldError, list schema.GroupVersionKind) {
+	given := schema.GroupVersionKind{}
+	if list.Kind != "List" {
+		given = list.GroupVersion().WithKind(strings.TrimSuffix(list.Kind, "List"))
+	}
+	if len(p.items) > 10 {
+		d.unidentified(p, "", "Lists are nested too deeply", "put the objects in one List", nil)
+		return
+	}
+	for i, item := range items.items {
+		q := *p
+		q.items = append(append([]int(nil), p.items...), i)
+		var inner []fieldError
+		for _, e := range errs {
+			if len(e.path) >= 2 && e.path[0].name == "items" && e.path[1].name == "" && e.path[1].index == i {
+				inner = append(inner, fieldError{path: e.path[2:], textError: e.textError})
+			}
+		}
+		d.object(&q, item, inner, given)
+	}
+	for _, e := range errs {
+		if len(e.path) < 2 || e.path[0].name != "items" {
+			d.out.problems = append(d.out.problems, d.fieldError(api.Key{}, e))
+		}
+	}
+}
+
+// unidentified reports a document that does not say which object it is.
+func (d *decoder) unidentified(p *place, path, message, hint string, errs []fieldError) {
+	d.out.unclear = true
+	d.out.problems = append(d.out.problems, api.Problem{
+		Path: path, Reason: api.ReasonMissingField, Severity: api.Error, Message: message, Hint: hint, Position: p.start(),
+	})
+	for _, e := range errs {
+		d.out.problems = append(d.out.problems, d.fieldError(api.Key{}, e))
+	}
+}
+
+func (d *decoder) fieldError(key api.Key, e fieldError) api.Problem {
+	path := ""
+	for _, s := range e.path {
+		path = appendStep(path, s)
+	}
+	return api.Problem{
+		Object: key, Path: path, Reason: api.ReasonInvalidYAML, Severity: api.Error, Message: e.message, Hint: e.hint,
+		Position: api.Position{File: d.origin.name, Line: e.line, Column: e.column},
+	}
+}
+
+// versionHint names the apiVersion of a kind that is known.
+func versionHint(kind string) string {
+	for _, info := range api.Kinds() {
+		if string(info.Kind) == kind {
+			return "use " + info.GVK.GroupVersion().String()
+		}
+	}
+	return "say which version of which API group it is"
+}
+
+// unknown warns of an object that is not read. Where its kind is but a slip away from one
+// that is, it also stands for that object: so the last good version stays in effect.
+func (d *decoder) unknown(p *place, n *node, gvk schema.GroupVersionKind) {
+	name, _ := n.get("metadata").get("name").text()
+	namespace, _ := n.get("metadata").get("namespace").text()
+	apiVersion, kind := gvk.ToAPIVersionAndKind()
+	problem := api.Problem{
+		Object: api.Key{Kind: api.Kind(kind), Namespace: namespace, Name: name},
+		Path:   "kind", Reason: api.ReasonUnknownKind, Severity: api.Warning,
+		Message:  fmt.Sprintf("kind %s of %s is not read by gateway-cp", kind, apiVersion),
+		Position: p.position(n, "kind"),
+	}
+	e := entry{place: p, guess: true}
+	for _, info := range api.Kinds() {
+		switch {
+		case info.GVK.Group != gvk.Group: // such as the Gateway of Istio
+		case string(info.Kind) == kind:
+			problem.Path, problem.Position = "apiVersion", p.position(n, "apiVersion")
+			problem.Hint = fmt.Sprintf("for %s, apiVersion %s is", kind, info.GVK.GroupVersion())
+			e.key = identity(info.Kind, namespace, name)
+		case distance(string(info.Kind), kind) == 1:
+			problem.Hint = fmt.Sprintf("did you mean %s?", info.Kind)
+			e.key = identity(info.Kind, namespace, name)
+		}
+	}
+	if e.key.Name == "" {
+		d.out.problems = append(d.out.problems, problem)
+		return
+	}
+	e.problems = []api.Problem{problem}
+	d.out.entries = append(d.out.entries, e)
+}
+
+// identity is the key of an object; objects without a namespace are in "default".
+func identity(kind api.Kind, namespace, name string) api.Key {
+	switch {
+	case kind.ClusterScoped():
+		namespace = ""
+	case namespace == "":
+		namespace = "default"
+	}
+	return api.Key{Kind: kind, Namespace: namespace, Name: name}
+}
+
+// typed reads an object of a kind that is known, and admits it.
+func (d *decoder) typed(p *place, n *node, errs []fieldError, info api.KindInfo) {
+	name, _ := n.get("metadata").get("name").text()
+	namespace, _ := n.get("metadata").get("namespace").text()
+	e := entry{key: identity(info.Kind, namespace, name), place: p}
+	for _, bad := range errs {
+		e.problems = append(e.problems, d.fieldError(e.key, bad))
+	}
+	value := info.New()
+	doc, err := n.appendJSON(nil, max(8<<20, 4*len(d.text)))
+	if err != nil {
+		e.problems = append(e.problems, api.Problem{
+			Object: e.key, Reason: api.ReasonInvalidYAML, Severity: api.Error, Message: err.Error(), Hint: "write the values out", Position: p.start(),
+		})
+	} else {
+		e.problems = append(e.problems, d.admit(p, n, doc, value, e.key)...)
+	}
+	if e.key.Name == "" {
+		d.out.unclear = true
+		d.out.problems = append(d.out.problems, e.problems...)
+		return
+	}
+	if !admission.HasError(e.problems) {
+		e.value, e.doc, e.hash = value, doc, xxhash.Sum64(doc)
+	}
+	d.out.entries = append(d.out.entries, e)
+}
+
+func (d *decoder) admit(p *place, n *node, doc []byte, value api.Value, key api.Key) []api.Problem {
+	problems := admitJSON(n, doc, value, key)
+	for i := range problems {
+		if problems[i].Position == (api.Position{}) {
+			problems[i].Position = p.position(n, problems[i].Path)
+		}
+		problems[i].Position.File = d.origin.name
+	}
+	return problems
+}
+
+// admitJSON decodes and admits an object. Problems without a line have none yet.
+func admitJSON(n *node, doc []byte, value api.Value, key api.Key) []api.Problem {
+	err := decodeTyped(doc, value)
+	if err == nil {
+		return admission.Admit(value)
+	}
+	secret := key.Kind == api.KindSecret
+	var problems []api.Problem
+	if n != nil {
+		for _, f := range explain(n, value, secret) {
+			problems = append(problems, api.Problem{
+				Object: key, Path: f.path, Reason: f.reason, Severity: api.Error, Message: f.message, Hint: f.hint,
+				Position: api.Position{Line: f.line, Column: f.column},
+			})
+		}
+	}
+	if key.Name == "" {
+		problems = append(problems, api.Problem{
+			Object: key, Path: "metadata.name", Reason: api.ReasonMissingField, Severity: api.Error, Message: "is required", Hint: "give the object a name",
+		})
+	}
+	if len(problems) == 0 {
+		message := strings.TrimPrefix(err.Error(), "json: ")
+		if secret {
+			message = "the object cannot be read as a " + reflect.TypeOf(value).Elem().Name()
+		}
+		problems = append(problems, api.Problem{Object: key, Reason: api.ReasonInvalidField, Severity: api.Error, Message: message})
+	}
+	return problems
+}

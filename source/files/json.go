@@ -1,0 +1,147 @@
+package files
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+)
+
+// splitJSON cuts a text of one or more JSON objects; nil when it is something else, which
+// YAML may be able to read: most JSON is YAML, but not all of it, and not several in a row.
+func splitJSON(text []byte) []segment {
+	if trimmed := bytes.TrimLeft(text, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
+		return nil
+	}
+	var segments []segment
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	line, counted := 1, 0
+	for {
+		var raw json.RawMessage
+		if err := decoder.Decode(&raw); errors.Is(err, io.EOF) {
+			return segments
+		} else if err != nil {
+			return nil
+		}
+		end := int(decoder.InputOffset())
+		start := end - len(raw)
+		line += bytes.Count(text[counted:start], []byte("\n"))
+		counted = start
+		column := start - bytes.LastIndexByte(text[:start], '\n')
+		segments = append(segments, segment{offset: start, length: len(raw), line: line, column: column, json: true})
+	}
+}
+
+// jsonBuilder reads JSON into nodes, with positions and double fields.
+type jsonBuilder struct {
+	text    []byte
+	decoder *json.Decoder
+	seg     segment
+	line    int // of offset at
+	at      int
+	path    []step
+	errs    []fieldError
+}
+
+// parseJSON reads one JSON value that is known to be valid.
+func parseJSON(part []byte, seg segment) ([]document, *textError) {
+	b := &jsonBuilder{text: part, decoder: json.NewDecoder(bytes.NewReader(part)), seg: seg, line: seg.line}
+	b.decoder.UseNumber()
+	root, err := b.value()
+	if err != nil {
+		return nil, &textError{line: b.line, column: 1, message: err.Error(), hint: "fix the JSON syntax"}
+	}
+	return []document{{root: root, errs: b.errs}}, nil
+}
+
+// place gives line and column of the next token.
+func (b *jsonBuilder) place() (line, column int) {
+	start := int(b.decoder.InputOffset())
+	for start < len(b.text) && strings.IndexByte(" \t\r\n,:", b.text[start]) >= 0 {
+		start++
+	}
+	b.line += bytes.Count(b.text[b.at:start], []byte("\n"))
+	b.at = start
+	newline := bytes.LastIndexByte(b.text[:start], '\n')
+	if newline < 0 {
+		return b.line, b.seg.column + start
+	}
+	return b.line, start - newline
+}
+
+func (b *jsonBuilder) fail(line, column int, message, hint string) {
+	b.errs = append(b.errs, fieldError{path: append([]step(nil), b.path...), textError: textError{line: line, column: column, message: message, hint: hint}})
+}
+
+var errDeep = errors.New("nested too deeply")
+
+func (b *jsonBuilder) value() (*node, error) {
+	if len(b.path) > maxDepth {
+		return nil, errDeep
+	}
+	n := new(node)
+	n.line, n.column = b.place()
+	token, err := b.decoder.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token := token.(type) {
+	case json.Delim:
+		if token == '[' {
+			n.kind = listNode
+			return n, b.list(n)
+		}
+		n.kind = mapNode
+		return n, b.object(n)
+	case string:
+		n.scalar = quote(token)
+	case json.Number:
+		n.scalar = token.String()
+	case bool:
+		n.scalar = map[bool]string{true: "true", false: "false"}[token]
+	default:
+		n.scalar = "null"
+	}
+	return n, nil
+}
+
+func (b *jsonBuilder) list(n *node) error {
+	for b.decoder.More() {
+		b.path = append(b.path, step{index: len(n.items)})
+		item, err := b.value()
+		if err != nil {
+			return err
+		}
+		n.items = append(n.items, item)
+		b.path = b.path[:len(b.path)-1]
+	}
+	_, err := b.decoder.Token()
+	return err
+}
+
+func (b *jsonBuilder) object(n *node) error {
+	seen := make(map[string]int)
+	for b.decoder.More() {
+		line, column := b.place()
+		token, err := b.decoder.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := token.(string)
+		b.path = append(b.path, step{name: name})
+		value, err := b.value()
+		if err != nil {
+			return err
+		}
+		if first, twice := seen[name]; twice {
+			b.fail(line, column, twiceMessage(name, first), "remove one of them")
+		} else {
+			seen[name] = line
+			n.fields = append(n.fields, field{name: name, line: line, column: column, value: value})
+		}
+		b.path = b.path[:len(b.path)-1]
+	}
+	_, err := b.decoder.Token()
+	return err
+}

@@ -1,0 +1,123 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+// errNotRegular is for pipes, sockets and devices, which are never opened for reading.
+var errNotRegular = errors.New("not a regular file")
+
+// openFile opens a regular file. It never blocks on a pipe that somebody puts in its place.
+func openFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotRegular
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// content is what reading a file gave.
+type content struct {
+	stat    stamp
+	sum     uint64 // of the bytes
+	size    int
+	problem *api.Problem // when it could not be read
+	decoded decoded
+}
+
+// readFile reads and decodes a file. Sum and size are those of the version that is known, if
+// any: a file with the same bytes is not decoded again, and changed is false.
+func readFile(ref fileRef, limit int64, known *content) (c *content, changed bool) {
+	c = new(content)
+	data, err := c.read(ref, limit)
+	if err != nil {
+		c.problem = unreadable(ref, err, limit)
+		same := known != nil && known.problem != nil && *known.problem == *c.problem
+		return c, !same
+	}
+	c.sum, c.size = xxhash.Sum64(data), len(data)
+	if known != nil && known.problem == nil && known.sum == c.sum && known.size == c.size {
+		c.decoded = known.decoded
+		return c, false
+	}
+	c.decoded = decode(ref, data)
+	return c, true
+}
+
+type tooLarge int64
+
+func (t tooLarge) Error() string { return fmt.Sprintf("file is larger than %d bytes", int64(t)) }
+
+func (c *content) read(ref fileRef, limit int64) ([]byte, error) {
+	if ref.data != nil {
+		return ref.data, nil
+	}
+	f, err := openFile(ref.real)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	c.stat = stampOf(info)
+	if info.Size() > limit {
+		return nil, tooLarge(limit)
+	}
+	data := make([]byte, 0, info.Size()+1)
+	for {
+		n, err := f.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if int64(len(data)) > limit {
+			return nil, tooLarge(limit)
+		}
+		if errors.Is(err, io.EOF) {
+			return data, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+	}
+}
+
+func unreadable(ref fileRef, err error, limit int64) *api.Problem {
+	p := &api.Problem{
+		Reason: api.ReasonFileUnreadable, Severity: api.Error, Message: "cannot be read: " + cause(err),
+		Hint: "check that it is there and its permissions", Position: api.Position{File: ref.name},
+	}
+	if errors.As(err, new(tooLarge)) {
+		p.Reason = api.ReasonFileTooLarge
+		p.Message = fmt.Sprintf("is larger than %d MiB and was not read", limit>>20)
+		p.Hint = "split it, or move it out of the folder"
+	}
+	return p
+}
+
+// cause leaves out the path of an error, which is in the problem's position already.
+func cause(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}
