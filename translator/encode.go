@@ -3,7 +3,9 @@ package translator
 import (
 	"errors"
 	"fmt"
+	"slices"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -48,7 +50,10 @@ func (e *encoder) bytes(m message) []byte {
 // result finishes an output with the bytes of m. Where anything in it is invalid, the output
 // says so, and a problem is put on the object that called for it: out.Sources[0].
 func (e *encoder) result(key resource.Key, m message, out resource.Output, problems ...api.Problem) Result {
-	out.Bytes = e.bytes(m)
+	out.Bytes = asPart(key, e.bytes(m))
+	if out.Fallback != nil {
+		out.Fallback = asPart(key, out.Fallback)
+	}
 	if err := errors.Join(e.errs...); err != nil {
 		out.Invalid = true
 		problem := api.Problem{
@@ -63,6 +68,26 @@ func (e *encoder) result(key resource.Key, m message, out resource.Output, probl
 		problems = append(problems, problem)
 	}
 	return Result{Key: key, Output: &out, Problems: problems}
+}
+
+// partFields is the path of Protobuf fields from a resource to its parts.
+var partFields = [resource.NumTypes][]protowire.Number{
+	resource.Listener: {3},    // filter_chains
+	resource.Scope:    {5, 2}, // route_configuration.virtual_hosts
+	resource.Route:    {2},    // virtual_hosts
+}
+
+// asPart makes of an encoded element the encoding of a resource that has nothing but this
+// element (see resource.Output.Bytes). The bytes of a head are left as they are.
+func asPart(key resource.Key, element []byte) []byte {
+	if key.Part == "" {
+		return element
+	}
+	for _, field := range slices.Backward(partFields[key.Type]) {
+		outer := protowire.AppendTag(nil, field, protowire.BytesType)
+		element = protowire.AppendBytes(outer, element)
+	}
+	return element
 }
 
 func partName(k resource.Key) string {

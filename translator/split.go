@@ -103,11 +103,14 @@ func wanted(spec *v1alpha1.RolloutSpec, name string) int32 {
 	return weight
 }
 
-// clusterRefs are the clusters that a split names, each once. A split is ready for an Envoy
-// only when all of them are.
+// clusterRefs are the clusters that a split sends traffic to, each once. A split is ready for
+// an Envoy only when all of them are.
 func clusterRefs(shares []share) []resource.ClusterRef {
 	byName := map[string]resource.ClusterRef{}
 	for _, s := range shares {
+		if s.weight == 0 {
+			continue // not in the route either
+		}
 		ref := byName[s.cluster]
 		byName[s.cluster] = resource.ClusterRef{Name: s.cluster, Healthy: ref.Healthy || s.version && s.weight > 0}
 	}
