@@ -1,0 +1,71 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Client talks to the Server of a running gateway-cp.
+type Client struct {
+	socket string
+	http   http.Client
+}
+
+// NewClient builds a client; it connects with the first call.
+func NewClient(socket string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
+	return &Client{
+		socket: socket,
+		http:   http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}},
+	}
+}
+
+// Status asks for the snapshot.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	return s, c.call(ctx, http.MethodGet, statusPath, &s)
+}
+
+// Confirm lets a held source through; ErrNothingHeld when none is held.
+func (c *Client) Confirm(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, confirmPath, nil)
+}
+
+// call does one request. Errors name the socket.
+func (c *Client) call(ctx context.Context, method, path string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://gateway-cp"+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err
+		}
+		return fmt.Errorf("no gateway-cp answers on %s: %w", c.socket, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	switch {
+	case resp.StatusCode == http.StatusConflict && path == confirmPath:
+		return ErrNothingHeld
+	case resp.StatusCode >= 300:
+		var f failure
+		_ = json.NewDecoder(resp.Body).Decode(&f)
+		return fmt.Errorf("gateway-cp on %s: %s: %s", c.socket, resp.Status, f.Error)
+	case into == nil:
+		return nil
+	}
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+		return fmt.Errorf("gateway-cp on %s: %w", c.socket, err)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gateway-cp/gateway-cp/deploy/envoy"
+)
+
+// bootstrapConfig is what the bootstrap of one Envoy is made of.
+type bootstrapConfig struct {
+	NodeID        string
+	Fleet         string
+	Zone          string
+	NodeName      string
+	AdminAddress  string
+	StatsInterval time.Duration
+	MaxHeap       uint64
+	MaxConns      int64
+}
+
+// addBootstrapFlags adds the flags that bootstrap and run share.
+func addBootstrapFlags(cmd *cobra.Command, c *bootstrapConfig) {
+	f := cmd.Flags()
+	f.StringVar(&c.NodeID, "node-id", "", "name of this Envoy, unique in the fleet (default: the host name)")
+	f.StringVar(&c.Fleet, "fleet", "default", "fleet that this Envoy belongs to")
+	f.StringVar(&c.Zone, "zone", "", "zone that this Envoy is in")
+	f.StringVar(&c.NodeName, "node-name", "", "Kubernetes node that this Envoy stands on")
+	f.StringVar(&c.AdminAddress, "envoy-admin-address", "127.0.0.1:19000", "Envoy's admin interface: host:port or unix:///path; whoever reaches it can stop Envoy")
+	f.DurationVar(&c.StatsInterval, "envoy-stats-interval", time.Second, "time between two deliveries of Envoy's metrics")
+	f.Uint64Var(&c.MaxHeap, "envoy-max-heap", 2<<30, "bytes of heap at which Envoy refuses new requests")
+	f.Int64Var(&c.MaxConns, "envoy-max-connections", 50_000, "downstream connections that Envoy accepts at most")
+}
+
+// complete checks the configuration and fills what follows from the rest.
+func (c *bootstrapConfig) complete() error {
+	if c.NodeID == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return withHint(usagef("no name for this Envoy: %w", err), "give one with --node-id")
+		}
+		c.NodeID = host
+	}
+	if c.Fleet == "" {
+		return usagef("--fleet must not be empty")
+	}
+	if c.StatsInterval <= 0 {
+		return usagef("--envoy-stats-interval must be more than 0, not %s", c.StatsInterval)
+	}
+	if c.MaxHeap == 0 || c.MaxConns <= 0 {
+		return usagef("--envoy-max-heap and --envoy-max-connections must be more than 0")
+	}
+	return checkAddress("envoy-admin-address", c.AdminAddress)
+}
+
+// options are the bootstrap's for a control plane at an address.
+func (c *bootstrapConfig) options(xdsAddress string, tls *envoy.TLS) envoy.Options {
+	return envoy.Options{
+		NodeID: c.NodeID, Fleet: c.Fleet, Zone: c.Zone, NodeName: c.NodeName,
+		XDSAddress: xdsAddress, TLS: tls, AdminAddress: c.AdminAddress,
+		StatsInterval: c.StatsInterval, MaxHeap: c.MaxHeap, MaxConnections: c.MaxConns,
+	}
+}
+
+func newBootstrapCommand() *cobra.Command {
+	var (
+		c          bootstrapConfig
+		xdsAddress string
+		tls        envoy.TLS
+		format     string
+	)
+	cmd := &cobra.Command{
+		Use:   "bootstrap",
+		Short: "Print the bootstrap configuration of an Envoy",
+		Long: `Bootstrap prints what an Envoy of the fleet is started with. Two flags of Envoy belong to it:
+--drain-time-s bounds how long requests on a removed or changed listener may still take (set it
+above the longest request), and --drain-strategy immediate tells all clients at once.
+
+With TLS, Envoy reads certificates again when they are replaced only if --sds-dir is given: two
+small files are written there, and must be at the same path where Envoy runs.`,
+		Example: `  gateway-cp bootstrap --xds-address cp.example.com:18000 --xds-ca ca.crt --xds-cert tls.crt --xds-key tls.key >envoy.yaml
+  envoy -c envoy.yaml --drain-time-s 60 --drain-strategy immediate`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.complete(); err != nil {
+				return err
+			}
+			if err := checkAddress("xds-address", xdsAddress); err != nil {
+				return err
+			}
+			return printBootstrap(cmd, c, xdsAddress, tls, format)
+		},
+	}
+	addBootstrapFlags(cmd, &c)
+	f := cmd.Flags()
+	f.StringVar(&xdsAddress, "xds-address", "127.0.0.1:18000", "where the control plane listens: host:port or unix:///path")
+	f.StringVar(&tls.CA, "xds-ca", "", "CA of the control plane's certificate (PEM file, path as Envoy sees it)")
+	f.StringVar(&tls.Cert, "xds-cert", "", "Envoy's certificate for the control plane (PEM file, path as Envoy sees it)")
+	f.StringVar(&tls.Key, "xds-key", "", "private key of that certificate (PEM file, path as Envoy sees it)")
+	f.StringVar(&tls.ServerName, "xds-server-name", "", "name in the control plane's certificate (default: the host of --xds-address)")
+	f.StringVar(&tls.SecretDir, "sds-dir", "", "write the files through which Envoy notices new certificates to this directory")
+	enumFlag(cmd, &format, "output", "o", "output format", "yaml", "json")
+	for _, name := range []string{"xds-ca", "xds-cert", "xds-key"} {
+		_ = cmd.MarkFlagFilename(name)
+	}
+	return cmd
+}
+
+// printBootstrap renders the bootstrap, and writes the files that go with it.
+func printBootstrap(cmd *cobra.Command, c bootstrapConfig, xdsAddress string, tls envoy.TLS, format string) error {
+	var use *envoy.TLS
+	if tls != (envoy.TLS{}) {
+		if tls.CA == "" || tls.Cert == "" || tls.Key == "" {
+			return usagef("TLS to the control plane takes --xds-ca, --xds-cert and --xds-key together")
+		}
+		use = &tls
+	}
+	b, err := envoy.Bootstrap(c.options(xdsAddress, use))
+	if err != nil {
+		return usagef("%w", err)
+	}
+	render := envoy.YAML
+	if format == "json" {
+		render = envoy.JSON
+	}
+	data, err := render(b)
+	if err != nil {
+		return err
+	}
+	if tls.SecretDir != "" {
+		if err := writeSecrets(use, xdsAddress); err != nil {
+			return cannotf("--sds-dir: %w", err)
+		}
+	}
+	_, err = cmd.OutOrStdout().Write(data)
+	return err
+}
+
+// writeSecrets writes the SDS files. They hold paths, no keys.
+func writeSecrets(tls *envoy.TLS, xdsAddress string) error {
+	files, err := tls.Secrets(xdsAddress)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(tls.SecretDir, 0o755); err != nil {
+		return err
+	}
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(tls.SecretDir, name), data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gateway-cp/gateway-cp/admin"
+)
+
+// connect gives a client for a socket, or for the one gateway-cp that runs.
+func connect(socket string) (*admin.Client, error) {
+	if socket != "" {
+		return admin.NewClient(socket), nil
+	}
+	live := slices.DeleteFunc(knownSockets(), func(path string) bool { return !answers(path) })
+	switch len(live) {
+	case 1:
+		return admin.NewClient(live[0]), nil
+	case 0:
+		return nil, withHint(cannotf("no gateway-cp is running as this user"),
+			"start one with 'gateway-cp run DIR' or 'gateway-cp serve --dir DIR', or name its socket with --admin-socket")
+	}
+	return nil, withHint(usagef("%d instances of gateway-cp are running", len(live)),
+		"choose one with --admin-socket: %s", strings.Join(live, ", "))
+}
+
+// knownSockets lists where the admin sockets of this user's instances are by default.
+func knownSockets() []string {
+	var paths []string
+	if path := runtimeAdminSocket(); path != "" {
+		paths = append(paths, path)
+	}
+	root, err := stateRoot()
+	if err != nil {
+		return paths
+	}
+	for _, pattern := range []string{
+		filepath.Join(root, "*", adminSocketName),
+		filepath.Join(shortSocketDir(), "*-"+adminSocketName),
+	} {
+		found, _ := filepath.Glob(pattern) // fails only on a bad pattern
+		paths = append(paths, found...)
+	}
+	return paths
+}
+
+// answers says whether somebody listens on a socket.
+func answers(path string) bool {
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// execute runs one command line and gives its exit code.
+func execute(args []string, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteC()
+	if err == nil || errors.Is(err, errProblems) {
+		return codeOf(err)
+	}
+	// What cobra itself refuses before a command runs (an unknown command, say) is usage.
+	var coded *exitError
+	if !errors.As(err, &coded) {
+		err = &exitError{code: exitUsage, err: err}
+	}
+	fmt.Fprintf(stderr, "gateway-cp: %v\n", err)
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintf(stderr, "  %s\n", hint)
+	}
+	if codeOf(err) == exitUsage {
+		fmt.Fprintf(stderr, "Run '%s --help' for usage.\n", cmd.CommandPath())
+	}
+	return codeOf(err)
+}
+
+// newRoot builds the tree of commands.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "gateway-cp",
+		Short: "A control plane for a fleet of Envoy gateways",
+		Long: `gateway-cp reads Services, routes and rollouts, translates them into Envoy configuration and
+streams it to a fleet of Envoys over xDS.
+
+Every flag can also be set by the environment (--xds-address is GATEWAY_CP_XDS_ADDRESS) and in
+the YAML file that --config names (xds-address: ...). A flag wins over the environment, the
+environment over the file, the file over the default.
+
+Exit codes: 0 fine, 1 problems found, 2 wrong usage, 3 could not run.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	addConfigFlag(root)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return resolveFlags(cmd) }
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return suggestFlag(cmd, err)
+	})
+	root.AddCommand(
+		newRunCommand(),
+		newServeCommand(),
+		newBootstrapCommand(),
+		newFleetCommand(),
+		newVersionCommand(),
+	)
+	return root
+}
+
+// suggestFlag turns a flag error into one of usage, with the nearest flag that exists.
+func suggestFlag(cmd *cobra.Command, err error) error {
+	usage := usagef("%w", err)
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usage
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if near := nearest(strings.TrimLeft(unknown.GetSpecifiedName(), "-"), names); near != "" {
+		return withHint(usage, "did you mean --%s?", near)
+	}
+	return usage
+}
+
+// noArgs, exactArgs and minArgs are cobra's, as errors of usage.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no arguments, but got %q", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
+func exactArgs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return usagef("%s needs %s", cmd.CommandPath(), names[len(args)])
+		}
+		if len(args) > len(names) {
+			return usagef("%s takes only %s, but got %q as well", cmd.CommandPath(), strings.Join(names, " "), args[len(names)])
+		}
+		return nil
+	}
+}
+
+func minArgs(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usagef("%s needs at least one %s", cmd.CommandPath(), name)
+		}
+		return nil
+	}
+}

