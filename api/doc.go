@@ -7,3 +7,5 @@
 //
 // It may not know where objects are read from, Envoy, or any other package of ours.
 package api
+
+//go:generate go run ./internal/problemsdoc ../docs/problems.md

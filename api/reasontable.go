@@ -1,0 +1,203 @@
+package api
+
+// ReasonInfo explains a class of problems to people.
+type ReasonInfo struct {
+	Reason Reason
+	// Group is the heading that the reason stands under in docs/problems.md.
+	Group string
+	// Means says what is wrong and what it does to traffic.
+	Means string
+	// Do says how to put it right.
+	Do string
+}
+
+const (
+	groupFiles    = "Reading files"
+	groupObject   = "One object by itself"
+	groupTogether = "Objects together"
+	groupFleet    = "The fleet"
+)
+
+// Reasons explains every reason, in the order of docs/problems.md, which is made from it.
+var Reasons = []ReasonInfo{
+	{
+		ReasonFileUnreadable, groupFiles,
+		"A file or directory cannot be read, for example for lack of permission or because a symbolic link leads nowhere or in a circle. The objects that were read from it before stay in effect.",
+		"Make the file readable to the user that gateway-cp runs as, or repair or remove the link.",
+	},
+	{
+		ReasonFileTooLarge, groupFiles,
+		"A file, or a document once its YAML aliases are expanded, is larger than gateway-cp reads. It is skipped; the objects that were read from it before stay in effect.",
+		"Split the file into smaller ones, and write out what the aliases repeat.",
+	},
+	{
+		ReasonInvalidYAML, groupFiles,
+		"A document is not well-formed YAML or JSON, or a field has a value of another type than the kind asks for. The document is skipped; when it held an object before, that object's last good version stays in effect.",
+		"Correct the document at the line that is given. Strings that look like numbers, such as \"1.10\" or \"yes\", must be quoted.",
+	},
+	{
+		ReasonUnknownField, groupFiles,
+		"An object has a field that its kind does not have. Most often it is misspelt or indented wrongly, and what was meant would silently not happen; so the object is not taken, and its last good version stays in effect.",
+		"Use the name that is suggested, move the field to where it belongs, or remove it.",
+	},
+	{
+		ReasonUnknownKind, groupFiles,
+		"An object is of a kind, or in a version of a kind, that gateway-cp does not read, such as a Deployment. It is ignored, which is fine when other software reads it.",
+		"Nothing, if the object is meant for other software. Otherwise correct apiVersion and kind.",
+	},
+	{
+		ReasonDuplicateObject, groupFiles,
+		"The same object (kind, namespace and name) is written in more than one place, so it is not clear which one is meant. The problem names both places.",
+		"Remove or rename one of the two.",
+	},
+	{
+		ReasonSourceHeld, groupFiles,
+		"Most objects vanished from the source in one step, as they do when a volume is not mounted or a checkout goes wrong. The last state is held and stays in effect.",
+		"Bring the objects back, or confirm that they are meant to be gone.",
+	},
+	{
+		ReasonLastGoodInEffect, groupFiles,
+		"The object as it is written now has an error, and an earlier version without errors is in effect instead.",
+		"Correct the error that is reported beside this one. The new version takes effect at once.",
+	},
+	{
+		ReasonInvalidField, groupObject,
+		"A field has a value that is out of range, of the wrong form, or in conflict with another field of the same object. As an error, the object is not taken and its last good version stays in effect; as a warning, the field has no effect or most likely not the one that was meant.",
+		"Change the field as the problem's hint says.",
+	},
+	{
+		ReasonMissingField, groupObject,
+		"A field that is needed is not there or empty. As an error, the object is not taken and its last good version stays in effect; as a warning, the object has no effect without it.",
+		"Add the field.",
+	},
+	{
+		ReasonInvalidName, groupObject,
+		"A name of an object, label, port or namespace is not one that Kubernetes allows. Names become parts of DNS names, so upper case, '_' and long names cannot be used.",
+		"Rename it: lower-case letters, digits and '-', beginning and ending with a letter or digit. Change what refers to it as well.",
+	},
+	{
+		ReasonInvalidCertificate, groupObject,
+		"A Secret of type kubernetes.io/tls does not hold a certificate and key that Envoy can use: one is missing, cannot be parsed, is too weak, or they do not belong together. The Secret's last good version stays in effect, and no other listener suffers. A certificate that has expired is a warning: it is served, but clients refuse it.",
+		"Put the PEM certificate chain (the server's own certificate first) into tls.crt and its unencrypted PEM key into tls.key; use RSA with at least 2048 bits, or ECDSA P-256, P-384 or P-521. `openssl x509 -noout -pubkey` of the certificate and `openssl pkey -pubout` of the key must print the same.",
+	},
+	{
+		ReasonInvalidRegex, groupObject,
+		"A regular expression is not valid RE2, which is what Envoy matches with. RE2 has no look-around and no back-references, so that its running time stays linear. The object is not taken; its last good version stays in effect.",
+		"Write the expression in RE2 syntax (https://github.com/google/re2/wiki/Syntax). It is compared with the whole text, so no '^' and '$' are needed.",
+	},
+	{
+		ReasonInvalidWeights, groupObject,
+		"The shares of a Rollout do not sum to exactly 100 or are not in steps of 0.01, or a weight of a backendRef is out of range. The object is not taken; the traffic stays where it is.",
+		"Change the shares so that they sum to 100. Write decimals as strings, such as \"99.95\". Weights of backendRefs are from 0 to 1000000 and need not sum to anything.",
+	},
+	{
+		ReasonUnsupportedField, groupObject,
+		"The field is valid, but gateway-cp does not do yet what it asks for. As an error, ignoring it would be unsafe (a filter that keeps requests out, for example), so the object is not taken; as a warning, the rest of the object works without it.",
+		"Remove the field, or use what the hint names instead.",
+	},
+	{
+		ReasonBackendNotFound, groupTogether,
+		"A route names a backend that does not exist or is of a kind that cannot be a backend. The share of requests that would go there is answered with status 500, as the Gateway API asks.",
+		"Correct the name, kind or namespace of the reference, or create the Service. Without a namespace, the route's own is meant.",
+	},
+	{
+		ReasonPortNotFound, groupTogether,
+		"A port that is named or numbered does not exist: the Service has no such port, none of the endpoints has a port with the name of the targetPort, or a probe names an unknown port.",
+		"Correct the port, or add it to the object that should have it.",
+	},
+	{
+		ReasonAmbiguousPort, groupTogether,
+		"A Service has several ports, none of them 80, so a request whose Host has no port does not say which one is meant. It is answered with status 404; requests that give the port work.",
+		"Give the port in the request's Host, or let the Service listen on port 80 as well.",
+	},
+	{
+		ReasonSelectorMatchesNone, groupTogether,
+		"A selector matches no Pod or Workload and no EndpointSlice belongs to the Service, so requests to it are answered with status 503.",
+		"Compare the selector with the labels of the Pods or Workloads in the same namespace.",
+	},
+	{
+		ReasonRefNotPermitted, groupTogether,
+		"An object refers to one in another namespace, and no ReferenceGrant there permits it. The reference has no effect: a backend is answered with status 500, a certificate is not served.",
+		"Add a ReferenceGrant to the namespace that is referred to, from the kind and namespace of the object that refers, to the kind that is referred to.",
+	},
+	{
+		ReasonCertificateNotFound, groupTogether,
+		"A listener names a Secret that does not exist, is not of type kubernetes.io/tls, or has no usable certificate. Connections that need it are not accepted; all others are.",
+		"Create or repair the Secret, or correct certificateRefs.",
+	},
+	{
+		ReasonGatewayClassNotFound, groupTogether,
+		"A Gateway names a GatewayClass that does not exist. The Gateway has no effect.",
+		"Create the GatewayClass, or correct spec.gatewayClassName.",
+	},
+	{
+		ReasonFleetNotFound, groupTogether,
+		"A GatewayClass names a Fleet in its parametersRef that does not exist. Its Gateways have no effect.",
+		"Create the Fleet, or correct parametersRef. Without parametersRef, the Fleet \"default\" is meant, which needs no object.",
+	},
+	{
+		ReasonParentNotFound, groupTogether,
+		"A route names a Gateway, or a listener of a Gateway (sectionName, port), that does not exist. The route is not attached there.",
+		"Correct parentRefs, or create the Gateway or listener. Without a namespace, the route's own is meant.",
+	},
+	{
+		ReasonHostnameMismatch, groupTogether,
+		"None of a route's hostnames falls under the hostname of the listener that it names, so no request could ever match. The route is not attached there.",
+		"Make them overlap: a listener for *.example.com takes a.example.com, but not example.com.",
+	},
+	{
+		ReasonRouteNotAllowed, groupTogether,
+		"The listener's allowedRoutes does not permit the namespace or kind of the route. The route is not attached there. Nothing said, a listener takes routes of its own namespace only.",
+		"Change allowedRoutes of the listener, or move the route.",
+	},
+	{
+		ReasonListenerConflict, groupTogether,
+		"Two listeners ask for the same address, port and hostname, or for different protocols on the same port. The older one keeps serving; the other one has no effect. Within one Gateway, the object is not taken.",
+		"Change the port, hostname or address of one of the two.",
+	},
+	{
+		ReasonProbesDiffer, groupTogether,
+		"Endpoints of one Service have different readiness probes, but Envoy checks all endpoints of a cluster in the same way. The problem says which probe is used.",
+		"Give all Workloads or Pods of the Service the same probe, or put them under Services or versions of their own.",
+	},
+	{
+		ReasonProbeUnsupported, groupTogether,
+		"Envoy cannot carry out the probe: it can send HTTP and gRPC requests and open TCP connections, but not run a command inside a container.",
+		"Offer the check over the network and use httpGet, grpc or tcpSocket.",
+	},
+	{
+		ReasonTargetNotFound, groupTogether,
+		"A Rollout names a Service that does not exist in its namespace. The Rollout has no effect.",
+		"Correct spec.targetRef.name, or create the Service.",
+	},
+	{
+		ReasonTargetConflict, groupTogether,
+		"Several Rollouts name the same Service. The oldest one is obeyed (among equals, the first by name); the others have no effect.",
+		"Remove all but one.",
+	},
+	{
+		ReasonVersionEmpty, groupTogether,
+		"A version of a Rollout that shall have traffic selects no endpoint that can take it. It gets none until it has one; the traffic stays where it is.",
+		"Start the version, or correct its selector. It is merged over the Service's selector, and both must match.",
+	},
+	{
+		ReasonInvalidResource, groupTogether,
+		"What was made from the object does not pass Envoy's own validation, so it is never sent; every Envoy keeps the last good version that it has.",
+		"Look at the message for the field that is out of range and change the object accordingly. If nothing in the object explains it, it is an error in gateway-cp: please report it with the object.",
+	},
+	{
+		ReasonRefusedByEnvoy, groupFleet,
+		"An Envoy refused a resource that was made from the object. Only that resource is held back: the Envoy keeps its last good version, and everything else is delivered. It is tried again as soon as the object changes.",
+		"Look at Envoy's message, which is part of the problem, and change the object accordingly. An Envoy older than 1.40 may lack a feature.",
+	},
+}
+
+// Explain gives what is known about a reason. It is false for a reason that does not exist.
+func Explain(reason Reason) (ReasonInfo, bool) {
+	for _, info := range Reasons {
+		if info.Reason == reason {
+			return info, true
+		}
+	}
+	return ReasonInfo{}, false
+}
