@@ -1,8 +1,253 @@
 package translator
 
-import "github.com/gateway-cp/gateway-cp/api"
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
 
-// serviceEndpoints placeholder
-var serviceEndpoints = &Feature{Name: "endpoints", Build: func(*Reader, Unit) Result { return Result{} }}
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	corev1 "k8s.io/api/core/v1"
 
-func endpointSliceLookups(*api.Object) []lookup { return nil }
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// serviceEndpoints is the endpoint assignment of a Service port, or of a version of it. It is
+// the same for every fleet, and all that an endpoint that comes or goes changes.
+var serviceEndpoints = &Feature{Name: "endpoints", Build: buildEndpoints}
+
+// endpoint is a place that requests may be sent to.
+type endpoint struct {
+	address   netip.AddrPort
+	zone      string
+	pod       string // the Pod it is in; empty when it is not known to be in one
+	state     endpointState
+	probePort uint32 // where Envoy checks it; 0: not at all
+}
+
+// endpointState is from best to worst.
+type endpointState uint8
+
+const (
+	ready    endpointState = iota
+	draining               // still serves, but shall get nothing new
+	notReady
+)
+
+// selection is what stands behind a Service port.
+type selection struct {
+	endpoints []endpoint
+	// pending counts what is selected and has no address yet.
+	pending int
+	// portless is an object that is selected but does not have the target port.
+	portless api.Key
+}
+
+func buildEndpoints(r *Reader, u Unit) Result {
+	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
+	if service == nil {
+		return Result{}
+	}
+	port := servedPort(service, u.Port)
+	if port == nil {
+		return Result{}
+	}
+	version := unpackVersion(u.Extra)
+	s := selectEndpoints(r, service, port, version)
+	total := s.settle(primaryFamily(service))
+	problems := s.problems(service, port, version, total)
+	s.serve()
+
+	workloads := selectedWorkloads(r, service, version)
+	probe, _ := probeOf(workloads, speaksHTTP2(port.AppProtocol)) // the cluster reports on it
+	name := clusterName(u.Namespace, u.Name, u.Port, version.ID)
+	out := resource.Output{Ready: s.count(ready), Total: total, Sources: []api.Key{serviceKey(u)}}
+	e := &encoder{}
+	key := resource.Key{Type: resource.Endpoint, Audience: resource.Everyone, Name: name}
+	return e.result(key, assignment(name, s.endpoints, probe), out, problems...)
+}
+
+// selectEndpoints finds what stands behind a Service port. EndpointSlices, or Endpoints, are
+// Kubernetes' own answer and win over Pods. They know nothing of versions, though: a version's
+// Pods are selected directly, and EndpointSlices only say how those that are in them are.
+// Workloads always join in.
+func selectEndpoints(r *Reader, service *corev1.Service, port *corev1.ServicePort, version versionKey) *selection {
+	s := &selection{}
+	slices := r.list(indexSliceService, service.Namespace, service.Name)
+	switch {
+	case version.ID != "":
+		pods := selectedPods(r, service, version)
+		s.addPods(r, service, port, s.addSlicesOf(r, slices, port, pods))
+	case len(slices) > 0:
+		s.addSlices(r, slices, port, nil)
+	case !s.addCoreEndpoints(r, service, port):
+		s.addPods(r, service, port, selectedPods(r, service, version))
+	}
+	s.addWorkloads(r, port, selectedWorkloads(r, service, version))
+	return s
+}
+
+// settle sorts what was found, removes duplicates, and of Pods with addresses of both families
+// keeps those of the primary one. It returns the number of what is selected, ready or not.
+func (s *selection) settle(primary corev1.IPFamily) (total int) {
+	inPrimary := map[string]bool{}
+	for _, e := range s.endpoints {
+		if e.pod != "" && familyOf(e.address.Addr()) == primary {
+			inPrimary[e.pod] = true
+		}
+	}
+	s.endpoints = slices.DeleteFunc(s.endpoints, func(e endpoint) bool {
+		return inPrimary[e.pod] && familyOf(e.address.Addr()) != primary
+	})
+	slices.SortFunc(s.endpoints, func(a, b endpoint) int {
+		return cmp.Or(a.address.Compare(b.address), cmp.Compare(a.state, b.state), cmp.Compare(a.zone, b.zone),
+			cmp.Compare(a.probePort, b.probePort))
+	})
+	s.endpoints = slices.CompactFunc(s.endpoints, func(a, b endpoint) bool { return a.address == b.address })
+	return len(s.endpoints) + s.pending
+}
+
+// serve leaves what takes requests. When nothing is ready, what still serves while it
+// terminates is better than an error:
+// https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#serving
+func (s *selection) serve() {
+	s.endpoints = slices.DeleteFunc(s.endpoints, func(e endpoint) bool { return e.state == notReady })
+	if s.count(ready) == 0 {
+		for i := range s.endpoints {
+			s.endpoints[i].state = ready
+		}
+	}
+}
+
+func (s *selection) count(state endpointState) (n int) {
+	for _, e := range s.endpoints {
+		if e.state == state {
+			n++
+		}
+	}
+	return n
+}
+
+// problems says when nothing stands behind the port.
+func (s *selection) problems(service *corev1.Service, port *corev1.ServicePort, version versionKey, total int) []api.Problem {
+	problem := api.Problem{
+		Object:   api.Key{Kind: api.KindService, Namespace: service.Namespace, Name: service.Name},
+		Severity: api.Warning,
+	}
+	switch {
+	case s.portless != api.Key{} && len(s.endpoints) == 0:
+		problem.Reason = api.ReasonPortNotFound
+		problem.Path = portPath(service, port) + ".targetPort"
+		problem.Message = fmt.Sprintf("%s has no port for it, and neither has anything else behind the Service", s.portless)
+		problem.Hint = "name the port there, or use its number"
+	case total > 0:
+		return nil
+	case version.ID != "":
+		problem.Object.Kind, problem.Object.Name = api.KindRollout, version.Rollout
+		problem.Reason = api.ReasonVersionEmpty
+		problem.Path = "spec.versions"
+		problem.Message = fmt.Sprintf("version %s selects no Pod and no Workload", version.ID)
+		problem.Hint = "compare its selector, laid over that of the Service, with their labels"
+	case len(service.Spec.Selector) > 0:
+		problem.Reason = api.ReasonSelectorMatchesNone
+		problem.Path = "spec.selector"
+		problem.Message = "selects no Pod and no Workload: requests are answered 503"
+		problem.Hint = "compare it with their labels; they must be in the same namespace"
+	default:
+		return nil
+	}
+	return []api.Problem{problem}
+}
+
+func portPath(service *corev1.Service, port *corev1.ServicePort) string {
+	i := slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == port.Port && isTCP(p.Protocol) })
+	return fmt.Sprintf("spec.ports[%d]", i)
+}
+
+// assignment lays endpoints out by zone.
+func assignment(name string, endpoints []endpoint, probe *corev1.Probe) *endpointv3.ClusterLoadAssignment {
+	slices.SortStableFunc(endpoints, func(a, b endpoint) int { return cmp.Compare(a.zone, b.zone) })
+	a := &endpointv3.ClusterLoadAssignment{ClusterName: name}
+	for i, e := range endpoints {
+		if i == 0 || endpoints[i-1].zone != e.zone {
+			locality := &endpointv3.LocalityLbEndpoints{}
+			if e.zone != "" {
+				locality.Locality = &corev3.Locality{Zone: e.zone}
+			}
+			a.Endpoints = append(a.Endpoints, locality)
+		}
+		last := a.Endpoints[len(a.Endpoints)-1]
+		last.LbEndpoints = append(last.LbEndpoints, lbEndpoint(e, probe))
+	}
+	return a
+}
+
+func lbEndpoint(e endpoint, probe *corev1.Probe) *endpointv3.LbEndpoint {
+	host := &endpointv3.Endpoint{
+		Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
+			Address:       e.address.Addr().String(),
+			PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(e.address.Port())},
+		}}},
+		HealthCheckConfig: healthCheckConfig(e, probe),
+	}
+	lb := &endpointv3.LbEndpoint{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: host}}
+	if e.state == draining {
+		lb.HealthStatus = corev3.HealthStatus_DRAINING
+	}
+	return lb
+}
+
+// healthCheckConfig says what of the cluster's check is this endpoint's own.
+func healthCheckConfig(e endpoint, probe *corev1.Probe) *endpointv3.Endpoint_HealthCheckConfig {
+	switch {
+	case probe == nil:
+		return nil
+	case e.probePort == 0:
+		return &endpointv3.Endpoint_HealthCheckConfig{DisableActiveHealthCheck: true}
+	}
+	config := &endpointv3.Endpoint_HealthCheckConfig{PortValue: e.probePort}
+	if probe.HTTPGet != nil && hostHeader(probe.HTTPGet) == "" {
+		config.Hostname = netip.AddrPortFrom(e.address.Addr(), uint16(e.probePort)).String()
+	}
+	return config
+}
+
+// primaryFamily is the family of addresses that a Service prefers.
+func primaryFamily(service *corev1.Service) corev1.IPFamily {
+	if len(service.Spec.IPFamilies) > 0 {
+		return service.Spec.IPFamilies[0]
+	}
+	if a, err := netip.ParseAddr(service.Spec.ClusterIP); err == nil {
+		return familyOf(a)
+	}
+	return corev1.IPv4Protocol
+}
+
+func familyOf(a netip.Addr) corev1.IPFamily {
+	if a.Is4() || a.Is4In6() {
+		return corev1.IPv4Protocol
+	}
+	return corev1.IPv6Protocol
+}
+
+// add puts an endpoint in whose address admission has checked.
+func (s *selection) add(address string, port int32, e endpoint) {
+	if a, err := netip.ParseAddr(address); err == nil && port > 0 && port <= 65535 {
+		e.address = netip.AddrPortFrom(a.Unmap(), uint16(port))
+		s.endpoints = append(s.endpoints, e)
+	}
+}
+
+// zoneOf gives the zone of a node; empty when it is not known.
+func zoneOf(r *Reader, node string) string {
+	if node == "" {
+		return ""
+	}
+	n := read[*corev1.Node](r, api.KindNode, "", node)
+	if n == nil {
+		return ""
+	}
+	return n.Labels[corev1.LabelTopologyZone]
+}

@@ -58,7 +58,7 @@ func selects(s *metav1.LabelSelector, l map[string]string) bool {
 // readFleet gives the Fleet with this name; false when there is none.
 func readFleet(r *Reader, name string) (fleet, bool) {
 	if f := read[*v1alpha1.Fleet](r, api.KindFleet, "", name); f != nil {
-		return fleet{withDefaults(f)}, true
+		return fleet{f}, true
 	}
 	if name == v1alpha1.DefaultFleet {
 		return implicitFleet(), true
@@ -71,7 +71,7 @@ func readFleets(r *Reader) []fleet {
 	var all []fleet
 	implicit := true
 	for _, o := range r.list(indexFleets, "", "") {
-		f := fleet{withDefaults(o.Value.(*v1alpha1.Fleet))}
+		f := fleet{o.Value.(*v1alpha1.Fleet)}
 		implicit = implicit && f.Name != v1alpha1.DefaultFleet
 		all = append(all, f)
 	}
@@ -80,15 +80,6 @@ func readFleets(r *Reader) []fleet {
 		slices.SortFunc(all, func(a, b fleet) int { return a.key().Compare(b.key()) })
 	}
 	return all
-}
-
-// withDefaults leaves admitted Fleets as they are; they have their defaults already.
-func withDefaults(f *v1alpha1.Fleet) *v1alpha1.Fleet {
-	if f.Spec.ServiceListener == nil || f.Spec.DefaultNamespace == "" || f.Spec.ClusterDomain == "" {
-		f = f.DeepCopy()
-		f.SetDefaults()
-	}
-	return f
 }
 
 func implicitFleet() fleet {

@@ -11,14 +11,15 @@ import (
 // serviceCalls gives the units of a Service: for each port its endpoints, and for each fleet
 // that serves it a cluster and a virtual host under every form of its name.
 //
-// A headless Service is served like any other: Envoy spreads the requests.
+// A headless Service is served like any other: Envoy spreads the requests. One of type
+// ExternalName gets nothing yet; admission says so.
 func serviceCalls(r *Reader, o *api.Object) []Unit {
 	service := o.Value.(*corev1.Service)
 	subject := Unit{Namespace: service.Namespace, Name: service.Name}
-	units := []Unit{subject.of(serviceCheck)}
 	if service.Spec.Type == corev1.ServiceTypeExternalName {
-		return units
+		return nil
 	}
+	units := []Unit{subject.of(serviceCheck)}
 	versions := versionKeys(r, service)
 	fleets := fleetsServing(r, service)
 	for _, port := range servedPorts(service) {
@@ -99,7 +100,7 @@ func servedPorts(service *corev1.Service) []*corev1.ServicePort {
 	return ports
 }
 
-func isTCP(p corev1.Protocol) bool { return p == "" || p == corev1.ProtocolTCP }
+func isTCP(p corev1.Protocol) bool { return p == corev1.ProtocolTCP }
 
 func findPort(ports []*corev1.ServicePort, number int32) *corev1.ServicePort {
 	for _, p := range ports {
@@ -151,31 +152,25 @@ func buildServiceCheck(r *Reader, u Unit) Result {
 		return Result{}
 	}
 	var problems []api.Problem
-	report := func(severity api.Severity, reason api.Reason, path, message, hint string) {
+	warn := func(reason api.Reason, path, message, hint string) {
 		problems = append(problems, api.Problem{
-			Object: serviceKey(u), Path: path, Reason: reason, Severity: severity, Message: message, Hint: hint,
+			Object: serviceKey(u), Path: path, Reason: reason, Severity: api.Warning, Message: message, Hint: hint,
 		})
-	}
-	if service.Spec.Type == corev1.ServiceTypeExternalName {
-		report(api.Error, api.ReasonUnsupportedField, "spec.type",
-			"Services of type ExternalName are not served yet",
-			"use a Service without a selector, and an EndpointSlice with the addresses")
-		return Result{Problems: problems}
 	}
 	for i, p := range service.Spec.Ports {
 		if !isTCP(p.Protocol) {
-			report(api.Warning, api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].protocol", i),
+			warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].protocol", i),
 				fmt.Sprintf("port %d is not served: only TCP ports are, not %s", p.Port, p.Protocol), "")
 			continue
 		}
 		if p.AppProtocol != nil && speaksTLS(*p.AppProtocol) {
-			report(api.Warning, api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].appProtocol", i),
+			warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].appProtocol", i),
 				fmt.Sprintf("TLS to endpoints is not there yet: %s is sent in plain text", *p.AppProtocol),
 				"let the endpoints accept plain HTTP")
 		}
 	}
 	if _, ok := defaultPort(service); !ok && len(servedPorts(service)) > 1 {
-		report(api.Warning, api.ReasonAmbiguousPort, "spec.ports",
+		warn(api.ReasonAmbiguousPort, "spec.ports",
 			"a host name without a port answers 404: there is more than one port, and none is 80",
 			fmt.Sprintf("give one of the ports the number 80, or send a Host with a port, such as %s.%s:%d",
 				u.Name, u.Namespace, servedPorts(service)[0].Port))

@@ -1,0 +1,46 @@
+package translator
+
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+// addCoreEndpoints adds what an Endpoints object with the Service's name lists; false when
+// there is none.
+//
+//nolint:staticcheck // deprecated in Kubernetes, yet still what hand-written manifests use
+func (s *selection) addCoreEndpoints(r *Reader, service *corev1.Service, port *corev1.ServicePort) bool {
+	o := read[*corev1.Endpoints](r, api.KindEndpoints, service.Namespace, service.Name)
+	if o == nil {
+		return false
+	}
+	for i := range o.Subsets {
+		subset := &o.Subsets[i]
+		number := int32(0)
+		for _, p := range subset.Ports {
+			if p.Name == port.Name && isTCP(p.Protocol) {
+				number = p.Port
+			}
+		}
+		s.addAddresses(r, o, number, subset.Addresses, ready)
+		s.addAddresses(r, o, number, subset.NotReadyAddresses, notReady)
+	}
+	return true
+}
+
+//nolint:staticcheck // see addCoreEndpoints
+func (s *selection) addAddresses(r *Reader, o *corev1.Endpoints, port int32, addresses []corev1.EndpointAddress, state endpointState) {
+	for i := range addresses {
+		a := &addresses[i]
+		if port == 0 {
+			s.portless = api.Key{Kind: api.KindEndpoints, Namespace: o.Namespace, Name: o.Name}
+			continue
+		}
+		zone := ""
+		if a.NodeName != nil {
+			zone = zoneOf(r, *a.NodeName)
+		}
+		s.add(a.IP, port, endpoint{zone: zone, pod: podName(a.TargetRef), state: state})
+	}
+}

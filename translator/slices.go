@@ -1,0 +1,115 @@
+package translator
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+// indexSliceService finds EndpointSlices by the Service that their label names.
+const indexSliceService index = "EndpointSlices by Service"
+
+func endpointSliceLookups(o *api.Object) []lookup {
+	service := o.Value.GetLabels()[discoveryv1.LabelServiceName]
+	if service == "" {
+		return nil
+	}
+	return []lookup{{indexSliceService, o.Key.Namespace, service}}
+}
+
+// addSlices adds the endpoints of EndpointSlices; with pods, only those that are in one of
+// them. It returns the Pods that an endpoint was found for.
+func (s *selection) addSlices(r *Reader, slices []*api.Object, port *corev1.ServicePort, pods map[string]bool) map[string]bool {
+	found := map[string]bool{}
+	for _, o := range slices {
+		slice := o.Value.(*discoveryv1.EndpointSlice)
+		if slice.AddressType == discoveryv1.AddressTypeFQDN {
+			continue
+		}
+		number := slicePort(slice, port.Name)
+		for i := range slice.Endpoints {
+			e := &slice.Endpoints[i]
+			pod := podName(e.TargetRef)
+			if pods != nil && !pods[pod] {
+				continue
+			}
+			if pod != "" {
+				found[pod] = true
+			}
+			if number == 0 {
+				s.portless = o.Key
+				continue
+			}
+			// kube-proxy, too, reads the first address only: the API gives no meaning to others.
+			s.add(e.Addresses[0], number, endpoint{zone: sliceZone(r, e), pod: pod, state: sliceState(&e.Conditions)})
+		}
+	}
+	return found
+}
+
+// addSlicesOf adds the endpoints of EndpointSlices that are in one of the Pods, and returns the
+// Pods that no endpoint was found for.
+func (s *selection) addSlicesOf(r *Reader, slices []*api.Object, port *corev1.ServicePort, pods []*api.Object) []*api.Object {
+	names := make(map[string]bool, len(pods))
+	for _, p := range pods {
+		names[p.Key.Name] = true
+	}
+	found := s.addSlices(r, slices, port, names)
+	var rest []*api.Object
+	for _, p := range pods {
+		if !found[p.Key.Name] {
+			rest = append(rest, p)
+		}
+	}
+	return rest
+}
+
+// slicePort is the number of the slice's port with the name of the Service port; 0 when there
+// is none.
+func slicePort(slice *discoveryv1.EndpointSlice, name string) int32 {
+	for _, p := range slice.Ports {
+		if p.Port == nil || p.Protocol != nil && *p.Protocol != corev1.ProtocolTCP {
+			continue
+		}
+		if p.Name == nil && name == "" || p.Name != nil && *p.Name == name {
+			return *p.Port
+		}
+	}
+	return 0
+}
+
+// sliceState reads conditions that may be left out: ready is then true, serving what ready is,
+// and terminating false.
+func sliceState(c *discoveryv1.EndpointConditions) endpointState {
+	isReady := c.Ready == nil || *c.Ready
+	terminating := c.Terminating != nil && *c.Terminating
+	serving := isReady
+	if c.Serving != nil {
+		serving = *c.Serving
+	}
+	switch {
+	case terminating && serving:
+		return draining
+	case isReady && !terminating:
+		return ready
+	}
+	return notReady
+}
+
+func sliceZone(r *Reader, e *discoveryv1.Endpoint) string {
+	if e.Zone != nil && *e.Zone != "" {
+		return *e.Zone
+	}
+	if e.NodeName != nil {
+		return zoneOf(r, *e.NodeName)
+	}
+	return ""
+}
+
+func podName(ref *corev1.ObjectReference) string {
+	if ref == nil || ref.Kind != string(api.KindPod) {
+		return ""
+	}
+	return ref.Name
+}

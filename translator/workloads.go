@@ -1,0 +1,45 @@
+package translator
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+)
+
+// addWorkloads adds every address of Workloads. All are ready as far as is known here: what a
+// probe has to say, Envoy finds out.
+func (s *selection) addWorkloads(r *Reader, port *corev1.ServicePort, workloads []*api.Object) {
+	for _, o := range workloads {
+		w := o.Value.(*v1alpha1.Workload)
+		number, ok := workloadPort(w, port.TargetPort)
+		if !ok {
+			s.portless = o.Key
+			continue
+		}
+		e := endpoint{zone: w.Spec.Zone, probePort: probePort(w)}
+		if e.zone == "" {
+			e.zone = zoneOf(r, w.Spec.Node)
+		}
+		if w.Spec.Draining {
+			e.state = draining
+		}
+		for _, address := range w.Spec.Addresses {
+			s.add(address, number, e)
+		}
+	}
+}
+
+// workloadPort resolves a port: a number, or the name of one of the Workload's ports.
+func workloadPort(w *v1alpha1.Workload, port intstr.IntOrString) (int32, bool) {
+	if port.Type == intstr.Int {
+		return port.IntVal, true
+	}
+	for _, p := range w.Spec.Ports {
+		if p.Name == port.StrVal {
+			return p.Port, true
+		}
+	}
+	return 0, false
+}
