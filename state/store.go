@@ -4,11 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Bucket is a named group of keys.
@@ -27,25 +31,81 @@ const (
 // ErrLocked means that another process has the store open.
 var ErrLocked = errors.New("the state store is in use by another process")
 
+// ErrDamaged means that the file is not, or no longer, a store. Only a person can decide what
+// to do; the error says what there is to choose from.
+var ErrDamaged = errors.New("the state store is damaged")
+
+// pageSize makes the file the same on every machine.
+const pageSize = 4096
+
 // Store is an embedded key-value store. A write has reached the disk when it returns. It is
 // safe for concurrent use, but only one process may have it open.
-type Store struct{ db *bolt.DB }
+type Store struct {
+	db   *bolt.DB
+	path string
+}
 
 // Open opens the store in a directory and makes both where they are missing. It fails with
-// ErrLocked when another process holds it for longer than wait.
+// ErrLocked when another process holds it for longer than wait, and with ErrDamaged when the
+// file cannot be read as a store.
 func Open(dir string, wait time.Duration) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the state directory: %w", err)
+	}
+	s := &Store{path: filepath.Join(dir, "state.db")}
+	_, missing := os.Stat(s.path)
+	err := s.guard(func() (err error) {
+		s.db, err = bolt.Open(s.path, 0o600, &bolt.Options{Timeout: wait, FreelistType: bolt.FreelistMapType, PageSize: pageSize})
+		return err
+	})
+	var system *fs.PathError
+	var errno syscall.Errno
+	switch {
+	case err == nil:
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("%s: %w: stop it, or give this one a state directory of its own", s.path, ErrLocked)
+	case errors.Is(err, ErrDamaged):
 		return nil, err
+	case errors.As(err, &system), errors.As(err, &errno):
+		return nil, fmt.Errorf("open the state store %s: %w", s.path, err)
+	default: // bbolt's own: what it read makes no sense
+		return nil, s.damaged(err)
 	}
-	path := filepath.Join(dir, "state.db")
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: wait, FreelistType: bolt.FreelistMapType})
-	if errors.Is(err, bolt.ErrTimeout) {
-		return nil, fmt.Errorf("%s: %w", path, ErrLocked)
+	if missing != nil {
+		if err := syncDir(dir); err != nil {
+			return nil, errors.Join(err, s.db.Close())
+		}
 	}
+	return s, nil
+}
+
+// syncDir makes a new file's name survive a power cut, as its content does.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open state store %s: %w", path, err)
+		return fmt.Errorf("sync the state directory: %w", err)
 	}
-	return &Store{db: db}, nil
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("sync the state directory: %w", err)
+	}
+	return nil
+}
+
+// guard turns the panics, and the faults of memory that is mapped from a file that is too
+// short, that bbolt answers a damaged file with into ErrDamaged.
+func (s *Store) guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = s.damaged(r)
+		}
+	}()
+	return f()
+}
+
+func (s *Store) damaged(why any) error {
+	return fmt.Errorf("%w: %s: %v: put a backup in its place, or move it away to start without what it "+
+		"remembers (live versions and holds of Rollouts, last good objects)", ErrDamaged, s.path, why)
 }
 
 // Close releases the store.
@@ -56,41 +116,63 @@ func (s *Store) Write(b Bucket, values map[string][]byte) error {
 	if len(values) == 0 {
 		return nil
 	}
-	return s.db.Update(func(tx *bolt.Tx) error {
-		bucket, err := tx.CreateBucketIfNotExists([]byte(b))
-		if err != nil {
-			return err
-		}
-		for k, v := range values {
-			if v == nil {
-				err = bucket.Delete([]byte(k))
-			} else {
-				err = bucket.Put([]byte(k), v)
-			}
+	return s.guard(func() error {
+		return s.db.Update(func(tx *bolt.Tx) error {
+			bucket, err := tx.CreateBucketIfNotExists([]byte(b))
 			if err != nil {
 				return err
 			}
-		}
-		return nil
+			for k, v := range values {
+				if v == nil {
+					err = bucket.Delete([]byte(k))
+				} else {
+					err = bucket.Put([]byte(k), v)
+				}
+				if err != nil {
+					return fmt.Errorf("state %s %q: %w", b, k, err)
+				}
+			}
+			return nil
+		})
 	})
 }
 
-// Each calls f with every key of a bucket, in order. The value is f's to keep.
+// Each calls f with every key of a bucket, in order, as they were when it began. The value is
+// f's to keep; f may write. It ends with the first error of f.
 func (s *Store) Each(b Bucket, f func(key string, value []byte) error) error {
-	return s.db.View(func(tx *bolt.Tx) error {
-		bucket := tx.Bucket([]byte(b))
-		if bucket == nil {
-			return nil
-		}
-		return bucket.ForEach(func(k, v []byte) error { return f(string(k), append([]byte(nil), v...)) })
+	type pair struct {
+		key   string
+		value []byte
+	}
+	var pairs []pair
+	err := s.guard(func() error {
+		return s.db.View(func(tx *bolt.Tx) error {
+			bucket := tx.Bucket([]byte(b))
+			if bucket == nil {
+				return nil
+			}
+			return bucket.ForEach(func(k, v []byte) error {
+				pairs = append(pairs, pair{string(k), append([]byte(nil), v...)})
+				return nil
+			})
+		})
 	})
+	if err != nil {
+		return err
+	}
+	for _, p := range pairs {
+		if err := f(p.key, p.value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Put stores a value as JSON under a key.
 func (s *Store) Put(b Bucket, key string, value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {
-		return err
+		return fmt.Errorf("state %s %q: %w", b, key, err)
 	}
 	return s.Write(b, map[string][]byte{key: data})
 }
@@ -98,16 +180,21 @@ func (s *Store) Put(b Bucket, key string, value any) error {
 // Get reads a JSON value; found is false when the key is not there.
 func (s *Store) Get(b Bucket, key string, value any) (found bool, err error) {
 	var data []byte
-	err = s.db.View(func(tx *bolt.Tx) error {
-		if bucket := tx.Bucket([]byte(b)); bucket != nil {
-			data = append(data, bucket.Get([]byte(key))...)
-		}
-		return nil
+	err = s.guard(func() error {
+		return s.db.View(func(tx *bolt.Tx) error {
+			if bucket := tx.Bucket([]byte(b)); bucket != nil {
+				data = append(data, bucket.Get([]byte(key))...)
+			}
+			return nil
+		})
 	})
 	if err != nil || data == nil {
 		return false, err
 	}
-	return true, json.Unmarshal(data, value)
+	if err := json.Unmarshal(data, value); err != nil {
+		return true, fmt.Errorf("state %s %q in %s: %w", b, key, s.path, err)
+	}
+	return true, nil
 }
 
 // Delete removes a key.
