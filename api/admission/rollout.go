@@ -100,14 +100,12 @@ func percent(weight int32) string {
 	return strconv.FormatFloat(float64(weight)*100/v1alpha1.WeightTotal, 'f', -1, 64)
 }
 
+// knownVersion asks that name is in the list. An empty list is a problem of its own.
 func (r *report) knownVersion(at *field.Path, name string, names map[string]int) {
-	if _, ok := names[name]; ok {
+	if _, ok := names[name]; ok || len(names) == 0 {
 		return
 	}
-	hint := "list it under spec.versions"
-	if len(names) > 0 {
-		hint = "use one of " + strings.Join(slices.Sorted(maps.Keys(names)), ", ") + ", or list it under spec.versions"
-	}
+	hint := "use one of " + strings.Join(slices.Sorted(maps.Keys(names)), ", ") + ", or list it under spec.versions"
 	r.fail(at, api.ReasonInvalidField, hint, "there is no version %q", name)
 }
 
