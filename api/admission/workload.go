@@ -28,7 +28,7 @@ func (r *report) workload(w *v1alpha1.Workload) {
 		}
 	}
 	ports := spec.Child("ports")
-	r.atMost(ports, len(sp.Ports), 64)
+	r.atMost(ports, len(sp.Ports), 16)
 	names := map[string]int{}
 	for i, p := range sp.Ports {
 		if first, again := names[p.Name]; again {

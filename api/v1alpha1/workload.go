@@ -40,7 +40,7 @@ type WorkloadSpec struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:MaxItems=16
 	Ports []WorkloadPort `json:"ports,omitempty"`
 
 	// How Envoy checks that a process is ready: httpGet, tcpSocket or grpc. Without a probe
