@@ -23,6 +23,12 @@ func lookupsOf(o *api.Object) []lookup {
 	case api.KindRollout:
 		target := o.Value.(*v1alpha1.Rollout).Spec.TargetRef.Name
 		return []lookup{{indexRolloutTarget, o.Key.Namespace, target}}
+	case api.KindGateway:
+		return gatewayLookups(o)
+	case api.KindHTTPRoute:
+		return httpRouteLookups(o)
+	case api.KindReferenceGrant:
+		return referenceGrantLookups(o)
 	case api.KindEndpointSlice:
 		return endpointSliceLookups(o)
 	case api.KindPod:
@@ -43,6 +49,12 @@ func calledFor(r *Reader, o *api.Object) []Unit {
 		return serviceCalls(r, o)
 	case api.KindRollout:
 		return rolloutCalls(o)
+	case api.KindGatewayClass:
+		return gatewayClassCalls(o)
+	case api.KindGateway:
+		return gatewayCalls(r, o)
+	case api.KindHTTPRoute:
+		return httpRouteCalls(r, o)
 	}
 	return nil
 }
