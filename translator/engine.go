@@ -128,7 +128,7 @@ func (t *Translator) Apply(changes []Change) resource.ChangeSet {
 		}
 	}
 	t.built = 0
-	changed := map[resource.Key]*resource.Output{}
+	changed := differences{}
 	// Roots first: they decide which units there are.
 	var units, uncalled []*node
 	for len(t.dirty) > 0 {
@@ -151,7 +151,7 @@ func (t *Translator) Apply(changes []Change) resource.ChangeSet {
 			t.buildUnit(n, changed)
 		}
 	}
-	return changeSet(changed)
+	return changed.changeSet()
 }
 
 // Built is the number of units that the last Apply built.
@@ -208,16 +208,16 @@ func (t *Translator) buildRoot(n *node) (uncalled []*node) {
 	return uncalled
 }
 
-func (t *Translator) drop(n *node, changed map[resource.Key]*resource.Output) {
+func (t *Translator) drop(n *node, changed differences) {
 	t.disconnect(n)
 	n.gone = true
 	delete(t.units, n.unit)
 	if n.result.Output != nil {
-		retract(changed, n.result.Key)
+		changed.retract(n.result.Key, n.result.Output)
 	}
 }
 
-func (t *Translator) buildUnit(n *node, changed map[resource.Key]*resource.Output) {
+func (t *Translator) buildUnit(n *node, changed differences) {
 	reader := t.newReader()
 	result := n.unit.Feature.Build(reader, n.unit)
 	t.connect(n, reader)
@@ -227,29 +227,42 @@ func (t *Translator) buildUnit(n *node, changed map[resource.Key]*resource.Outpu
 	switch {
 	case result.Output == nil:
 		if before.Output != nil {
-			retract(changed, before.Key)
+			changed.retract(before.Key, before.Output)
 		}
 	case before.Output != nil && before.Key == result.Key && sameOutput(before.Output, result.Output):
 		n.result.Output = before.Output // keep sharing the old bytes
 	default:
-		if before.Output != nil && before.Key != result.Key {
-			retract(changed, before.Key)
+		if before.Output != nil {
+			changed.retract(before.Key, before.Output)
 		}
-		changed[result.Key] = result.Output
+		changed.put(result.Key, result.Output)
 	}
 }
 
-// retract takes a key away, unless another unit has just built it.
-func retract(changed map[resource.Key]*resource.Output, k resource.Key) {
-	if changed[k] == nil {
-		changed[k] = nil
-	}
+// differences holds what has become of each key in one Apply. A key may move from one unit to
+// another, in either order, and come out with the content that it had.
+type differences map[resource.Key]difference
+
+type difference struct {
+	before, after *resource.Output
 }
 
-func changeSet(changed map[resource.Key]*resource.Output) resource.ChangeSet {
-	set := resource.ChangeSet{Entries: make([]resource.Entry, 0, len(changed))}
-	for k, o := range changed {
-		set.Entries = append(set.Entries, resource.Entry{Key: k, Output: o})
+// retract says that a unit no longer builds a key; another may, or already does.
+func (d differences) retract(k resource.Key, before *resource.Output) {
+	d[k] = difference{before, d[k].after}
+}
+
+func (d differences) put(k resource.Key, after *resource.Output) {
+	d[k] = difference{d[k].before, after}
+}
+
+// changeSet gives the keys whose content differs, sorted.
+func (d differences) changeSet() resource.ChangeSet {
+	set := resource.ChangeSet{Entries: make([]resource.Entry, 0, len(d))}
+	for k, c := range d {
+		if c.before == nil || c.after == nil || !sameOutput(c.before, c.after) {
+			set.Entries = append(set.Entries, resource.Entry{Key: k, Output: c.after})
+		}
 	}
 	slices.SortFunc(set.Entries, func(a, b resource.Entry) int { return a.Key.Compare(b.Key) })
 	return set
