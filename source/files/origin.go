@@ -43,6 +43,8 @@ func (p *place) position(n *node, path string) api.Position {
 // points to the new place: so ask for positions when they are shown, not when they are noted.
 type origin struct{ p atomic.Pointer[place] }
 
+var _ api.Origin = (*origin)(nil)
+
 func newOrigin(p *place) *origin {
 	o := new(origin)
 	o.p.Store(p)

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"runtime"
+	"sync"
 	"syscall"
 
 	"github.com/cespare/xxhash/v2"
@@ -34,6 +37,8 @@ func openFile(path string) (*os.File, error) {
 
 // content is what reading a file gave.
 type content struct {
+	ref     fileRef
+	missing bool // the file is not there
 	stat    stamp
 	sum     uint64 // of the bytes
 	size    int
@@ -42,22 +47,55 @@ type content struct {
 }
 
 // readFile reads and decodes a file. Sum and size are those of the version that is known, if
-// any: a file with the same bytes is not decoded again, and changed is false.
+// any: a file with the same bytes in the same place is not decoded again, and changed is false.
 func readFile(ref fileRef, limit int64, known *content) (c *content, changed bool) {
-	c = new(content)
+	c = &content{ref: ref}
 	data, err := c.read(ref, limit)
+	if errors.Is(err, fs.ErrNotExist) {
+		c.missing = true
+		return c, known != nil
+	}
 	if err != nil {
 		c.problem = unreadable(ref, err, limit)
 		same := known != nil && known.problem != nil && *known.problem == *c.problem
 		return c, !same
 	}
 	c.sum, c.size = xxhash.Sum64(data), len(data)
-	if known != nil && known.problem == nil && known.sum == c.sum && known.size == c.size {
+	if known != nil && known.problem == nil && known.sum == c.sum && known.size == c.size && known.ref.real == ref.real {
 		c.decoded = known.decoded
 		return c, false
 	}
 	c.decoded = decode(ref, data)
 	return c, true
+}
+
+// readAll reads files, several at a time, and gives those that differ from the known ones.
+func readAll(files map[string]fileRef, limit int64, known map[string]*content) map[string]*content {
+	changes := make(map[string]*content, len(files))
+	var mu sync.Mutex
+	work := make(chan fileRef)
+	var group sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(files)) {
+		group.Go(func() {
+			for ref := range work {
+				had := known[ref.name]
+				c, changed := readFile(ref, limit, had)
+				mu.Lock()
+				if changed {
+					changes[ref.name] = c
+				} else if had != nil {
+					had.stat = c.stat
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, ref := range files {
+		work <- ref
+	}
+	close(work)
+	group.Wait()
+	return changes
 }
 
 type tooLarge int64

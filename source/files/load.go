@@ -1,0 +1,113 @@
+package files
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+// LoadOptions say how Load reads.
+type LoadOptions struct {
+	// Stdin is what the path "-" means.
+	Stdin io.Reader
+	// MaxFileSize in bytes; larger files are not read. 0: 16 MiB.
+	MaxFileSize int64
+}
+
+// Result is what Load found: the objects that are admitted, sorted by key, and all problems,
+// sorted, with positions. It is what Run's first batch would have without an earlier run.
+type Result struct {
+	Objects  []*api.Object
+	Problems []api.Problem
+}
+
+// Load reads manifests once, through the same code as Run: directories as Run does, files
+// whatever their name, and standard input for "-". A file that is given twice, or is in a
+// directory that is given, is read once. It fails when a path does not exist or cannot be
+// read at all; everything else is a problem in the result.
+func Load(o LoadOptions, paths ...string) (*Result, error) {
+	if o.MaxFileSize == 0 {
+		o.MaxFileSize = 16 << 20
+	}
+	t := newTree(func(string) {})
+	refs := make(map[string]fileRef)
+	for _, path := range paths {
+		if path == "-" {
+			ref, err := stdin(o)
+			if err != nil {
+				return nil, err
+			}
+			refs[ref.name] = ref
+			continue
+		}
+		if err := loadPath(t, filepath.Clean(path), refs); err != nil {
+			return nil, err
+		}
+	}
+	changes := make(map[string]*content)
+	for path, f := range t.files {
+		if f.err != nil {
+			changes[path] = &content{ref: f.ref, problem: unreadable(f.ref, f.err, o.MaxFileSize)}
+			continue
+		}
+		refs[path] = f.ref
+	}
+	s := newSet("", 1<<62)
+	s.treeProbs = t.problems
+	maps.Copy(changes, readAll(refs, o.MaxFileSize, nil))
+	s.apply(changes, false)
+	result := &Result{Problems: s.problems()}
+	for _, key := range slices.SortedFunc(maps.Keys(s.live), api.Key.Compare) {
+		result.Objects = append(result.Objects, s.live[key].object)
+	}
+	return result, nil
+}
+
+func stdin(o LoadOptions) (fileRef, error) {
+	ref := fileRef{name: "-", data: []byte{}}
+	if o.Stdin == nil {
+		return ref, nil
+	}
+	data, err := io.ReadAll(io.LimitReader(o.Stdin, o.MaxFileSize+1))
+	if err != nil {
+		return ref, fmt.Errorf("read standard input: %w", err)
+	}
+	if int64(len(data)) > o.MaxFileSize {
+		return ref, fmt.Errorf("read standard input: %w", tooLarge(o.MaxFileSize))
+	}
+	ref.data = append(ref.data, data...)
+	return ref, nil
+}
+
+// loadPath adds the files of one path.
+func loadPath(t *tree, path string, refs map[string]fileRef) error {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	real, err := resolveLinks(abs, t.names)
+	if err != nil {
+		return fmt.Errorf("read %s: %s", path, cause(err))
+	}
+	info, err := os.Stat(real)
+	if err != nil {
+		return fmt.Errorf("read %s: %s", path, cause(err))
+	}
+	switch {
+	case info.IsDir():
+		if err := t.root(path, real); err != nil {
+			return fmt.Errorf("read %s: %s", path, cause(err))
+		}
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("read %s: %w", path, errNotRegular)
+	case !t.seen[real]:
+		t.seen[real] = true
+		refs[path] = fileRef{name: path, real: real}
+	}
+	return nil
+}

@@ -1,0 +1,310 @@
+package files
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/admission"
+	"github.com/gateway-cp/gateway-cp/source"
+)
+
+// set is what all files say together, and what is in effect. It belongs to one goroutine.
+type set struct {
+	dir        string              // as shown to people
+	files      map[string]*content // by shown path
+	claims     map[api.Key][]claim // by path, then by place in the file
+	live       map[api.Key]*live
+	twice      map[api.Key]bool // have several claims
+	kept       map[api.Key]bool // live without a claim, because their file is unclear
+	lost       map[api.Key]bool // live without a claim, because so many vanished at once
+	stale      map[api.Key]bool // live with a claim that is broken
+	unreadable []string         // directories that could not be listed
+	treeProbs  []api.Problem    // of directories
+	gone       string           // why the directory as a whole cannot be read; empty: it can
+	letGo      bool             // the loss is confirmed
+	base       int              // objects in effect before those in lost vanished
+	least      int              // fewer objects than this are never held
+}
+
+// claim is a place that says what an object is.
+type claim struct {
+	path  string
+	index int
+	entry *entry
+}
+
+// live is an object in effect.
+type live struct {
+	object *api.Object
+	origin *origin
+	file   string
+	hash   uint64
+	stored []byte // from the last run, not decoded yet; object is nil
+	line   int    // of stored
+}
+
+func newSet(dir string, least int) *set {
+	return &set{
+		dir: dir, least: least,
+		files:  make(map[string]*content),
+		claims: make(map[api.Key][]claim),
+		live:   make(map[api.Key]*live),
+		twice:  make(map[api.Key]bool),
+		kept:   make(map[api.Key]bool),
+		lost:   make(map[api.Key]bool),
+		stale:  make(map[api.Key]bool),
+	}
+}
+
+// delta is what an apply changed.
+type delta struct {
+	set    map[api.Key]*live
+	gone   []api.Key
+	record map[api.Key]*entry // to be written to the state store; nil: to be deleted
+}
+
+// apply takes new contents of files (nil: the file is gone) and says what changes in effect.
+// Confirmed lets go of objects that would be held.
+func (s *set) apply(changes map[string]*content, confirmed bool) delta {
+	before := len(s.live)
+	if len(s.lost) > 0 {
+		before = s.base
+	}
+	touched := make(map[api.Key]bool, len(changes))
+	for _, waiting := range []map[api.Key]bool{s.kept, s.lost} {
+		for key := range waiting {
+			touched[key] = true
+		}
+	}
+	for path, c := range changes {
+		s.replace(path, c, touched)
+	}
+	s.letGo = confirmed
+	d := delta{set: make(map[api.Key]*live), record: make(map[api.Key]*entry)}
+	for key := range touched {
+		s.resolve(key, &d)
+	}
+	s.base = before
+	if confirmed || !s.tooMany(len(s.lost), before) {
+		for key := range s.lost {
+			delete(s.live, key)
+			d.gone = append(d.gone, key)
+			d.record[key] = nil
+		}
+		clear(s.lost)
+	}
+	return d
+}
+
+// tooMany is the rule for holding: more than half of what was in effect is missing, and
+// that was not but a handful. See hold.go.
+func (s *set) tooMany(lost, before int) bool { return before >= s.least && 2*lost > before }
+
+// replace takes the claims of a file's old content away and adds those of the new one.
+func (s *set) replace(path string, c *content, touched map[api.Key]bool) {
+	if old := s.files[path]; old != nil {
+		for i := range old.decoded.entries {
+			key := old.decoded.entries[i].key
+			touched[key] = true
+			left := slices.DeleteFunc(s.claims[key], func(c claim) bool { return c.path == path })
+			if s.claims[key] = left; len(left) == 0 {
+				delete(s.claims, key)
+			}
+		}
+	}
+	if c == nil {
+		delete(s.files, path)
+		return
+	}
+	s.files[path] = c
+	for i := range c.decoded.entries {
+		e := &c.decoded.entries[i]
+		touched[e.key] = true
+		claims := append(s.claims[e.key], claim{path, i, e})
+		slices.SortFunc(claims, func(a, b claim) int {
+			guess := func(c claim) int { return map[bool]int{true: 1}[c.entry.guess] }
+			return cmp.Or(cmp.Compare(guess(a), guess(b)), strings.Compare(a.path, b.path), cmp.Compare(a.index, b.index))
+		})
+		s.claims[e.key] = claims
+	}
+}
+
+// resolve decides what is in effect for one object.
+func (s *set) resolve(key api.Key, d *delta) {
+	claims, now := s.claims[key], s.live[key]
+	delete(s.kept, key)
+	delete(s.lost, key)
+	delete(s.stale, key)
+	delete(s.twice, key)
+	if len(claims) > 1 && !claims[1].entry.guess {
+		s.twice[key] = true
+	}
+	switch {
+	case len(claims) > 0 && claims[0].entry.value != nil:
+		s.take(key, claims[0], now, d)
+	case len(claims) > 0 && now != nil:
+		s.stale[key] = true
+		now.file = claims[0].path
+	case now == nil:
+	case !s.letGo && (s.gone != "" || s.unclear(now.file)):
+		s.kept[key] = true
+	default:
+		s.lost[key] = true
+	}
+}
+
+// take puts a claim into effect.
+func (s *set) take(key api.Key, c claim, now *live, d *delta) {
+	e := c.entry
+	if now != nil && now.hash == e.hash {
+		if now.file != c.path {
+			now.file = c.path
+			d.record[key] = e
+		}
+		if now.object != nil {
+			now.origin.p.Store(e.place)
+			e.value = now.object.Value
+			return
+		}
+	} else {
+		d.record[key] = e
+	}
+	o := newOrigin(e.place)
+	l := &live{object: &api.Object{Key: key, Value: e.value, Origin: o}, origin: o, file: c.path, hash: e.hash}
+	s.live[key] = l
+	d.set[key] = l
+}
+
+// unclear says whether a file, or what it is in, is there but cannot be told apart into objects.
+func (s *set) unclear(path string) bool {
+	if c := s.files[path]; c != nil && (c.problem != nil || c.decoded.unclear) {
+		return true
+	}
+	return s.beneathUnreadable(path)
+}
+
+func (s *set) beneathUnreadable(path string) bool {
+	return slices.ContainsFunc(s.unreadable, func(dir string) bool { return isBeneath(dir, path) })
+}
+
+// revive decodes the stored versions of objects that are in effect although no file has a
+// good version of them. It gives those that cannot be read any more, and forgets them.
+func (s *set) revive(d *delta) (dropped []api.Key) {
+	infos := make(map[api.Kind]api.KindInfo)
+	for _, info := range api.Kinds() {
+		infos[info.Kind] = info
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(s.live), api.Key.Compare) {
+		l := s.live[key]
+		if l.object != nil {
+			continue
+		}
+		info, known := infos[key.Kind]
+		var value api.Value
+		ok := false
+		if known {
+			value = info.New()
+			ok = !admission.HasError(admitJSON(nil, l.stored, value, key))
+		}
+		if !ok {
+			dropped = append(dropped, key)
+			s.forget(key)
+			d.record[key] = nil
+			continue
+		}
+		l.origin = newOrigin(&place{file: fileRef{name: l.file, real: l.file}, line: l.line})
+		l.object, l.stored = &api.Object{Key: key, Value: value, Origin: l.origin}, nil
+		d.set[key] = l
+	}
+	return dropped
+}
+
+func (s *set) forget(key api.Key) {
+	delete(s.live, key)
+	delete(s.kept, key)
+	delete(s.lost, key)
+	delete(s.stale, key)
+}
+
+// batch makes the batch of a delta.
+func (s *set) batch(d delta, revision string) source.Batch {
+	b := source.Batch{Revision: revision, Delete: d.gone, Problems: s.problems()}
+	for _, key := range slices.SortedFunc(maps.Keys(d.set), api.Key.Compare) {
+		b.Set = append(b.Set, d.set[key].object)
+	}
+	slices.SortFunc(b.Delete, api.Key.Compare)
+	return b
+}
+
+// problems gives all problems there are now, sorted.
+func (s *set) problems() []api.Problem {
+	problems := slices.Clone(s.treeProbs)
+	for _, c := range s.files {
+		if c.problem != nil {
+			problems = append(problems, *c.problem)
+		}
+		problems = append(problems, c.decoded.problems...)
+		for i := range c.decoded.entries {
+			problems = append(problems, c.decoded.entries[i].problems...)
+		}
+	}
+	for key := range s.twice {
+		problems = append(problems, s.duplicates(key)...)
+	}
+	for key := range s.stale {
+		problems = append(problems, s.lastGood(key, s.claims[key][0].entry.place.start()))
+	}
+	if s.gone == "" {
+		for key := range s.kept {
+			problems = append(problems, s.lastGood(key, s.whereUnclear(s.live[key].file)))
+		}
+	}
+	if held, ok := s.held(); ok {
+		problems = append(problems, held)
+	}
+	slices.SortFunc(problems, api.Problem.Compare)
+	return slices.Compact(problems)
+}
+
+func (s *set) duplicates(key api.Key) []api.Problem {
+	var problems []api.Problem
+	claims := s.claims[key]
+	first := claims[0].entry.place.start()
+	for _, c := range claims[1:] {
+		if c.entry.guess {
+			continue
+		}
+		problems = append(problems, api.Problem{
+			Object: key, Reason: api.ReasonDuplicateObject, Severity: api.Error,
+			Message:  fmt.Sprintf("the object is already in %s; only that one counts", first),
+			Hint:     "remove or rename one of the two",
+			Position: c.entry.place.start(),
+		})
+	}
+	return problems
+}
+
+func (s *set) lastGood(key api.Key, at api.Position) api.Problem {
+	return api.Problem{
+		Object: key, Reason: api.ReasonLastGoodInEffect, Severity: api.Warning,
+		Message:  "the last good version of the object stays in effect",
+		Hint:     "fix the errors here, or remove the object to delete it",
+		Position: at,
+	}
+}
+
+// whereUnclear gives the place of what makes a file unclear.
+func (s *set) whereUnclear(path string) api.Position {
+	if c := s.files[path]; c != nil && c.problem == nil {
+		for _, p := range c.decoded.problems {
+			if p.Severity == api.Error {
+				return p.Position
+			}
+		}
+	}
+	return api.Position{File: path}
+}

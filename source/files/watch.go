@@ -1,0 +1,156 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// pending is what has happened since the last batch.
+type pending struct {
+	wake chan struct{} // has something when something happened
+
+	mu    sync.Mutex
+	dirty map[string]bool // real paths of manifests
+	all   bool            // look at the whole tree
+	last  time.Time       // of the latest event
+}
+
+func newPending() *pending {
+	return &pending{wake: make(chan struct{}, 1), dirty: make(map[string]bool)}
+}
+
+// note records an event; path may be empty.
+func (p *pending) note(path string, all bool) {
+	p.mu.Lock()
+	if path != "" {
+		p.dirty[path] = true
+	}
+	p.all = p.all || all
+	p.last = time.Now()
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// touch wakes the source without saying that a manifest changed.
+func (p *pending) touch() { p.note("", false) }
+
+// take gives what is pending, and empties it.
+func (p *pending) take() (dirty map[string]bool, all bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	dirty, all = p.dirty, p.all
+	p.dirty, p.all = make(map[string]bool), false
+	return dirty, all
+}
+
+// quietFor says how long ago the latest event was.
+func (p *pending) quietFor(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return now.Sub(p.last)
+}
+
+// watch watches the directories of one look at the tree. It lives until the tree's shape
+// changes; then all is watched afresh, because inotify follows renamed directories under
+// their old names.
+type watch struct {
+	fs      *fsnotify.Watcher
+	pending *pending
+	err     error // why some directory is not watched
+
+	// Not changed any more after start.
+	added   map[string]bool
+	dirs    map[string]bool // directories of the tree
+	names   map[string]bool // links on the way: a change of one may lead elsewhere
+	targets map[string]bool // files outside of the tree that links lead to
+	touches map[string]bool // files of Git that say which commit is checked out
+}
+
+func newWatch(p *pending) (*watch, error) {
+	w, err := fsnotify.NewBufferedWatcher(1024)
+	if err != nil {
+		return nil, err
+	}
+	return &watch{
+		fs: w, pending: p,
+		added: make(map[string]bool), dirs: make(map[string]bool), names: make(map[string]bool),
+		targets: make(map[string]bool), touches: make(map[string]bool),
+	}, nil
+}
+
+// add watches a directory. Events count from now on, but start is needed to see them.
+func (w *watch) add(dir string) {
+	if w.added[dir] {
+		return
+	}
+	w.added[dir] = true
+	if err := w.fs.Add(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		w.err = fmt.Errorf("watch %s: %w", dir, err)
+	}
+}
+
+// start begins to deliver events. What is of interest must not be changed any more.
+func (w *watch) start() {
+	for name := range w.names {
+		w.add(filepath.Dir(name))
+	}
+	for name := range w.touches {
+		w.add(filepath.Dir(name))
+	}
+	go func() {
+		for {
+			select {
+			case event, ok := <-w.fs.Events:
+				if !ok {
+					return
+				}
+				w.event(event)
+			case err, ok := <-w.fs.Errors:
+				if !ok {
+					return
+				}
+				if err != nil { // above all, fsnotify.ErrEventOverflow: events were lost
+					w.pending.note("", true)
+				}
+			}
+		}
+	}()
+}
+
+func (w *watch) close() { _ = w.fs.Close() }
+
+// event sorts out what an event means. Most files that are no manifests mean nothing, and
+// must not delay those that are.
+func (w *watch) event(e fsnotify.Event) {
+	path := e.Name
+	switch {
+	case path == "":
+	case w.names[path]:
+		w.pending.note("", true)
+	case w.dirs[path] && (e.Op&^fsnotify.Write) != 0:
+		w.pending.note("", true)
+	case w.touches[path]:
+		w.pending.touch()
+	case w.targets[path]:
+		w.pending.note(path, false)
+	case w.added[path] && e.Op&(fsnotify.Remove|fsnotify.Rename) != 0:
+		w.pending.note("", true)
+	case !w.dirs[filepath.Dir(path)] || strings.HasPrefix(filepath.Base(path), "."):
+	case isManifest(path):
+		w.pending.note(path, false)
+	case e.Op.Has(fsnotify.Create):
+		if info, err := os.Lstat(path); err == nil && (info.IsDir() || info.Mode()&os.ModeSymlink != 0) {
+			w.pending.note("", true)
+		}
+	}
+}
