@@ -51,7 +51,7 @@ func (s *step) flip(active *version, hold time.Duration, g verdict) {
 			v.Weight, v.HeldUntil = 0, s.now.Add(hold)
 		}
 	}
-	active.Weight, active.HeldUntil = v1alpha1.WeightTotal, time.Time{}
+	active.Weight = v1alpha1.WeightTotal
 	s.admit(active, g)
 	s.event(EventFlipped, false, "all traffic moved to %s", active.label)
 }

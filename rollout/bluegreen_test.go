@@ -224,6 +224,14 @@ func TestBlueGreenAfterTraffic(t *testing.T) {
 		s := start(t).sees("green", 1, 2).sees("blue", 0, 1).wants(toActive("green", "blue", "red"))
 		s.is("Waiting: green=75 red=25").happened(EventWaiting, EventVersionEmpty, EventWeightsChanged)
 	})
+	t.Run("one that empties in the moment of the flip is held, too", func(t *testing.T) {
+		s := start(t).sees("blue", 0, 1).wants(toActive("green", "blue", "red"))
+		s.is("Holding: green=100 blue=0(10m0s) red=0(10m0s)")
+	})
+	t.Run("by hand, nothing is held any more", func(t *testing.T) {
+		s := start(t).wants(toActive("green", "blue", "red")).is("Holding: green=100 blue=0(10m0s) red=0(10m0s)")
+		s.wants(byHand("green=100", "blue=0")).is("Stable: green=100 blue=0").wakesIn(-1)
+	})
 	t.Run("and back by hand", func(t *testing.T) {
 		s := start(t).wants(toActive("green", "blue", "red")).is("Holding: green=100 blue=0(10m0s) red=0(10m0s)")
 		s.wants(byHand("green=50", "blue=50")).is("Stable: green=50 blue=50").wakesIn(-1)

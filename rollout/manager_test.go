@@ -147,6 +147,28 @@ func TestManagerWakes(t *testing.T) {
 	expect(t, steps(t, m, ready("green"), epoch.Add(59*time.Second)))
 	expect(t, steps(t, m, ready("green"), epoch.Add(time.Minute)), "c: Stable green=100%")
 	expect(t, steps(t, m, ready("green"), epoch.Add(3*time.Minute)), "a: Stable green=100%")
+	// A wake that moves: the hold of two Rollouts is shortened, one after the other.
+	for i, name := range []string{"x", "y", "z", "z", "y"} {
+		spec := toActive("green", "blue")
+		if i < 3 {
+			m.Set(rolloutNamed(name, toActive("blue", "green")))
+			steps(t, m, ready("blue"), epoch)
+		} else {
+			spec.BlueGreen.HoldOld = duration(time.Duration(6-i) * time.Minute)
+		}
+		m.Set(rolloutNamed(name, spec))
+		steps(t, m, ready("green"), epoch)
+	}
+	for _, c := range []struct {
+		after time.Duration
+		what  string
+	}{{2 * time.Minute, "y"}, {3 * time.Minute, "z"}, {10 * time.Minute, "x"}} {
+		expect(t, steps(t, m, ready("green"), epoch.Add(c.after-time.Second)))
+		if next := m.wakes.next(); !next.Equal(epoch.Add(c.after)) {
+			t.Fatalf("the next wake is %v, not that of %s", next, c.what)
+		}
+		expect(t, steps(t, m, ready("green"), epoch.Add(c.after)), c.what+": Stable green=100%")
+	}
 	if _, wake, _ := m.Step(ready("green"), epoch); !wake.IsZero() {
 		t.Errorf("wakes at %v though nothing is due", wake)
 	}
@@ -207,6 +229,13 @@ func TestManagerOverRestartsAndDeletes(t *testing.T) {
 	m.Set(rolloutNamed("web", toActive("green", "blue")))
 	expect(t, steps(t, m, ready(), epoch), "web: Stable green=100%")
 
+	// A deletion is done once: what was made again under the name is not deleted with the next step.
+	m.Set(rolloutNamed("other", toActive("blue")))
+	steps(t, m, ready(), epoch)
+	if states, err := m.store.Load(); err != nil || len(states[Key("shop", "web")].Versions) != 1 {
+		t.Fatalf("%v %v", states, err)
+	}
+
 	// Deleted and made again between two steps: a first deployment, too.
 	m.Delete(Key("shop", "web"))
 	m.Set(rolloutNamed("web", toActive("blue", "green")))
@@ -246,6 +275,13 @@ func TestManagerGivesCopiesOfWhatChanged(t *testing.T) {
 	moved.Generation = 3
 	m.Set(moved)
 	expect(t, steps(t, m, ready("blue"), epoch), "web: Stable blue=100%")
+	// Another generation: the status speaks of it.
+	again := rolloutNamed("web", moved.Spec)
+	again.Generation = 4
+	m.Set(again)
+	if changed, _, err = m.Step(ready("blue"), epoch); err != nil || len(changed) != 1 || changed[0].Status.ObservedGeneration != 4 {
+		t.Errorf("%v %v", changed, err)
+	}
 }
 
 // TestManagerKilledAtAnyMoment: a manager that is started anew from its store before every step

@@ -50,6 +50,12 @@ func TestTrafficNewVersionWaits(t *testing.T) {
 		s.is("Waiting: blue=100 green=0")
 		s.after(time.Minute).is("Stable: blue=50 green=50").happened(EventEnvoysLeftBehind, EventWeightsChanged)
 	})
+	t.Run("the minute starts anew when it was not asked for in between", func(t *testing.T) {
+		s := start(t, "blue=100").wants(byHand("blue=50", "green=50")).sees("green", 1, 1, "warm", "cold")
+		s.is("Waiting: blue=100 green=0").wakesIn(time.Minute)
+		s.wants(byHand("blue=100", "green=0")).is("Stable: blue=100 green=0").wakesIn(-1)
+		s.after(time.Hour).wants(byHand("blue=50", "green=50")).is("Waiting: blue=100 green=0").wakesIn(time.Minute)
+	})
 	t.Run("a replaced version keeps its share: no flood on the small one", func(t *testing.T) {
 		s := newStory(t, byHand("blue=5", "green/1=95")).sees("blue", 1, 1).sees("green/1", 9, 9)
 		s.is("Stable: blue=5 green/1=95")
