@@ -1,4 +1,90 @@
 SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+FUZZTIME ?= 20s
+STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
+
+# Everything but test/, which needs a real Envoy and minutes.
+UNIT = $$($(GO) list ./... | grep -v '/test\(/\|$$\)')
+# What go generate writes.
+GENERATED = api deploy
+
 .PHONY: help
 help: ## Show this help
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: build ## Blue to green on a real Envoy under load, in under a minute
+	$(GO) run ./examples/bluegreen/demo
+
+.PHONY: build
+build: ## Build bin/gateway-cp
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/gateway-cp ./cmd/gateway-cp
+
+.PHONY: tools
+tools: ## Fetch what the rest needs: modules, staticcheck, controller-gen, Envoy
+	$(GO) mod download
+	$(GO) mod download -modfile=tools/go.mod
+	$(GO) run ./envoybin/find-envoy
+
+.PHONY: test
+test: check test-unit fuzz test-e2e ## All that CI runs
+
+.PHONY: test-unit
+test-unit: ## Tests that take seconds, with the race detector
+	$(GO) test -race $(UNIT)
+
+.PHONY: test-e2e
+test-e2e: ## Tests against a real Envoy, in test/
+	$(GO) test -race -v -timeout 20m ./test/... 2>&1 | .ci/progress
+
+.PHONY: check
+check: check-format check-vet check-staticcheck check-generated ## Format, vet, staticcheck, generated files fresh
+
+.PHONY: check-format
+check-format:
+	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$files" ]; then echo "not formatted (run: make format):"; echo "$$files"; exit 1; fi
+	@echo "format: fine"
+
+.PHONY: check-vet
+check-vet:
+	$(GO) vet ./...
+
+.PHONY: check-staticcheck
+check-staticcheck:
+	$(STATICCHECK) ./...
+
+.PHONY: check-generated
+check-generated:
+	@before=$$(.ci/checksum $(GENERATED)); $(GO) generate ./...; after=$$(.ci/checksum $(GENERATED)); \
+	if [ "$$before" != "$$after" ]; then echo "generated files were stale; they are fresh now: commit them"; git status --short -- $(GENERATED); exit 1; fi
+	@echo "generated files: fresh"
+
+.PHONY: format
+format: ## Format all Go files
+	gofmt -w $$(git ls-files -co --exclude-standard '*.go')
+
+.PHONY: generate
+generate: ## Generate deep copies, CRDs and JSON Schemas
+	$(GO) generate ./...
+
+.PHONY: fuzz
+fuzz: ## Every fuzzer for FUZZTIME (20s)
+	GO="$(GO)" .ci/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## What one change costs among 100, 1,000 and 10,000 Services
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./test/bench/...
+
+.PHONY: soak
+soak: ## The long forms of the tests against a real Envoy, with full counts
+	GATEWAY_CP_SOAK=1 $(GO) test -race -v -timeout 2h ./test/...
+
+.PHONY: clean
+clean: ## Remove what was built here
+	rm -rf bin

@@ -111,7 +111,10 @@ func serverName(o Options) string {
 	if o.TLS.ServerName != "" {
 		return o.TLS.ServerName
 	}
-	host, _, _ := net.SplitHostPort(o.XDSAddress)
+	if strings.HasPrefix(o.XDSAddress, "unix://") {
+		return ""
+	}
+	host, _, _ := net.SplitHostPort(o.XDSAddress) // it was checked
 	return host
 }
 

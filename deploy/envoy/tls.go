@@ -66,7 +66,11 @@ func (t *TLS) transportSocket(serverName string) (*corev3.TransportSocket, error
 	}
 	common := &tlsv3.CommonTlsContext{
 		AlpnProtocols: []string{"h2"},
-		TlsParams:     &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_3},
+		// Envoy's default maximum towards upstreams is 1.2.
+		TlsParams: &tlsv3.TlsParameters{
+			TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
+			TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
+		},
 	}
 	if t.SecretDir == "" {
 		common.TlsCertificates = []*tlsv3.TlsCertificate{t.certificate(false)}
