@@ -112,7 +112,7 @@ func clusterRefs(shares []share) []resource.ClusterRef {
 			continue // not in the route either
 		}
 		ref := byName[s.cluster]
-		byName[s.cluster] = resource.ClusterRef{Name: s.cluster, Healthy: ref.Healthy || s.version && s.weight > 0}
+		byName[s.cluster] = resource.ClusterRef{Name: s.cluster, Healthy: ref.Healthy || s.version}
 	}
 	return slices.SortedFunc(maps.Values(byName), func(a, b resource.ClusterRef) int { return cmp.Compare(a.Name, b.Name) })
 }
