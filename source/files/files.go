@@ -140,7 +140,7 @@ func (s *Source) recall() error {
 	for key := range left.objects {
 		s.set.lost[key] = true // until they are found
 	}
-	s.set.base = max(len(left.objects), left.base)
+	s.set.base = cmp.Or(left.base, len(left.objects))
 	s.savedBase = left.base
 	return nil
 }
@@ -156,6 +156,7 @@ func (s *Source) step(ctx context.Context, out chan<- source.Batch, changes map[
 	}
 	d := s.set.apply(changes, confirmed)
 	if first {
+		d.gone = nil // nobody has seen them in this run
 		for _, key := range s.set.revive(&d) {
 			s.log.Warn("an object of the last run is not valid any more, and its file is broken: it is gone", "object", key.String())
 		}

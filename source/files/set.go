@@ -45,6 +45,7 @@ type live struct {
 	hash   uint64
 	stored []byte // from the last run, not decoded yet; object is nil
 	line   int    // of stored
+	column int
 }
 
 func newSet(dir string, least int) *set {
@@ -216,7 +217,7 @@ func (s *set) revive(d *delta) (dropped []api.Key) {
 			d.record[key] = nil
 			continue
 		}
-		l.origin = newOrigin(&place{file: fileRef{name: l.file, real: l.file}, line: l.line})
+		l.origin = newOrigin(&place{file: fileRef{name: l.file, real: l.file}, line: l.line, column: l.column})
 		l.object, l.stored = &api.Object{Key: key, Value: value, Origin: l.origin}, nil
 		d.set[key] = l
 	}

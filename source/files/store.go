@@ -22,10 +22,11 @@ const (
 
 // record is an object in the state store.
 type record struct {
-	File string          `json:"file"` // below the directory
-	Line int             `json:"line,omitempty"`
-	Hash uint64          `json:"hash,string"` // of Doc
-	Doc  json.RawMessage `json:"doc"`         // as written, before defaults
+	File   string          `json:"file"` // below the directory
+	Line   int             `json:"line,omitempty"`
+	Column int             `json:"column,omitempty"`
+	Hash   uint64          `json:"hash,string"` // of Doc
+	Doc    json.RawMessage `json:"doc"`         // as written, before defaults
 }
 
 func storeKey(key api.Key) string {
@@ -72,7 +73,7 @@ func loadStored(store *state.Store, dir string) (*stored, error) {
 			out.obsolete = append(out.obsolete, k)
 			return nil
 		}
-		out.objects[key] = &live{file: filepath.Join(dir, r.File), line: r.Line, hash: r.Hash, stored: r.Doc}
+		out.objects[key] = &live{file: filepath.Join(dir, r.File), line: r.Line, column: r.Column, hash: r.Hash, stored: r.Doc}
 		return nil
 	})
 	if err != nil {
@@ -198,7 +199,7 @@ func (s *Source) save(d delta) {
 		if err != nil {
 			file = e.place.file.name
 		}
-		values[storeKey(key)] = record{File: file, Line: e.place.line, Hash: e.hash, Doc: doc}
+		values[storeKey(key)] = record{File: file, Line: e.place.line, Column: e.place.column, Hash: e.hash, Doc: doc}
 	}
 	base := 0
 	if len(s.set.lost) > 0 {

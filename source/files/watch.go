@@ -68,7 +68,7 @@ type watch struct {
 	pending *pending
 	err     error // why some directory is not watched
 
-	// Not changed any more after start.
+	// After start, these belong to the goroutine that reads the events.
 	added   map[string]bool
 	dirs    map[string]bool // directories of the tree
 	names   map[string]bool // links on the way: a change of one may lead elsewhere
@@ -149,8 +149,29 @@ func (w *watch) event(e fsnotify.Event) {
 	case isManifest(path):
 		w.pending.note(path, false)
 	case e.Op.Has(fsnotify.Create):
-		if info, err := os.Lstat(path); err == nil && (info.IsDir() || info.Mode()&os.ModeSymlink != 0) {
+		info, err := os.Lstat(path)
+		switch {
+		case err != nil:
+		case info.IsDir():
+			w.addTree(path)
 			w.pending.note("", true)
+		case info.Mode()&os.ModeSymlink != 0:
+			w.pending.note("", true)
+		}
+	}
+}
+
+// addTree watches a new directory and what is below it at once, so that a burst in it is
+// seen to go on. The look at the tree that follows finds what was missed.
+func (w *watch) addTree(dir string) {
+	if strings.HasPrefix(filepath.Base(dir), ".") || w.fs.Add(dir) != nil {
+		return
+	}
+	w.added[dir], w.dirs[dir] = true, true
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.IsDir() {
+			w.addTree(filepath.Join(dir, e.Name()))
 		}
 	}
 }
