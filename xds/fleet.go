@@ -86,8 +86,11 @@ func (c *conn) status() EnvoyStatus {
 		if sub == nil || !sub.asked {
 			continue
 		}
-		n := TypeStatus{Held: len(sub.held), Pending: len(sub.dirty)}
+		n := TypeStatus{Pending: len(sub.dirty)}
 		for _, h := range sub.held {
+			if h.sent != nil || h.unknown != "" {
+				n.Held++
+			}
 			switch {
 			case h.removing || h.sent != h.acked:
 				n.Pending++

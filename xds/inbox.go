@@ -80,4 +80,5 @@ func (s *session) takeNotice() {
 		s.setHealthy(cluster, n)
 	}
 	s.retire()
+	s.helpWarming()
 }

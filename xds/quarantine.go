@@ -50,6 +50,7 @@ func (s *session) refuse(r *response, message string) {
 		if h == nil {
 			continue
 		}
+		before := len(atoms)
 		c.contents(func(p *content) {
 			if last := h.acked.get(p.part); last == nil || last.hash != p.hash {
 				a := atom{r.kind, c.name, p.part, p.hash}
@@ -57,6 +58,10 @@ func (s *session) refuse(r *response, message string) {
 				sources[a] = p.output.Sources
 			}
 		})
+		if len(atoms) == before && h.acked != nil && h.acked.version == c.version {
+			continue // what it has already, and refuses now: nothing to go back to
+		}
+		s.doubt(h, c)
 		s.goBack(r.kind, h, c)
 		sub.touch(c.name)
 	}
@@ -85,11 +90,7 @@ func (s *session) goBack(t resource.Type, h *held, refused *composed) {
 		return // a newer one is on its way
 	}
 	s.setSent(h, h.acked)
-	if h.acked != nil || h.unknown != "" {
-		return
-	}
-	delete(s.sub(t).held, refused.name)
-	if t == resource.Cluster {
+	if t == resource.Cluster && h.acked == nil && h.unknown == "" {
 		delete(s.clusters, refused.name)
 	}
 }

@@ -1,6 +1,8 @@
 package xds
 
 import (
+	"time"
+
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
@@ -202,7 +204,7 @@ func (s *session) accepted(r *response, c *composed) {
 	}
 	switch {
 	case r.kind == resource.Cluster:
-	case r.kind == resource.Endpoint && !state.checked && state.sent > 0 && r.sent > state.sent:
+	case r.kind == resource.Endpoint && !state.checked && r.sent > state.sent:
 	default:
 		return
 	}
@@ -231,6 +233,27 @@ func (s *session) reported(t resource.Type, name string) {
 			s.happened(resource.Ref{Type: resource.Cluster, Name: name})
 			s.warmed(name)
 		}
+	}
+}
+
+// warmingTime is how long an Envoy that comes back may take for its first cluster
+// acknowledgement.
+const warmingTime = time.Second
+
+// helpWarming sends an Envoy that came back the endpoints of its clusters again if it has not
+// acknowledged its first cluster response: then it still warms a cluster that was changed just
+// before the connection was lost, and would wait in vain for endpoints that it says it has.
+func (s *session) helpWarming() {
+	if s.stillWarming.IsZero() || s.now().Before(s.stillWarming) {
+		return
+	}
+	s.stillWarming = time.Time{}
+	clusters, endpoints := s.subs[resource.Cluster], s.subs[resource.Endpoint]
+	if clusters == nil || endpoints == nil || len(clusters.inflight) == 0 {
+		return
+	}
+	for name := range endpoints.held {
+		endpoints.dirty[name] = true
 	}
 }
 

@@ -58,6 +58,9 @@ func (s *session) wake() time.Time {
 	for _, r := range s.refused {
 		earlier(r.retry)
 	}
+	if !s.stillWarming.IsZero() {
+		earlier(s.stillWarming)
+	}
 	return first
 }
 

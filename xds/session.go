@@ -1,8 +1,6 @@
 package xds
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/gateway-cp/gateway-cp/resource"
@@ -49,6 +47,10 @@ type session struct {
 	// settled is when an Envoy that came with resources of an earlier stream has had the time
 	// to ask for all types; before it no cluster is taken away.
 	settled time.Time
+	// stillWarming is when to find out whether an Envoy that came with resources of an earlier
+	// stream still waits for endpoints; zero when that is settled.
+	stillWarming time.Time
+
 	nonce   uint64
 	sends   uint64 // counts responses, to tell which was sent before which
 	applied uint64 // the newest change set that this Envoy has in full
@@ -79,6 +81,9 @@ type held struct {
 	// bytes of it.
 	unknown  string
 	removing bool // its removal has been sent
+	// maybe are refused versions: Envoy may have taken some resources of a response that it
+	// refused. The next acknowledgement ends the doubt.
+	maybe []*composed
 }
 
 // response is one discovery response, before it is put into a protocol's form.
@@ -195,6 +200,7 @@ func (s *session) report(t resource.Type, versions map[string]string) {
 	sub := s.sub(t)
 	if s.settled.IsZero() {
 		s.settled = s.now().Add(settleTime)
+		s.stillWarming = s.now().Add(warmingTime)
 	}
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()
@@ -211,8 +217,8 @@ func (s *session) report(t resource.Type, versions map[string]string) {
 				s.unknown++
 			}
 		} else {
-			s.name(known, 1)
-			h.acked, h.sent = known, known
+			s.setAcked(h, known)
+			s.setSent(h, known)
 		}
 		sub.touch(name)
 		s.reported(t, name)
@@ -264,6 +270,22 @@ func (s *session) setAcked(h *held, c *composed) {
 	h.acked = c
 }
 
+// doubt notes that an Envoy may have a version, or not.
+func (s *session) doubt(h *held, c *composed) {
+	if c == nil {
+		return
+	}
+	s.name(c, 1)
+	h.maybe = append(h.maybe, c)
+}
+
+func (s *session) clearDoubt(h *held) {
+	for _, c := range h.maybe {
+		s.name(c, -1)
+	}
+	h.maybe = nil
+}
+
 func (s *session) setSent(h *held, c *composed) {
 	s.name(c, 1)
 	s.name(h.sent, -1)
@@ -279,10 +301,10 @@ func (s *session) forget(t resource.Type, name string) {
 	}
 	s.setAcked(h, nil)
 	s.setSent(h, nil)
+	s.clearDoubt(h)
 	s.learn(t, h)
 	delete(sub.held, name)
 	if t == resource.Cluster {
-		delete(s.clusters, name)
 		delete(s.retiring, name)
 	}
 }
@@ -297,172 +319,6 @@ func (s *session) learn(t resource.Type, h *held) {
 		if s.unknown--; s.unknown == 0 {
 			for name := range s.sub(resource.Cluster).held {
 				s.sub(resource.Cluster).touch(name)
-			}
-		}
-	}
-}
-
-// next returns the next response to send, or nil when there is nothing to say for now.
-func (s *session) next() *response {
-	s.store.mu.RLock()
-	defer s.store.mu.RUnlock()
-	s.takeNotice()
-	s.retryRefused()
-	for t := range resource.NumTypes {
-		if s.subs[t] == nil || !s.subs[t].asked {
-			continue
-		}
-		if r := s.nextOf(t); r != nil {
-			return r
-		}
-	}
-	if s.idle() {
-		s.applied = s.store.applied
-		s.earlier = nil
-	}
-	return nil
-}
-
-// idle says whether the Envoy has acknowledged everything that is there for it.
-func (s *session) idle() bool {
-	for _, sub := range s.subs {
-		if sub != nil && sub.asked && (len(sub.inflight) > 0 || len(sub.dirty) > 0 || len(sub.trials) > 0) {
-			return false
-		}
-	}
-	return len(s.waiting) == 0 && len(s.refused) == 0
-}
-
-// nextOf is next for one type. One response at a time is on its way, and everything that
-// happens meanwhile is coalesced; but several for clusters, since Envoy withholds all cluster
-// acknowledgements while a single cluster warms.
-func (s *session) nextOf(t resource.Type) *response {
-	sub := s.subs[t]
-	if n := len(sub.inflight); n >= maxInflight || n > 0 && t != resource.Cluster {
-		return nil
-	}
-	r := &response{kind: t}
-	names, trial := s.due(t)
-	size := 0
-	for _, name := range names {
-		if size > maxResponseBytes {
-			break // the rest stays dirty
-		}
-		force := sub.dirty[name]
-		if h := sub.held[name]; h != nil && h.removing {
-			continue // back again while its removal is on its way: after the answer
-		}
-		delete(sub.dirty, name)
-		if !sub.wants(name) {
-			continue
-		}
-		size += s.add(r, name, force)
-	}
-	if len(r.items) == 0 && len(r.removed) == 0 && !sub.greet {
-		if trial {
-			return s.nextOf(t) // nothing left of that trial
-		}
-		return nil
-	}
-	sub.greet = false
-	s.nonce++
-	s.sends++
-	r.nonce, r.sent, r.at = s.nonce, s.sends, s.now()
-	sub.inflight = append(sub.inflight, r)
-	return r
-}
-
-// due gives the names to look at, sorted: those of the next trial, or all that are dirty.
-func (s *session) due(t resource.Type) (names []string, trial bool) {
-	sub := s.subs[t]
-	if len(sub.trials) > 0 {
-		for _, a := range sub.trials[0] {
-			delete(sub.suspects, a)
-			names = append(names, a.name)
-		}
-		sub.trials = sub.trials[1:]
-		slices.Sort(names)
-		return slices.Compact(names), true
-	}
-	if len(sub.dirty) == 0 {
-		return nil, false
-	}
-	return slices.Sorted(maps.Keys(sub.dirty)), false
-}
-
-// add puts what is to be said about one resource into a response, and returns its size.
-func (s *session) add(r *response, name string, force bool) int {
-	sub := s.subs[r.kind]
-	h := sub.held[name]
-	c, verdict := s.compose(r.kind, name)
-	switch {
-	case verdict == keep:
-		return 0
-	case verdict == absent && h == nil && !sub.wildcard:
-		r.removed = append(r.removed, name) // asked for, and not there
-		return len(name)
-	case verdict == absent:
-		if h != nil && s.mayRemove(r.kind, name) {
-			h.removing = true
-			r.removed = append(r.removed, name)
-		}
-		return len(name)
-	}
-	if h == nil {
-		h = &held{}
-		sub.held[name] = h
-	}
-	if r.kind == resource.Cluster {
-		delete(s.retiring, name)
-	}
-	if !force && h.sent != nil && h.sent.version == c.version {
-		if h.sent != c && h.sent == h.acked { // the same bytes, perhaps with other references
-			s.setAcked(h, c)
-			s.setSent(h, c)
-		}
-		return 0
-	}
-	s.setSent(h, c)
-	s.sending(r.kind, c)
-	r.items = append(r.items, c)
-	return c.size
-}
-
-// answer takes in an acknowledgement (empty message) or a refusal of a response. An answer to
-// a response speaks for all of the type before it, too: Envoy handles them in order.
-func (s *session) answer(t resource.Type, nonce uint64, message string) {
-	sub := s.sub(t)
-	i := slices.IndexFunc(sub.inflight, func(r *response) bool { return r.nonce == nonce })
-	if i < 0 {
-		return
-	}
-	answered := sub.inflight[:i+1]
-	sub.inflight = slices.Clone(sub.inflight[i+1:])
-	for k, r := range answered {
-		if k == i && message != "" {
-			s.refuse(r, message)
-		} else {
-			s.accept(r)
-		}
-	}
-}
-
-func (s *session) accept(r *response) {
-	sub := s.sub(r.kind)
-	for _, c := range r.items {
-		h := sub.held[c.name]
-		if h == nil {
-			continue // unsubscribed meanwhile
-		}
-		s.learn(r.kind, h)
-		s.setAcked(h, c)
-		s.accepted(r, c)
-	}
-	for _, name := range r.removed {
-		if h := sub.held[name]; h != nil && h.removing {
-			s.forget(r.kind, name)
-			if s.store.has(s.audiences, r.kind, name) {
-				sub.touch(name)
 			}
 		}
 	}

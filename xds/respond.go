@@ -1,0 +1,191 @@
+package xds
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// next returns the next response to send, or nil when there is nothing to say for now.
+func (s *session) next() *response {
+	s.store.mu.RLock()
+	defer s.store.mu.RUnlock()
+	s.takeNotice()
+	s.retryRefused()
+	for t := range resource.NumTypes {
+		if s.subs[t] == nil || !s.subs[t].asked {
+			continue
+		}
+		if r := s.nextOf(t); r != nil {
+			return r
+		}
+	}
+	if s.idle() {
+		s.applied = s.store.applied
+		s.earlier = nil
+	}
+	return nil
+}
+
+// idle says whether the Envoy has acknowledged everything that is there for it.
+func (s *session) idle() bool {
+	for _, sub := range s.subs {
+		if sub != nil && sub.asked && (len(sub.inflight) > 0 || len(sub.dirty) > 0 || len(sub.trials) > 0) {
+			return false
+		}
+	}
+	return len(s.waiting) == 0 && len(s.refused) == 0
+}
+
+// nextOf is next for one type. One response at a time is on its way, and everything that
+// happens meanwhile is coalesced; but several for clusters, since Envoy withholds all cluster
+// acknowledgements while a single cluster warms.
+func (s *session) nextOf(t resource.Type) *response {
+	sub := s.subs[t]
+	if n := len(sub.inflight); n >= maxInflight || n > 0 && t != resource.Cluster {
+		return nil
+	}
+	r := &response{kind: t}
+	names, trial := s.due(t)
+	gone := func(name string) bool { return s.store.find(s.audiences, t, name) == nil }
+	if !trial {
+		s.fill(r, names, gone)
+	}
+	if len(r.removed) == 0 {
+		s.fill(r, names, func(name string) bool { return !gone(name) })
+	}
+	if len(r.items) == 0 && len(r.removed) == 0 && !sub.greet {
+		if trial {
+			return s.nextOf(t) // nothing left of that trial
+		}
+		return nil
+	}
+	sub.greet = false
+	s.nonce++
+	s.sends++
+	r.nonce, r.sent, r.at = s.nonce, s.sends, s.now()
+	sub.inflight = append(sub.inflight, r)
+	return r
+}
+
+// fill adds what is to be said about those of the names that are to be looked at. Removals and
+// versions do not share a response: one with removals alone is never refused, so there is no
+// doubt about them.
+func (s *session) fill(r *response, names []string, look func(name string) bool) {
+	sub := s.subs[r.kind]
+	size := 0
+	for _, name := range names {
+		if size > maxResponseBytes {
+			return // the rest stays dirty
+		}
+		if h := sub.held[name]; !look(name) || h != nil && h.removing {
+			continue // one that is back while its removal is on its way: after the answer
+		}
+		force := sub.dirty[name]
+		delete(sub.dirty, name)
+		if sub.wants(name) {
+			size += s.add(r, name, force)
+		}
+	}
+}
+
+// due gives the names to look at, sorted: those of the next trial, or all that are dirty.
+func (s *session) due(t resource.Type) (names []string, trial bool) {
+	sub := s.subs[t]
+	if len(sub.trials) > 0 {
+		for _, a := range sub.trials[0] {
+			delete(sub.suspects, a)
+			names = append(names, a.name)
+		}
+		sub.trials = sub.trials[1:]
+		slices.Sort(names)
+		return slices.Compact(names), true
+	}
+	if len(sub.dirty) == 0 {
+		return nil, false
+	}
+	return slices.Sorted(maps.Keys(sub.dirty)), false
+}
+
+// add puts what is to be said about one resource into a response, and returns its size.
+func (s *session) add(r *response, name string, force bool) int {
+	sub := s.subs[r.kind]
+	h := sub.held[name]
+	c, verdict := s.compose(r.kind, name)
+	switch {
+	case verdict == keep:
+		return 0
+	case verdict == absent && h == nil && !sub.wildcard:
+		r.removed = append(r.removed, name) // asked for, and not there
+		return len(name)
+	case verdict == absent && force && h != nil && h.sent != nil:
+		c = h.sent // gone from the store, but the Envoy still has what needs it, and asks
+	case verdict == absent:
+		if h != nil && s.mayRemove(r.kind, name) {
+			h.removing = true
+			delete(s.clusters, name) // not warm from here on, should it come back
+			r.removed = append(r.removed, name)
+		}
+		return len(name)
+	}
+	if h == nil {
+		h = &held{}
+		sub.held[name] = h
+	}
+	if r.kind == resource.Cluster {
+		delete(s.retiring, name)
+	}
+	if !force && h.sent != nil && h.sent.version == c.version && len(h.maybe) == 0 {
+		if h.sent != c && h.sent == h.acked { // the same bytes, perhaps with other references
+			s.setAcked(h, c)
+			s.setSent(h, c)
+		}
+		return 0
+	}
+	s.setSent(h, c)
+	s.sending(r.kind, c)
+	r.items = append(r.items, c)
+	return c.size
+}
+
+// answer takes in an acknowledgement (empty message) or a refusal of a response. An answer to
+// a response speaks for all of the type before it, too: Envoy handles them in order.
+func (s *session) answer(t resource.Type, nonce uint64, message string) {
+	sub := s.sub(t)
+	i := slices.IndexFunc(sub.inflight, func(r *response) bool { return r.nonce == nonce })
+	if i < 0 {
+		return
+	}
+	answered := sub.inflight[:i+1]
+	sub.inflight = slices.Clone(sub.inflight[i+1:])
+	for k, r := range answered {
+		if k == i && message != "" {
+			s.refuse(r, message)
+		} else {
+			s.accept(r)
+		}
+	}
+}
+
+func (s *session) accept(r *response) {
+	sub := s.sub(r.kind)
+	for _, c := range r.items {
+		h := sub.held[c.name]
+		if h == nil {
+			continue // unsubscribed meanwhile
+		}
+		s.learn(r.kind, h)
+		s.setAcked(h, c)
+		s.clearDoubt(h)
+		s.accepted(r, c)
+	}
+	for _, name := range r.removed {
+		if h := sub.held[name]; h != nil && h.removing {
+			s.forget(r.kind, name)
+			if s.store.has(s.audiences, r.kind, name) {
+				sub.touch(name)
+			}
+		}
+	}
+}
