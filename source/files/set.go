@@ -165,6 +165,8 @@ func (s *set) take(key api.Key, c claim, now *live, d *delta) {
 		if now.file != c.path {
 			now.file = c.path
 			d.record[key] = e
+		} else {
+			e.doc = nil // it is in the state store
 		}
 		if now.object != nil {
 			now.origin.p.Store(e.place)

@@ -84,7 +84,7 @@ type segment struct {
 
 // split cuts a text at its document markers, or between concatenated JSON values. A syntax
 // error in one segment therefore never hurts another. YAML knows no context in which a line
-// may begin with "---" and not be a marker; kubectl cuts in the same way.
+// may begin with "---" or "..." and not be a marker; kubectl cuts in the same way.
 func split(text []byte) []segment {
 	if segments := splitJSON(text); segments != nil {
 		return segments
@@ -101,8 +101,12 @@ func split(text []byte) []segment {
 			segments = append(segments, segment{offset: start, length: offset - start, line: startLine, column: 1})
 			start, startLine = offset, line
 		}
-		offset = end
 		line++
+		if isEnd(text[offset:end]) {
+			segments = append(segments, segment{offset: start, length: end - start, line: startLine, column: 1})
+			start, startLine = end, line
+		}
+		offset = end
 	}
 	if start < len(text) {
 		segments = append(segments, segment{offset: start, length: len(text) - start, line: startLine, column: 1})
@@ -116,8 +120,14 @@ func split(text []byte) []segment {
 	return kept
 }
 
-func isMarker(line []byte) bool {
-	return bytes.HasPrefix(line, []byte("---")) && (len(line) == 3 || bytes.IndexByte([]byte(" \t\r\n"), line[3]) >= 0)
+// isMarker says whether a line begins a document.
+func isMarker(line []byte) bool { return isLine(line, "---") }
+
+// isEnd says whether a line ends a document.
+func isEnd(line []byte) bool { return isLine(line, "...") }
+
+func isLine(line []byte, marker string) bool {
+	return bytes.HasPrefix(line, []byte(marker)) && (len(line) == 3 || bytes.IndexByte([]byte(" \t\r\n"), line[3]) >= 0)
 }
 
 // blank says whether a segment has only comments, directives and markers. A directive
@@ -128,7 +138,7 @@ func blank(text []byte) bool {
 		if isMarker(line) {
 			line = bytes.TrimSpace(line[3:])
 		}
-		if len(line) > 0 && line[0] != '#' && line[0] != '%' && !bytes.Equal(line, []byte("...")) {
+		if len(line) > 0 && line[0] != '#' && line[0] != '%' && !isEnd(line) {
 			return false
 		}
 	}

@@ -1,0 +1,199 @@
+package files
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// changes reads what is pending.
+func (s *Source) changes() map[string]*content {
+	dirty, all := s.pending.take()
+	if !all {
+		files := make(map[string]fileRef, len(dirty))
+		for real := range dirty {
+			if !s.locate(real, files) {
+				all = true
+			}
+		}
+		for path := range s.emptied {
+			if c := s.set.files[path]; c != nil {
+				files[path] = c.ref
+			}
+		}
+		if !all {
+			return s.read(files)
+		}
+	}
+	return s.rescan(dirty)
+}
+
+// locate finds the files that a real path stands for. It is false when the tree has changed
+// in a way that needs another look at it.
+func (s *Source) locate(real string, files map[string]fileRef) bool {
+	info, err := os.Lstat(real)
+	names := s.shown[real]
+	if err == nil && !info.Mode().IsRegular() {
+		return info.Mode()&(fs.ModeSymlink|fs.ModeDir) == 0 && len(names) == 0
+	}
+	if len(names) == 0 {
+		dir, known := s.dirs[filepath.Dir(real)]
+		if err != nil || !known {
+			return true
+		}
+		names = []string{filepath.Join(dir, filepath.Base(real))}
+		s.shown[real] = names
+	}
+	for _, name := range names {
+		if err != nil && name != filepath.Join(s.dirs[filepath.Dir(real)], filepath.Base(real)) {
+			return false // a link leads to it
+		}
+		files[name] = fileRef{name: name, real: real}
+	}
+	return true
+}
+
+// read reads files, several at a time, and gives those that have changed.
+func (s *Source) read(files map[string]fileRef) map[string]*content {
+	changes := readAll(files, s.o.MaxFileSize, s.set.files)
+	for path, c := range changes {
+		if c.missing {
+			changes[path] = nil
+		}
+		if s.beingWritten(path, c) {
+			delete(changes, path)
+		}
+	}
+	return changes
+}
+
+// beingWritten says whether a file that had objects was truncated to nothing just now. That
+// is what a program does that is about to write it (helm template > all.yaml), so its
+// objects stay for a moment.
+func (s *Source) beingWritten(path string, c *content) bool {
+	known := s.set.files[path]
+	if c.missing || c.problem != nil || c.size > 0 || known == nil || len(known.decoded.entries) == 0 {
+		delete(s.emptied, path)
+		return false
+	}
+	now := time.Now()
+	until, waiting := s.emptied[path]
+	if !waiting {
+		until = now.Add(s.o.EmptyGrace)
+		s.emptied[path] = until
+	}
+	if now.Before(until) {
+		return true
+	}
+	delete(s.emptied, path)
+	return false
+}
+
+// rescan looks at the whole tree, watches it, and reads the files that have changed. Those
+// that are dirty are read whatever their stamp says: a file may change twice within the
+// resolution of its times.
+func (s *Source) rescan(dirty map[string]bool) map[string]*content {
+	w, t, err := s.survey()
+	if s.watch != nil {
+		s.watch.close()
+	}
+	s.watch = w
+	s.look = time.Now().Add(s.o.Rescan)
+	if w == nil || w.err != nil {
+		s.look = time.Now().Add(min(s.o.Rescan, withoutEvents))
+	}
+	if err != nil {
+		s.set.gone = cause(err)
+		return map[string]*content{}
+	}
+	s.set.gone, s.set.unreadable, s.set.treeProbs = "", t.unreadable, t.problems
+	s.dirs, s.shown = t.dirs, make(map[string][]string, len(t.files))
+	files := make(map[string]fileRef)
+	changes := make(map[string]*content)
+	for path, f := range t.files {
+		s.shown[f.ref.real] = append(s.shown[f.ref.real], path)
+		known := s.set.files[path]
+		if f.err != nil {
+			c := &content{ref: f.ref, problem: unreadable(f.ref, f.err, 0)}
+			if known == nil || known.problem == nil || *known.problem != *c.problem {
+				changes[path] = c
+			}
+			continue
+		}
+		if dirty[f.ref.real] || known == nil || known.stat != f.stamp || known.ref.real != f.ref.real {
+			files[path] = f.ref
+		}
+	}
+	for path := range s.set.files {
+		if _, there := t.files[path]; !there && !s.set.beneathUnreadable(path) {
+			changes[path] = nil
+			delete(s.emptied, path)
+		}
+	}
+	maps.Copy(changes, s.read(files))
+	return changes
+}
+
+// withoutEvents is how often the tree is looked at where the kernel gives no events.
+const withoutEvents = 2 * time.Second
+
+// survey watches the tree and then reads its directories, in that order.
+func (s *Source) survey() (*watch, *tree, error) {
+	w, err := newWatch(s.pending)
+	if err != nil {
+		s.log.Warn("file changes are only seen by looking now and then", "dir", s.o.Dir, "every", withoutEvents, "error", err)
+	}
+	t := newTree(func(dir string) {
+		if w != nil {
+			w.add(dir)
+		}
+	})
+	abs, err := filepath.Abs(s.o.Dir)
+	if err != nil {
+		return w, t, err
+	}
+	real, err := resolveLinks(abs, t.names)
+	if w != nil {
+		for name := range t.names { // before anything below is read
+			w.add(filepath.Dir(name))
+		}
+	}
+	s.git = nil
+	if err == nil {
+		t.names[real] = true // the directory itself may be removed and made again
+		if w != nil {
+			w.add(filepath.Dir(real))
+		}
+		s.git = findGit(real)
+		err = t.root(s.o.Dir, real)
+	}
+	if w != nil {
+		s.watchAlso(w, t)
+		w.start()
+		if w.err != nil {
+			s.log.Warn("some changes are only seen by looking now and then", "every", withoutEvents, "error", w.err)
+		}
+	}
+	return w, t, err
+}
+
+// watchAlso adds what else is of interest: links, their targets, and Git's own files.
+func (s *Source) watchAlso(w *watch, t *tree) {
+	w.names = t.names
+	for dir := range t.dirs {
+		w.dirs[dir] = true
+	}
+	for _, f := range t.files {
+		if !w.dirs[filepath.Dir(f.ref.real)] {
+			w.targets[f.ref.real] = true
+		}
+	}
+	if s.git != nil {
+		_, ref := s.git.head()
+		for _, path := range []string{filepath.Join(s.git.dir, "HEAD"), filepath.Join(s.git.dir, "index.lock"), ref, filepath.Join(s.git.common, "packed-refs")} {
+			w.touches[path] = true
+		}
+	}
+}
