@@ -1,5 +1,7 @@
 package translator
 
+//lint:file-ignore SA1019 Endpoints is deprecated in Kubernetes, yet still what hand-written manifests use
+
 import (
 	corev1 "k8s.io/api/core/v1"
 
@@ -8,8 +10,6 @@ import (
 
 // addCoreEndpoints adds what an Endpoints object with the Service's name lists; false when
 // there is none.
-//
-//nolint:staticcheck // deprecated in Kubernetes, yet still what hand-written manifests use
 func (s *selection) addCoreEndpoints(r *Reader, service *corev1.Service, port *corev1.ServicePort) bool {
 	o := read[*corev1.Endpoints](r, api.KindEndpoints, service.Namespace, service.Name)
 	if o == nil {
@@ -29,7 +29,6 @@ func (s *selection) addCoreEndpoints(r *Reader, service *corev1.Service, port *c
 	return true
 }
 
-//nolint:staticcheck // see addCoreEndpoints
 func (s *selection) addAddresses(r *Reader, o *corev1.Endpoints, port int32, addresses []corev1.EndpointAddress, state endpointState) {
 	for i := range addresses {
 		a := &addresses[i]
