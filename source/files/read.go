@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -44,6 +45,11 @@ type content struct {
 	size    int
 	problem *api.Problem // when it could not be read
 	decoded decoded
+}
+
+func (c *content) hasProblems() bool {
+	return c.problem != nil || len(c.decoded.problems) > 0 ||
+		slices.ContainsFunc(c.decoded.entries, func(e entry) bool { return len(e.problems) > 0 })
 }
 
 // readFile reads and decodes a file. Sum and size are those of the version that is known, if

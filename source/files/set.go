@@ -16,6 +16,7 @@ import (
 type set struct {
 	dir        string              // as shown to people
 	files      map[string]*content // by shown path
+	troubled   map[string]bool     // files with problems: the cost of a batch must not grow with the number of files
 	claims     map[api.Key][]claim // by path, then by place in the file
 	live       map[api.Key]*live
 	twice      map[api.Key]bool // have several claims
@@ -51,13 +52,14 @@ type live struct {
 func newSet(dir string, least int) *set {
 	return &set{
 		dir: dir, least: least,
-		files:  make(map[string]*content),
-		claims: make(map[api.Key][]claim),
-		live:   make(map[api.Key]*live),
-		twice:  make(map[api.Key]bool),
-		kept:   make(map[api.Key]bool),
-		lost:   make(map[api.Key]bool),
-		stale:  make(map[api.Key]bool),
+		files:    make(map[string]*content),
+		troubled: make(map[string]bool),
+		claims:   make(map[api.Key][]claim),
+		live:     make(map[api.Key]*live),
+		twice:    make(map[api.Key]bool),
+		kept:     make(map[api.Key]bool),
+		lost:     make(map[api.Key]bool),
+		stale:    make(map[api.Key]bool),
 	}
 }
 
@@ -117,11 +119,15 @@ func (s *set) replace(path string, c *content, touched map[api.Key]bool) {
 			}
 		}
 	}
+	delete(s.troubled, path)
 	if c == nil {
 		delete(s.files, path)
 		return
 	}
 	s.files[path] = c
+	if c.hasProblems() {
+		s.troubled[path] = true
+	}
 	for i := range c.decoded.entries {
 		e := &c.decoded.entries[i]
 		touched[e.key] = true
@@ -246,7 +252,8 @@ func (s *set) batch(d delta, revision string) source.Batch {
 // problems gives all problems there are now, sorted.
 func (s *set) problems() []api.Problem {
 	problems := slices.Clone(s.treeProbs)
-	for _, c := range s.files {
+	for path := range s.troubled {
+		c := s.files[path]
 		if c.problem != nil {
 			problems = append(problems, *c.problem)
 		}

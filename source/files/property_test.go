@@ -1,0 +1,149 @@
+package files
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+// Whatever is done to the files, what the batches add up to is what a look at the files from
+// scratch gives: the same objects with the same places, the same problems. (With broken
+// files there is more: what was good before.)
+func TestIncrementalEqualsFull(t *testing.T) {
+	rounds := 40
+	if testing.Short() {
+		rounds = 10
+	}
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 1))
+			dir := t.TempDir()
+			write(t, dir, "keep.yaml", services("keep"))
+			r := start(t, Options{Dir: dir, HoldAtLeast: 1 << 30, Quiet: 5 * time.Millisecond})
+			for range rounds {
+				var done []string
+				for range 1 + rng.IntN(5) {
+					done = append(done, edit(t, rng, dir))
+				}
+				agree(t, r, dir, done)
+			}
+		})
+	}
+}
+
+// edit does something random to the files.
+func edit(t *testing.T, rng *rand.Rand, dir string) string {
+	t.Helper()
+	file := func() string {
+		return fmt.Sprintf("%s%c.yaml", []string{"", "d/", "d/e/", "f/"}[rng.IntN(4)], 'a'+rune(rng.IntN(3)))
+	}
+	name := file()
+	path := filepath.Join(dir, name)
+	switch rng.IntN(8) {
+	case 0:
+		_ = os.Remove(path)
+		return "remove " + name
+	case 1:
+		to := filepath.Join(dir, file())
+		must(t, os.MkdirAll(filepath.Dir(to), 0o755))
+		_ = os.Rename(path, to)
+		return "rename " + name + " to " + to
+	case 2:
+		from, to := []string{"d", "f", "d/e"}[rng.IntN(3)], []string{"d", "f", "g"}[rng.IntN(3)]
+		_ = os.Rename(filepath.Join(dir, from), filepath.Join(dir, to))
+		return "rename " + from + " to " + to
+	case 3:
+		link := fmt.Sprintf("link%d", rng.IntN(2))
+		_ = os.Remove(filepath.Join(dir, link))
+		_ = os.Symlink([]string{"d", "f", "g", "nowhere"}[rng.IntN(4)], filepath.Join(dir, link))
+		return "link " + link
+	}
+	var docs []string
+	for range 1 + rng.IntN(4) {
+		doc := service(fmt.Sprintf("s%d", rng.IntN(8)), 80+rng.IntN(3))
+		if rng.IntN(6) == 0 {
+			doc = "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: d}\n"
+		}
+		docs = append(docs, strings.Repeat("#\n", rng.IntN(3))+doc)
+	}
+	text := strings.Join(docs, "---\n")
+	if rng.IntN(2) == 0 {
+		write(t, dir, name, text)
+	} else {
+		replace(t, dir, name, text)
+	}
+	return "write " + name
+}
+
+// agree waits until the running source says what Load says.
+func agree(t *testing.T, r *running, dir string, done []string) {
+	t.Helper()
+	full, err := Load(LoadOptions{}, dir)
+	must(t, err)
+	same := func() bool {
+		if len(full.Objects) != len(r.objects) || !slices.Equal(full.Problems, r.problems) {
+			return false
+		}
+		for _, o := range full.Objects {
+			if !sameObject(r.objects[o.Key.String()], o) {
+				return false
+			}
+		}
+		return true
+	}
+	deadline := time.After(5 * time.Second)
+	for !same() {
+		select {
+		case b := <-r.out:
+			r.apply(b)
+		case <-time.After(20 * time.Millisecond): // places may move without a batch
+		case <-deadline:
+			t.Fatalf("after %v:\nbatches add up to %v %v\nthe files say %d objects: %v", done, r.names(), r.problems, len(full.Objects), full.Problems)
+		}
+	}
+}
+
+func sameObject(a, b *api.Object) bool {
+	return a != nil && reflect.DeepEqual(a.Value, b.Value) && a.Origin.At("spec.ports[0].port") == b.Origin.At("spec.ports[0].port")
+}
+
+// BenchmarkOneChange is the cost of a change to one file among many, without the wait for
+// quiet: reading, deciding what is in effect, making the batch.
+func BenchmarkOneChange(b *testing.B) {
+	for _, n := range []int{100, 1000, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			dir := b.TempDir()
+			for i := range n {
+				if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("s%05d.yaml", i)), []byte(service(fmt.Sprintf("s%05d", i), 80)), 0o644); err != nil {
+					b.Fatal(err)
+				}
+			}
+			s := New(Options{Dir: dir})
+			s.set.batch(s.set.apply(s.rescan(nil), false), "")
+			defer s.watch.close()
+			path := filepath.Join(dir, "s00042.yaml")
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				b.StopTimer()
+				if err := os.WriteFile(path, []byte(service("s00042", 81+i%1000)), 0o644); err != nil {
+					b.Fatal(err)
+				}
+				s.pending.take()
+				b.StartTimer()
+				s.pending.note(path, false)
+				batch := s.set.batch(s.set.apply(s.changes(), false), "")
+				if len(batch.Set) != 1 {
+					b.Fatalf("%d set", len(batch.Set))
+				}
+			}
+		})
+	}
+}
