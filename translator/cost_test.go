@@ -155,3 +155,29 @@ func TestRolloutWeightChangeCost(t *testing.T) {
 		t.Errorf("built %d units, want the virtual host and the Rollout's check", tr.Built())
 	}
 }
+
+// A Pod is found by the rarest of the labels that select it: one that all share does not make
+// its change concern every Service.
+func TestPodChangeCost(t *testing.T) {
+	pod := func(app, address string) Change {
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "shop", Name: app, Labels: map[string]string{"app": app, "env": "prod"},
+		}}
+		p.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: address}
+		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+		o := admitted(t, p)
+		return Change{o.Key, o}
+	}
+	var changes []Change
+	for i := range 50 {
+		app := fmt.Sprintf("app-%d", i)
+		s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: app}}
+		s.Spec.Selector = map[string]string{"app": app, "env": "prod"}
+		s.Spec.Ports = []corev1.ServicePort{{Port: 80}}
+		o := admitted(t, s)
+		changes = append(changes, pod(app, "10.0.0.1"), Change{o.Key, o})
+	}
+	tr := New()
+	tr.Apply(changes)
+	checkOneEndpoint(t, tr, tr.Apply([]Change{pod("app-25", "10.0.0.2")}))
+}
