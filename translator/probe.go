@@ -2,8 +2,9 @@ package translator
 
 import (
 	"fmt"
-	"net/http"
+
 	"reflect"
+	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -136,7 +137,7 @@ func httpCheck(get *corev1.HTTPGetAction) *corev3.HealthCheck_HttpHealthCheck {
 		RetriableStatuses: []*typev3.Int64Range{{Start: 100, End: 200}, {Start: 400, End: 600}},
 	}
 	for _, h := range get.HTTPHeaders {
-		if http.CanonicalHeaderKey(h.Name) != "Host" {
+		if !strings.EqualFold(h.Name, "Host") {
 			check.RequestHeadersToAdd = append(check.RequestHeadersToAdd, &corev3.HeaderValueOption{
 				Header:       &corev3.HeaderValue{Key: h.Name, Value: h.Value},
 				AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
@@ -149,7 +150,7 @@ func httpCheck(get *corev1.HTTPGetAction) *corev3.HealthCheck_HttpHealthCheck {
 // hostHeader is the Host that a probe asks for; empty for the address that is checked.
 func hostHeader(get *corev1.HTTPGetAction) string {
 	for _, h := range get.HTTPHeaders {
-		if http.CanonicalHeaderKey(h.Name) == "Host" {
+		if strings.EqualFold(h.Name, "Host") {
 			return h.Value
 		}
 	}

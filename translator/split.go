@@ -8,6 +8,7 @@ import (
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
@@ -159,19 +160,25 @@ func buildRolloutTarget(r *Reader, u Unit) Result {
 		Severity: api.Error,
 	}
 	service := rollout.Spec.TargetRef.Name
-	if r.get(api.KindService, u.Namespace, service) == nil {
+	target := read[*corev1.Service](r, api.KindService, u.Namespace, service)
+	other := rolloutOf(r, u.Namespace, service)
+	switch {
+	case target == nil:
 		problem.Reason = api.ReasonTargetNotFound
 		problem.Message = "there is no Service " + u.Namespace + "/" + service
 		problem.Hint = "the Rollout has no effect until it exists; check the name"
-		return Result{Problems: []api.Problem{problem}}
-	}
-	if other := rolloutOf(r, u.Namespace, service); other != nil && other.Name != u.Name {
+	case target.Spec.Type == corev1.ServiceTypeExternalName:
+		problem.Reason = api.ReasonUnsupportedField
+		problem.Message = "Service " + service + " is of type ExternalName: it has no endpoints to choose versions from"
+		problem.Hint = "use a Service with a selector"
+	case other != nil && other.Name != u.Name:
 		problem.Reason = api.ReasonTargetConflict
 		problem.Message = "Rollout " + other.Namespace + "/" + other.Name + " already splits the traffic of Service " + service
 		problem.Hint = "the older Rollout wins, then the first by name; delete one of the two"
-		return Result{Problems: []api.Problem{problem}}
+	default:
+		return Result{}
 	}
-	return Result{}
+	return Result{Problems: []api.Problem{problem}}
 }
 
 // mergedSelector lays a version's selector over that of its Service.
