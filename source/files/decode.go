@@ -37,7 +37,12 @@ type decoder struct {
 	origin fileRef
 	text   []byte
 	out    decoded
+	bad    int // documents that are no objects at all
 }
+
+// maxBad is the number of documents in one file that may be no objects at all. A large file
+// of something else than manifests must not make millions of problems.
+const maxBad = 100
 
 // decode reads a file's bytes into objects. It never panics, and its time and memory are
 // bounded by a multiple of the size.
@@ -52,6 +57,10 @@ func decode(ref fileRef, data []byte) decoded {
 	}
 	d.text = text
 	for _, seg := range split(text) {
+		if d.bad > maxBad {
+			d.syntax(&textError{line: seg.line, column: seg.column, message: "too many errors; the rest of the file is not read", hint: "fix those before"})
+			break
+		}
 		docs, bad := parse(text, seg)
 		for i := range docs {
 			d.document(seg, i, docs[i])
@@ -68,6 +77,7 @@ var anchorName = regexp.MustCompile(`'[^']*'`)
 // syntax reports that the file, or the rest of a segment, cannot be read.
 func (d *decoder) syntax(bad *textError) {
 	d.out.unclear = true
+	d.bad++
 	message := bad.message
 	if strings.Contains(string(d.text), "Secret") {
 		message = anchorName.ReplaceAllString(message, "'…'") // it may be part of one
@@ -80,6 +90,11 @@ func (d *decoder) syntax(bad *textError) {
 
 func (d *decoder) document(seg segment, index int, doc document) {
 	if doc.root.isNull() && len(doc.errs) == 0 {
+		return
+	}
+	if len(doc.errs) > maxFieldErrors {
+		d.syntax(&doc.errs[0].textError)
+		d.syntax(&textError{line: doc.root.line, column: doc.root.column, message: "too many errors; the document is not read", hint: "fix them"})
 		return
 	}
 	p := &place{file: d.origin, segment: seg, sum: xxhash.Sum64(d.text[seg.offset : seg.offset+seg.length]), document: index}
@@ -160,6 +175,9 @@ func (d *decoder) list(p *place, items *node, errs []fieldError, list schema.Gro
 // unidentified reports a document that does not say which object it is.
 func (d *decoder) unidentified(p *place, path, message, hint string, errs []fieldError) {
 	d.out.unclear = true
+	if d.bad++; d.bad > maxBad { // within one List
+		return
+	}
 	d.out.problems = append(d.out.problems, api.Problem{
 		Path: path, Reason: api.ReasonMissingField, Severity: api.Error, Message: message, Hint: hint, Position: p.start(),
 	})

@@ -176,6 +176,9 @@ func TestBombs(t *testing.T) {
 		"deep flow":      strings.Repeat("[", 100_000),
 		"deep JSON":      strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000),
 		"deep block":     strings.Repeat("- ", 20_000),
+		"many junk":      strings.Repeat("---\na: [\n", 100_000),
+		"many fields":    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n" + strings.Repeat("  a: b\n", 200_000),
+		"one long line":  "{\"a\":[" + strings.Repeat("1,", 500_000) + "1],\"b\":1,\"b\":2,\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"}",
 		"deep, closed":   "a: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -186,6 +189,9 @@ func TestBombs(t *testing.T) {
 			}
 			if !slices.ContainsFunc(problems, func(p api.Problem) bool { return p.Reason == api.ReasonInvalidYAML }) {
 				t.Errorf("got %v", problems)
+			}
+			if len(problems) > 2000 {
+				t.Errorf("%d problems", len(problems))
 			}
 		})
 	}

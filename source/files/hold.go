@@ -32,7 +32,7 @@ import (
 func (s *set) held() (api.Problem, bool) {
 	p := api.Problem{Reason: api.ReasonSourceHeld, Severity: api.Error, Position: api.Position{File: s.dir}}
 	switch {
-	case s.gone != "":
+	case s.gone != "" && len(s.live) > 0:
 		p.Message = fmt.Sprintf("the directory cannot be read (%s); its %d objects stay in effect", s.gone, len(s.live))
 		p.Hint = "bring the directory back, or confirm that its objects are to be deleted"
 	case len(s.lost) > 0:

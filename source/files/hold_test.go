@@ -124,6 +124,7 @@ func TestDirectoryGone(t *testing.T) {
 	}
 	r.next()
 	r.wantServices()
+	r.problem(api.ReasonFileUnreadable)
 	must(t, r.stop())
 	if err := launch(t, Options{Dir: root, State: store}).stop(); err != nil {
 		t.Fatal(err)

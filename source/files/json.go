@@ -16,7 +16,7 @@ func splitJSON(text []byte) []segment {
 	}
 	var segments []segment
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	line, counted := 1, 0
+	line, lineStart, counted := 1, 0, 0
 	for {
 		var raw json.RawMessage
 		if err := decoder.Decode(&raw); errors.Is(err, io.EOF) {
@@ -26,10 +26,13 @@ func splitJSON(text []byte) []segment {
 		}
 		end := int(decoder.InputOffset())
 		start := end - len(raw)
-		line += bytes.Count(text[counted:start], []byte("\n"))
+		skipped := text[counted:start]
+		line += bytes.Count(skipped, []byte("\n"))
+		if i := bytes.LastIndexByte(skipped, '\n'); i >= 0 {
+			lineStart = counted + i + 1
+		}
 		counted = start
-		column := start - bytes.LastIndexByte(text[:start], '\n')
-		segments = append(segments, segment{offset: start, length: len(raw), line: line, column: column, json: true})
+		segments = append(segments, segment{offset: start, length: len(raw), line: line, column: start - lineStart + 1, json: true})
 	}
 }
 
@@ -38,15 +41,16 @@ type jsonBuilder struct {
 	text    []byte
 	decoder *json.Decoder
 	seg     segment
-	line    int // of offset at
-	at      int
+	at      int // an offset in text,
+	line    int // its line,
+	begin   int // and where that line begins; negative for the rest of a line
 	path    []step
 	errs    []fieldError
 }
 
 // parseJSON reads one JSON value that is known to be valid.
 func parseJSON(part []byte, seg segment) ([]document, *textError) {
-	b := &jsonBuilder{text: part, decoder: json.NewDecoder(bytes.NewReader(part)), seg: seg, line: seg.line}
+	b := &jsonBuilder{text: part, decoder: json.NewDecoder(bytes.NewReader(part)), seg: seg, line: seg.line, begin: 1 - seg.column}
 	b.decoder.UseNumber()
 	root, err := b.value()
 	if err != nil {
@@ -61,16 +65,19 @@ func (b *jsonBuilder) place() (line, column int) {
 	for start < len(b.text) && strings.IndexByte(" \t\r\n,:", b.text[start]) >= 0 {
 		start++
 	}
-	b.line += bytes.Count(b.text[b.at:start], []byte("\n"))
-	b.at = start
-	newline := bytes.LastIndexByte(b.text[:start], '\n')
-	if newline < 0 {
-		return b.line, b.seg.column + start
+	skipped := b.text[b.at:start]
+	if i := bytes.LastIndexByte(skipped, '\n'); i >= 0 {
+		b.line += bytes.Count(skipped, []byte("\n"))
+		b.begin = b.at + i + 1
 	}
-	return b.line, start - newline
+	b.at = start
+	return b.line, start - b.begin + 1
 }
 
 func (b *jsonBuilder) fail(line, column int, message, hint string) {
+	if len(b.errs) > maxFieldErrors {
+		return
+	}
 	b.errs = append(b.errs, fieldError{path: append([]step(nil), b.path...), textError: textError{line: line, column: column, message: message, hint: hint}})
 }
 

@@ -275,6 +275,11 @@ func (s *set) problems() []api.Problem {
 	}
 	if held, ok := s.held(); ok {
 		problems = append(problems, held)
+	} else if s.gone != "" {
+		problems = append(problems, api.Problem{
+			Reason: api.ReasonFileUnreadable, Severity: api.Error, Message: "the directory cannot be read: " + s.gone,
+			Hint: "bring it back", Position: api.Position{File: s.dir},
+		})
 	}
 	slices.SortFunc(problems, api.Problem.Compare)
 	return slices.Compact(problems)

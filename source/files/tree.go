@@ -121,6 +121,7 @@ func (t *tree) subdir(real, shown string) {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return
 	}
+	t.names[real] = true
 	t.unreadable = append(t.unreadable, shown)
 	t.problems = append(t.problems, api.Problem{
 		Reason: api.ReasonFileUnreadable, Severity: api.Error, Message: "the directory cannot be listed: " + cause(err),

@@ -192,3 +192,34 @@ func TestOrigin(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// A directory that cannot be listed keeps its objects.
+func TestUnreadableDirectory(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root can list every directory")
+	}
+	dir := t.TempDir()
+	write(t, dir, "a.yaml", services("one"))
+	write(t, dir, "sub/b.yaml", services("two"))
+	store := openState(t, t.TempDir())
+	r := start(t, Options{Dir: dir, State: store})
+	must(t, os.Chmod(filepath.Join(dir, "sub"), 0))
+	t.Cleanup(func() { _ = os.Chmod(filepath.Join(dir, "sub"), 0o755) })
+	r.next()
+	r.wantServices("one", "two")
+	if p := r.problem(api.ReasonFileUnreadable); p.Position.File != filepath.Join(dir, "sub") {
+		t.Errorf("got %s", p)
+	}
+	must(t, r.stop())
+	r = start(t, Options{Dir: dir, State: store})
+	r.wantServices("one", "two")
+	must(t, os.Chmod(filepath.Join(dir, "sub"), 0o755))
+	r.until("readable again", func() bool { return len(r.problems) == 0 })
+	must(t, os.Chmod(filepath.Join(dir, "sub/b.yaml"), 0))
+	r.next()
+	r.wantServices("one", "two")
+	r.problem(api.ReasonFileUnreadable)
+	must(t, os.Remove(filepath.Join(dir, "sub/b.yaml")))
+	r.next()
+	r.wantServices("one")
+}

@@ -57,6 +57,9 @@ type parent struct {
 }
 
 func (e *explainer) add(line, column int, reason api.Reason, hint, format string, args ...any) {
+	if len(e.problems) >= 100 {
+		return // enough to fix
+	}
 	e.problems = append(e.problems, fieldProblem{e.path, line, column, reason, fmt.Sprintf(format, args...), hint})
 }
 

@@ -94,7 +94,8 @@ func (w *watch) add(dir string) {
 		return
 	}
 	w.added[dir] = true
-	if err := w.fs.Add(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+	err := w.fs.Add(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) { // those show elsewhere
 		w.err = fmt.Errorf("watch %s: %w", dir, err)
 	}
 }

@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	maxDepth  = 500       // levels of nesting; Kubernetes objects have about 20
-	maxMerged = 1_000_000 // fields that merge keys (<<) may copy in one segment
+	maxDepth = 500 // levels of nesting; Kubernetes objects have about 20
+	// maxFieldErrors in one document; with more of them the document is not looked at.
+	maxFieldErrors = 1000
+	maxMerged      = 1_000_000 // fields that merge keys (<<) may copy in one segment
 )
 
 // document is one YAML or JSON document. Errs are what is wrong within it where the rest
@@ -134,6 +136,9 @@ type builder struct {
 }
 
 func (b *builder) fail(n *yaml.Node, hint, format string, args ...any) {
+	if len(b.errs) > maxFieldErrors {
+		return
+	}
 	b.errs = append(b.errs, fieldError{
 		path:      append([]step(nil), b.path...),
 		textError: textError{line: n.Line + b.shift, column: n.Column, message: fmt.Sprintf(format, args...), hint: hint},
