@@ -20,6 +20,10 @@ const (
 type Reason string
 
 // Problem says what is wrong with one object.
+//
+// Path is written as Kubernetes does: field names as in YAML after dots, positions in lists
+// and keys of maps in brackets, as in spec.ports[0].targetPort, spec.traffic[blue] and
+// metadata.labels[app.kubernetes.io/name]. A field that is missing has a path too.
 type Problem struct {
 	Object   Key      `json:"object"`
 	Path     string   `json:"path,omitempty"` // field path such as spec.ports[0].targetPort; empty: the whole object

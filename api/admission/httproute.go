@@ -138,7 +138,7 @@ func (r *report) httpRule(at *field.Path, rule *gatewayv1.HTTPRouteRule) {
 	}
 	r.timeouts(at.Child("timeouts"), rule.Timeouts)
 	if rule.Retry != nil {
-		r.warn(at.Child("retry"), api.ReasonUnsupportedField, "remove it", "requests are not sent again: retries are not supported yet")
+		r.warn(at.Child("retry"), api.ReasonUnsupportedField, "remove it", "has no effect: requests are tried again only when no endpoint can have begun to process them")
 	}
 	if rule.SessionPersistence != nil {
 		r.warn(at.Child("sessionPersistence"), api.ReasonUnsupportedField, "remove it", "requests of one session may reach different endpoints: session persistence is not supported yet")

@@ -109,10 +109,9 @@ func (r *report) filter(at *field.Path, f *gatewayv1.HTTPRouteFilter, matches []
 			r.hostname(rewrite.Child("hostname"), string(*h), false)
 		}
 		r.pathModifier(rewrite.Child("path"), f.URLRewrite.Path, matches)
-	default:
-		// The Gateway API forbids to skip a filter that cannot be applied.
-		r.fail(at.Child("type"), api.ReasonUnsupportedField, supportedFilters, "filters of type %s are not supported yet", f.Type)
 	}
+	// Filters that are not supported are left to the translator: it answers the requests of
+	// the rule with 500, as the Gateway API asks, and serves the other rules.
 }
 
 func (r *report) headerFilter(at *field.Path, f *gatewayv1.HTTPHeaderFilter) {

@@ -65,7 +65,7 @@ func TestBadExamples(t *testing.T) {
 	}
 }
 
-func examples(t *testing.T, dir, pattern string) []string {
+func examples(t testing.TB, dir, pattern string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "testdata", dir, pattern))
 	if err != nil || len(files) == 0 {
