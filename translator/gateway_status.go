@@ -30,13 +30,14 @@ func buildGatewayStatus(r *Reader, u Unit) Result {
 			Hint:    "create it with controllerName " + string(ControllerName) + "; until then the Gateway is not served",
 		}}}
 	}
-	s := gatewayVerdicts{gateway: gateway, accepted: p.refused, fleet: p.fleet.Name}
+	s := gatewayVerdicts{gateway: gateway, accepted: p.refused}
 	if p.problem != nil {
 		p.problem.Object = key
 		s.problems = append(s.problems, *p.problem)
 	}
 	status := &gatewayv1.GatewayStatus{}
 	if p.refused.ok() {
+		s.fleet = p.fleet.Name
 		for _, a := range p.addresses {
 			t := gatewayv1.IPAddressType
 			status.Addresses = append(status.Addresses, gatewayv1.GatewayStatusAddress{Type: &t, Value: a})

@@ -1,5 +1,7 @@
 package translator
 
+//lint:file-ignore SA1019 Endpoints is deprecated in Kubernetes, and read nevertheless
+
 import (
 	"fmt"
 
@@ -18,10 +20,10 @@ import (
 // addresses, so that objects meet, replace each other and get into each other's way. What
 // admission refuses is thrown away.
 func generators() []func(*rapid.T) api.Value {
-	return []func(*rapid.T) api.Value{
+	return append(gatewayGenerators(),
 		genFleet, genService, genService, genEndpointSlice, genCoreEndpoints, genPod, genPod,
 		genWorkload, genNode, genRollout, genRollout,
-	}
+	)
 }
 
 // genObject makes an admitted object.
@@ -137,7 +139,6 @@ func genEndpointSlice(t *rapid.T) api.Value {
 	return s
 }
 
-//nolint:staticcheck // deprecated, and read
 func genCoreEndpoints(t *rapid.T) api.Value {
 	e := &corev1.Endpoints{ObjectMeta: genMeta(t, "a", "b", "c")}
 	e.Subsets = []corev1.EndpointSubset{{
