@@ -78,7 +78,7 @@ var Reasons = []ReasonInfo{
 	{
 		ReasonInvalidCertificate, groupObject,
 		"A Secret of type kubernetes.io/tls does not hold a certificate and key that Envoy can use: one is missing, cannot be parsed, is too weak, or they do not belong together. The Secret's last good version stays in effect, and no other listener suffers. A certificate that has expired is a warning: it is served, but clients refuse it.",
-		"Put the PEM certificate chain (the server's own certificate first) into tls.crt and its unencrypted PEM key into tls.key; use RSA with at least 2048 bits, or ECDSA P-256, P-384 or P-521. `openssl x509 -noout -pubkey` of the certificate and `openssl pkey -pubout` of the key must print the same.",
+		"Put the PEM certificate chain (the server's own certificate first) into tls.crt and its unencrypted PEM key into tls.key; use RSA with at least 2048 bits, ECDSA (P-256, P-384 or P-521) or Ed25519. `openssl x509 -noout -pubkey` of the certificate and `openssl pkey -pubout` of the key must print the same.",
 	},
 	{
 		ReasonInvalidRegex, groupObject,

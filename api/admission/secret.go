@@ -111,13 +111,13 @@ func (r *report) privateKey(chain, key []byte, leaf *x509.Certificate) {
 	}
 	// The error is left out on purpose: it may speak of the key.
 	if _, err := tls.X509KeyPair(chain, key); err != nil {
-		r.fail(at, api.ReasonInvalidCertificate, "put the key there that the certificate was issued for; it must be RSA or ECDSA, in PEM form", "the private key cannot be read, or is not that of the certificate")
+		r.fail(at, api.ReasonInvalidCertificate, "put the key there that the certificate was issued for; it must be in PEM form", "the private key cannot be read, or is not that of the certificate")
 		return
 	}
 	r.keyStrength(leaf)
 }
 
-// keyStrength refuses the keys that Envoy refuses.
+// keyStrength refuses the keys that Envoy refuses. Ed25519, P-384 and P-521 work (Envoy 1.40).
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/security/ssl#certificate-selection
 func (r *report) keyStrength(leaf *x509.Certificate) {
 	at := secretData.Key(corev1.TLSCertKey)
@@ -130,7 +130,5 @@ func (r *report) keyStrength(leaf *x509.Certificate) {
 		if public.Curve == elliptic.P224() {
 			r.fail(at, api.ReasonInvalidCertificate, "use P-256, P-384 or P-521", "Envoy refuses keys on the curve %s", public.Curve.Params().Name)
 		}
-	default:
-		r.fail(at, api.ReasonInvalidCertificate, "use an RSA or ECDSA key", "Envoy refuses keys of the algorithm %s", leaf.PublicKeyAlgorithm)
 	}
 }
