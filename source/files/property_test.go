@@ -15,23 +15,30 @@ import (
 )
 
 // Whatever is done to the files, what the batches add up to is what a look at the files from
-// scratch gives: the same objects with the same places, the same problems. (With broken
-// files there is more: what was good before.)
+// scratch gives: the same objects with the same places, the same problems. Where files are
+// broken there is more, each with LastGoodInEffect: what was good before. All this also
+// over restarts.
 func TestIncrementalEqualsFull(t *testing.T) {
 	rounds := 40
 	if testing.Short() {
 		rounds = 10
 	}
-	for seed := range uint64(3) {
+	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			dir := t.TempDir()
 			write(t, dir, "keep.yaml", services("keep"))
-			r := start(t, Options{Dir: dir, HoldAtLeast: 1 << 30, Quiet: 5 * time.Millisecond})
+			o := Options{Dir: dir, HoldAtLeast: 1 << 30, Quiet: 5 * time.Millisecond, EmptyGrace: time.Millisecond, State: openState(t, t.TempDir())}
+			r := start(t, o)
 			for range rounds {
 				var done []string
 				for range 1 + rng.IntN(5) {
 					done = append(done, edit(t, rng, dir))
+				}
+				if rng.IntN(6) == 0 {
+					must(t, r.stop())
+					done = append(done, "restart", edit(t, rng, dir))
+					r = start(t, o)
 				}
 				agree(t, r, dir, done)
 			}
@@ -75,10 +82,14 @@ func edit(t *testing.T, rng *rand.Rand, dir string) string {
 		docs = append(docs, strings.Repeat("#\n", rng.IntN(3))+doc)
 	}
 	text := strings.Join(docs, "---\n")
+	if rng.IntN(5) == 0 { // half-written
+		text = text[:rng.IntN(len(text))]
+		name = name + " in part"
+	}
 	if rng.IntN(2) == 0 {
-		write(t, dir, name, text)
+		write(t, filepath.Dir(path), filepath.Base(path), text)
 	} else {
-		replace(t, dir, name, text)
+		replace(t, filepath.Dir(path), filepath.Base(path), text)
 	}
 	return "write " + name
 }
@@ -89,8 +100,20 @@ func agree(t *testing.T, r *running, dir string, done []string) {
 	full, err := Load(LoadOptions{}, dir)
 	must(t, err)
 	same := func() bool {
-		if len(full.Objects) != len(r.objects) || !slices.Equal(full.Problems, r.problems) {
+		lastGood := make(map[string]bool)
+		problems := slices.DeleteFunc(slices.Clone(r.problems), func(p api.Problem) bool {
+			if p.Reason == api.ReasonLastGoodInEffect {
+				lastGood[p.Object.String()] = true
+			}
+			return p.Reason == api.ReasonLastGoodInEffect
+		})
+		if len(full.Objects)+len(lastGood) != len(r.objects) || !slices.Equal(full.Problems, problems) {
 			return false
+		}
+		for name := range lastGood {
+			if r.objects[name] == nil {
+				return false
+			}
 		}
 		for _, o := range full.Objects {
 			if !sameObject(r.objects[o.Key.String()], o) {
