@@ -65,7 +65,7 @@ func TestStatusArrivesWhole(t *testing.T) {
 	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	want := Status{
 		Version: "v1", Started: since, Revision: "abc",
-		Held: &Held{Since: since, Objects: 20, Lost: 19, Message: "19 of 20 objects are gone"},
+		Held: &Held{Missing: 19, Message: "19 of 20 objects are gone"},
 		Problems: []api.Problem{{
 			Object: api.Key{Kind: api.KindService, Namespace: "shop", Name: "web"}, Path: "spec.ports[0]",
 			Reason: api.ReasonInvalidField, Severity: api.Error, Message: "m", Hint: "h",

@@ -31,12 +31,11 @@ type Status struct {
 	Envoys []EnvoyStatus `json:"envoys"`
 }
 
-// Held describes a source that is not obeyed until it is confirmed.
+// Held describes a source that lost so much that its deletions wait for a confirmation.
 type Held struct {
-	Since time.Time `json:"since"`
-	// Objects is how many objects there are, Lost how many of them the source lacks.
-	Objects int    `json:"objects"`
-	Lost    int    `json:"lost"`
+	// Missing is how many objects would be deleted.
+	Missing int `json:"missing"`
+	// Message says what happened and what to do.
 	Message string `json:"message"`
 }
 

@@ -2,6 +2,7 @@ package resource
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -150,4 +151,23 @@ type Entry struct {
 // outputs whose content changed are in it.
 type ChangeSet struct {
 	Entries []Entry
+}
+
+// Merge gives what several change sets, one after the other, come to.
+func Merge(sets ...ChangeSet) ChangeSet {
+	if len(sets) == 1 {
+		return sets[0]
+	}
+	last := map[Key]*Output{}
+	for _, set := range sets {
+		for _, e := range set.Entries {
+			last[e.Key] = e.Output
+		}
+	}
+	merged := ChangeSet{Entries: make([]Entry, 0, len(last))}
+	for k, o := range last {
+		merged.Entries = append(merged.Entries, Entry{k, o})
+	}
+	slices.SortFunc(merged.Entries, func(a, b Entry) int { return a.Key.Compare(b.Key) })
+	return merged
 }

@@ -1,6 +1,9 @@
 package translator
 
 import (
+	"slices"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -18,29 +21,27 @@ func refersTo(ref *gatewayv1.ParentReference, l *gatewayv1.Listener) bool {
 
 // allows says whether a listener takes HTTPRoutes from a namespace.
 func allows(r *Reader, gateway *gatewayv1.Gateway, l *gatewayv1.Listener, namespace string) bool {
-	return len(supportedKinds(l)) > 0 && allowsNamespace(r, gateway, l, namespace)
+	return allowsHTTPRoutes(l) && allowsNamespace(r, gateway, l, namespace)
+}
+
+func allowsHTTPRoutes(l *gatewayv1.Listener) bool {
+	if l.Protocol != gatewayv1.HTTPProtocolType && l.Protocol != gatewayv1.HTTPSProtocolType {
+		return false
+	}
+	return l.AllowedRoutes == nil || len(l.AllowedRoutes.Kinds) == 0 || slices.ContainsFunc(l.AllowedRoutes.Kinds, isHTTPRoute)
 }
 
 // supportedKinds gives the kinds of routes that may be attached to a listener, of those that
 // are supported.
 func supportedKinds(l *gatewayv1.Listener) []gatewayv1.RouteGroupKind {
-	group := gatewayv1.Group(gatewayv1.GroupName)
-	httpRoute := []gatewayv1.RouteGroupKind{{Group: &group, Kind: gatewayv1.Kind(api.KindHTTPRoute)}}
-	if l.Protocol != gatewayv1.HTTPProtocolType && l.Protocol != gatewayv1.HTTPSProtocolType {
+	if !allowsHTTPRoutes(l) {
 		return nil
 	}
-	if l.AllowedRoutes == nil || len(l.AllowedRoutes.Kinds) == 0 {
-		return httpRoute
-	}
-	for i := range l.AllowedRoutes.Kinds {
-		if isHTTPRoute(&l.AllowedRoutes.Kinds[i]) {
-			return httpRoute
-		}
-	}
-	return nil
+	group := gatewayv1.Group(gatewayv1.GroupName)
+	return []gatewayv1.RouteGroupKind{{Group: &group, Kind: gatewayv1.Kind(api.KindHTTPRoute)}}
 }
 
-func isHTTPRoute(k *gatewayv1.RouteGroupKind) bool {
+func isHTTPRoute(k gatewayv1.RouteGroupKind) bool {
 	return valueOr(k.Group, gatewayv1.GroupName) == gatewayv1.GroupName && string(k.Kind) == string(api.KindHTTPRoute)
 }
 
@@ -76,10 +77,14 @@ func attaches(r *Reader, gateway *gatewayv1.Gateway, listener int, route *gatewa
 	return refers && allows(r, gateway, l, route.Namespace) && meets(hostnameOf(l), route)
 }
 
-// meets says whether a listener's hostname and those of a route have something in common.
+// meets says whether a listener's hostname and those of a route have something in common. It
+// is called for each route of a Gateway when one of them changes, and allocates nothing.
 func meets(listener string, route *gatewayv1.HTTPRoute) bool {
-	if listener == "" || len(route.Spec.Hostnames) == 0 {
-		return true
+	for _, h := range route.Spec.Hostnames {
+		h := strings.ToLower(string(h))
+		if covers(listener, h) || covers(h, listener) {
+			return true
+		}
 	}
-	return len(effective(listener, hostnamesOf(route))) > 0
+	return len(route.Spec.Hostnames) == 0
 }

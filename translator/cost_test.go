@@ -148,7 +148,7 @@ func TestRolloutWeightChangeCost(t *testing.T) {
 	}
 	tr.Apply(rollout(90))
 	set := tr.Apply(rollout(80))
-	if len(set.Entries) != 1 || set.Entries[0].Key.Part != "shop/"+name+"/80" {
+	if len(set.Entries) != 1 || set.Entries[0].Key.Part != "shop/"+name {
 		t.Errorf("want one virtual host, got %v", set.Entries)
 	}
 	if tr.Built() != 2 {

@@ -47,13 +47,24 @@ func (e *encoder) bytes(m message) []byte {
 	return b
 }
 
-// result finishes an output with the bytes of m. Where anything in it is invalid, the output
+// content encodes what is under a key: the message of a head, or the elements of a part.
+func (e *encoder) content(key resource.Key, elements ...message) []byte {
+	var b []byte
+	for _, m := range elements {
+		b = append(b, asPart(key, e.bytes(m))...)
+	}
+	return b
+}
+
+// result finishes an output with the content m. Where anything in it is invalid, the output
 // says so, and a problem is put on the object that called for it: out.Sources[0].
 func (e *encoder) result(key resource.Key, m message, out resource.Output, problems ...api.Problem) Result {
-	out.Bytes = asPart(key, e.bytes(m))
-	if out.Fallback != nil {
-		out.Fallback = asPart(key, out.Fallback)
-	}
+	out.Bytes = e.content(key, m)
+	return e.finish(key, out, problems...)
+}
+
+// finish is result for an output that has its content already.
+func (e *encoder) finish(key resource.Key, out resource.Output, problems ...api.Problem) Result {
 	if err := errors.Join(e.errs...); err != nil {
 		out.Invalid = true
 		problem := api.Problem{

@@ -62,6 +62,8 @@ type Translator struct {
 	dirty   []*node
 	reader  Reader
 	built   int
+	// problemsChanged is set when the last Apply made problems appear or vanish.
+	problemsChanged bool
 }
 
 // node is a tracked computation: either of what an object calls for (a root), or of a unit.
@@ -127,7 +129,7 @@ func (t *Translator) Apply(changes []Change) resource.ChangeSet {
 			t.mark(root)
 		}
 	}
-	t.built = 0
+	t.built, t.problemsChanged = 0, false
 	changed := differences{}
 	// Roots first: they decide which units there are.
 	var units, uncalled []*node
@@ -156,6 +158,9 @@ func (t *Translator) Apply(changes []Change) resource.ChangeSet {
 
 // Built is the number of units that the last Apply built.
 func (t *Translator) Built() int { return t.built }
+
+// ProblemsChanged says whether the last Apply made problems appear or vanish.
+func (t *Translator) ProblemsChanged() bool { return t.problemsChanged }
 
 func (t *Translator) touch(l lookup) {
 	if a := t.askers[l]; a != nil {
@@ -212,6 +217,7 @@ func (t *Translator) drop(n *node, changed differences) {
 	t.disconnect(n)
 	n.gone = true
 	delete(t.units, n.unit)
+	t.problemsChanged = t.problemsChanged || len(n.result.Problems) > 0
 	if n.result.Output != nil {
 		changed.retract(n.result.Key, n.result.Output)
 	}
@@ -224,6 +230,7 @@ func (t *Translator) buildUnit(n *node, changed differences) {
 	t.built++
 	before := n.result
 	n.result = result
+	t.problemsChanged = t.problemsChanged || !slices.Equal(before.Problems, result.Problems)
 	switch {
 	case result.Output == nil:
 		if before.Output != nil {

@@ -72,14 +72,12 @@ func buildGatewayHost(r *Reader, fleetName, routes string, owner *gatewayListene
 	for _, e := range entries {
 		host.Routes = append(host.Routes, e.routes...)
 	}
-	return e.result(
-		routeKey(fleetName, routes, host.Name), host,
-		resource.Output{
-			Clusters: clusterRefs(clusters),
-			Fallback: (&encoder{}).bytes(unavailableHost(host.Name, host.Domains)),
-			Sources:  append(sources, owner.key()),
-		},
-	)
+	key := routeKey(fleetName, routes, host.Name)
+	return e.result(key, host, resource.Output{
+		Clusters: clusterRefs(clusters),
+		Fallback: (&encoder{}).content(key, unavailableHost(host.Name, host.Domains)),
+		Sources:  append(sources, owner.key()),
+	})
 }
 
 // attachedRoute is a route with the rank of its hostname that answers.

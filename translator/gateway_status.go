@@ -141,7 +141,7 @@ func (s *gatewayVerdicts) references(r *Reader, i int) verdict {
 	var refs verdict
 	if l.AllowedRoutes != nil {
 		for j := range l.AllowedRoutes.Kinds {
-			k := &l.AllowedRoutes.Kinds[j]
+			k := l.AllowedRoutes.Kinds[j]
 			if isHTTPRoute(k) {
 				continue
 			}

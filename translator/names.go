@@ -18,7 +18,10 @@ func clusterName(namespace, service string, port int32, versionID string) string
 	return name
 }
 
-// hostName names the virtual host of a Service port, and the part that holds it: "shop/web/80".
+// hostPart names the part that holds the virtual hosts of a Service: "shop/web".
+func hostPart(namespace, service string) string { return namespace + "/" + service }
+
+// hostName names the virtual host of a Service port: "shop/web/80".
 func hostName(namespace, service string, port int32) string {
 	return namespace + "/" + service + "/" + portString(port)
 }

@@ -101,46 +101,60 @@ func buildScopeHead(_ *Reader, u Unit) Result {
 	}, resource.Output{})
 }
 
-// serviceHost is the virtual host of a Service port in the scope of the Service's name;
-// bareServiceHost, with a port in Unit.Extra, the one in the scope of a bare name with that
+// serviceHosts are the virtual hosts of a Service in the scope of its name, one for each port.
+// They are one part, since a host name without a port may move from one port to another.
+// bareServiceHost, with the scope in Unit.Extra, is the one in the scope of a bare name with a
 // port.
 var (
-	serviceHost     = &Feature{Name: "service host", Build: buildServiceHost}
+	serviceHosts    = &Feature{Name: "service hosts", Build: buildServiceHosts}
 	bareServiceHost = &Feature{Name: "bare service host", Build: buildBareServiceHost}
 )
 
-func buildServiceHost(r *Reader, u Unit) Result {
-	f, service, ok := fleetAndService(r, u)
-	if !ok {
+// host is the virtual host of a Service port: its domains.
+type host struct {
+	port    int32
+	domains []string
+}
+
+func buildServiceHosts(r *Reader, u Unit) Result {
+	f, ok := readFleet(r, u.Fleet)
+	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
+	if !ok || service == nil {
 		return Result{}
 	}
-	return buildHost(r, u, scopeName(u.Name), hostDomains(f, service, u.Port))
+	var hosts []host
+	for _, p := range servedPorts(service) {
+		hosts = append(hosts, host{p.Port, hostDomains(f, service, p.Port)})
+	}
+	return buildHosts(r, u, scopeName(u.Name), hosts)
 }
 
 func buildBareServiceHost(r *Reader, u Unit) Result {
-	return buildHost(r, u, u.Extra, []string{u.Extra})
+	return buildHosts(r, u, u.Extra, []host{{u.Port, []string{u.Extra}}})
 }
 
-func fleetAndService(r *Reader, u Unit) (fleet, *corev1.Service, bool) {
-	f, ok := readFleet(r, u.Fleet)
-	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
-	return f, service, ok && service != nil
-}
-
-func buildHost(r *Reader, u Unit, scope string, domains []string) Result {
+func buildHosts(r *Reader, u Unit, scope string, hosts []host) Result {
 	e := &encoder{}
-	part := hostName(u.Namespace, u.Name, u.Port)
-	shares := splitOf(r, u.Namespace, u.Name, u.Port)
-	host := &routev3.VirtualHost{Name: part, Domains: domains, Routes: []*routev3.Route{e.serviceRoute(shares)}}
-	return e.result(
-		resource.Key{Type: resource.Scope, Audience: resource.OfFleet(u.Fleet), Name: scope, Part: part},
-		host,
-		resource.Output{
-			Clusters: clusterRefs(shares),
-			Fallback: (&encoder{}).bytes(unavailableHost(part, domains)),
-			Sources:  []api.Key{{Kind: api.KindService, Namespace: u.Namespace, Name: u.Name}},
-		},
-	)
+	key := resource.Key{
+		Type: resource.Scope, Audience: resource.OfFleet(u.Fleet), Name: scope, Part: hostPart(u.Namespace, u.Name),
+	}
+	var shares []share
+	var content, fallback []message
+	for _, h := range hosts {
+		name := hostName(u.Namespace, u.Name, h.port)
+		split := splitOf(r, u.Namespace, u.Name, h.port)
+		shares = append(shares, split...)
+		content = append(content, &routev3.VirtualHost{
+			Name: name, Domains: h.domains, Routes: []*routev3.Route{e.serviceRoute(split)},
+		})
+		fallback = append(fallback, unavailableHost(name, h.domains))
+	}
+	return e.finish(key, resource.Output{
+		Bytes:    e.content(key, content...),
+		Clusters: clusterRefs(shares),
+		Fallback: (&encoder{}).content(key, fallback...),
+		Sources:  []api.Key{{Kind: api.KindService, Namespace: u.Namespace, Name: u.Name}},
+	})
 }
 
 // serviceRoute sends everything to the Service. It sets no time limit on the whole answer, as

@@ -33,30 +33,31 @@ func serviceCalls(r *Reader, o *api.Object) []Unit {
 				units = append(units, subject.of(serviceCluster).in(f))
 			}
 		}
-		subject.Extra = ""
-		for _, f := range fleets {
-			units = append(units, hostCalls(f, service, port.Port)...)
-		}
+	}
+	for _, f := range fleets {
+		units = append(units, hostCalls(f, service)...)
 	}
 	return units
 }
 
-// hostCalls gives the virtual hosts of a Service port on the service listener of a fleet, and
-// the scopes that they are in.
-func hostCalls(f fleet, service *corev1.Service, port int32) []Unit {
-	if _, enabled := f.serviceListener(); !enabled {
+// hostCalls gives the virtual hosts of a Service on the service listener of a fleet, and the
+// scopes that they are in.
+func hostCalls(f fleet, service *corev1.Service) []Unit {
+	if _, enabled := f.serviceListener(); !enabled || len(servedPorts(service)) == 0 {
 		return nil
 	}
-	subject := Unit{Namespace: service.Namespace, Name: service.Name, Port: port}.in(f)
+	subject := Unit{Namespace: service.Namespace, Name: service.Name}.in(f)
 	units := []Unit{
 		{Feature: scopeHead, Fleet: f.Name, Name: scopeName(service.Name)},
-		subject.of(serviceHost),
+		subject.of(serviceHosts),
 	}
-	for _, p := range bareHostPorts(f, service, port) {
-		subject.Extra = bareScopeName(service.Name, p)
-		units = append(units,
-			Unit{Feature: scopeHead, Fleet: f.Name, Name: subject.Extra},
-			subject.of(bareServiceHost))
+	for _, port := range servedPorts(service) {
+		for _, p := range bareHostPorts(f, service, port.Port) {
+			bare := Unit{Fleet: f.Name, Namespace: service.Namespace, Name: service.Name, Port: port.Port, Extra: bareScopeName(service.Name, p)}
+			units = append(units,
+				Unit{Feature: scopeHead, Fleet: f.Name, Name: bare.Extra},
+				bare.of(bareServiceHost))
+		}
 	}
 	return units
 }

@@ -46,9 +46,7 @@ type Refusal struct {
 // Fleet returns the status of every Envoy that is connected or was a short while ago, ordered
 // by node id.
 func (s *Server) Fleet() []EnvoyStatus {
-	s.store.mu.RLock()
-	current := s.store.applied
-	s.store.mu.RUnlock()
+	current := s.store.current()
 	s.mu.Lock()
 	conns := slices.Collect(maps.Values(s.last))
 	s.mu.Unlock()

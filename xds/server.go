@@ -77,10 +77,11 @@ func (s *Server) Register(g grpc.ServiceRegistrar) {
 // Close ends all streams. Envoys keep what they have, and come back.
 func (s *Server) Close() { s.close() }
 
-// Apply takes in a change set and tells the Envoys that it concerns.
-func (s *Server) Apply(set resource.ChangeSet) {
+// Apply takes in a change set and tells the Envoys that it concerns. It returns the number of
+// the change set: see EnvoyStatus.Applied.
+func (s *Server) Apply(set resource.ChangeSet) uint64 {
 	if len(set.Entries) == 0 {
-		return
+		return s.store.current()
 	}
 	changed := s.store.apply(set)
 	s.mu.Lock()
@@ -88,6 +89,7 @@ func (s *Server) Apply(set resource.ChangeSet) {
 	for c := range s.conns {
 		c.session.notify(changed)
 	}
+	return s.store.current()
 }
 
 // DeltaAggregatedResources serves one Envoy incrementally.

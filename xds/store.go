@@ -59,6 +59,13 @@ func (s *store) apply(set resource.ChangeSet) []ident {
 	return changed
 }
 
+// current is the number of the newest change set.
+func (s *store) current() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.applied
+}
+
 func (s *store) update(id ident, entries []resource.Entry) bool {
 	r := s.resources[id]
 	if r == nil {

@@ -2,38 +2,265 @@ package main
 
 import (
 	"context"
+	"log/slog"
+	"sync/atomic"
 	"time"
 
-	"github.com/gateway-cp/gateway-cp/admin"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+	"github.com/gateway-cp/gateway-cp/resource"
+	"github.com/gateway-cp/gateway-cp/rollout"
+	"github.com/gateway-cp/gateway-cp/source"
+	"github.com/gateway-cp/gateway-cp/source/files"
+	"github.com/gateway-cp/gateway-cp/translator"
+	"github.com/gateway-cp/gateway-cp/xds"
 )
 
-// controlPlane is the main loop: source, translator, xDS server.
+// controlPlane is the main loop. One goroutine owns the objects, the translation and the
+// rollouts; everything else asks it (do), or reads what it has handed out.
 type controlPlane struct {
 	instance *instance
+	log      *slog.Logger
 	started  time.Time
+
+	source     *files.Source
+	translator *translator.Translator
+	rollouts   *rollouts
+	xds        *xds.Server
+
+	questions chan func()
+	loaded    atomic.Bool // the first batch has been applied
+	found     []api.Problem
+	known     map[string]struct{} // problems that have been logged
+	revisions []revision
 }
 
 func newControlPlane(i *instance) (*controlPlane, error) {
-	return &controlPlane{instance: i, started: time.Now()}, nil
+	manager, err := rollout.NewManager(rollout.NewStore(i.store))
+	if err != nil {
+		return nil, cannotf("read the state of rollouts: %w", err)
+	}
+	c := &controlPlane{
+		instance:   i,
+		log:        i.log,
+		started:    time.Now(),
+		source:     files.New(files.Options{Dir: i.config.Dir, State: i.store, Log: i.log}),
+		translator: translator.New(),
+		xds:        xds.NewServer(i.log),
+		questions:  make(chan func()),
+		known:      map[string]struct{}{},
+	}
+	c.rollouts = newRollouts(manager, c.translator, c.xds, i.log, c.started)
+	i.registry.MustRegister(newMetrics(c))
+	return c, nil
 }
 
-// Run is the main loop; it ends with ctx.
+// Run serves until ctx ends: objects come from the source, go through the translator and
+// the rollouts, and leave for the Envoys.
 func (c *controlPlane) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+	batches := make(chan source.Batch)
+	ready := make(chan struct{})
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := c.source.Run(ctx, batches); err != nil {
+			return cannotf("%w", err)
+		}
+		return nil
+	})
+	g.Go(func() error { return c.serveEnvoys(ctx, ready) })
+	g.Go(func() error {
+		wake := time.NewTimer(time.Hour)
+		defer wake.Stop()
+		for {
+			var changes []translator.Change
+			select {
+			case batch := <-batches:
+				changes = c.take(batch)
+			case <-c.xds.Observed():
+				c.rollouts.observe()
+			case <-wake.C:
+			case question := <-c.questions:
+				question()
+				continue
+			case <-ctx.Done():
+				return nil
+			}
+			c.step(changes, wake)
+			if c.loaded.CompareAndSwap(false, true) {
+				close(ready)
+			}
+		}
+	})
+	return g.Wait()
 }
 
-// Status is for the admin socket.
-func (c *controlPlane) Status() admin.Status {
-	return admin.Status{
-		Version: readBuildInfo().Version, Started: c.started,
-		Problems: []api.Problem{}, Envoys: []admin.EnvoyStatus{},
+// take turns a batch into changes for the translator. Rollouts go to their manager, which
+// gives them back with a status.
+func (c *controlPlane) take(batch source.Batch) []translator.Change {
+	var changes []translator.Change
+	for _, o := range batch.Set {
+		if o.Key.Kind == api.KindRollout {
+			c.rollouts.set(o)
+			continue
+		}
+		changes = append(changes, translator.Change{Key: o.Key, Object: o})
+	}
+	for _, k := range batch.Delete {
+		if k.Kind == api.KindRollout {
+			c.rollouts.delete(k)
+		}
+		changes = append(changes, translator.Change{Key: k})
+	}
+	if !c.loaded.Load() {
+		c.rollouts.prune()
+	}
+	c.found = batch.Problems
+	c.revisions = append(c.revisions, revision{name: batch.Revision})
+	c.log.Info("objects changed", "set", len(batch.Set), "deleted", len(batch.Delete),
+		"problems", len(batch.Problems), "revision", batch.Revision)
+	return changes
+}
+
+// step translates changes, lets the rollouts decide on what they see then, and hands all of
+// it to the Envoys as one.
+func (c *controlPlane) step(changes []translator.Change, wake *time.Timer) {
+	started := time.Now()
+	sets := []resource.ChangeSet{c.translator.Apply(changes)}
+	news := c.translator.ProblemsChanged() || changes != nil
+	built := c.translator.Built()
+	next := time.Time{}
+	for range maxRounds {
+		c.rollouts.notice(sets[len(sets)-1])
+		decided, at := c.rollouts.step(time.Now())
+		next = at
+		if len(decided) == 0 {
+			break
+		}
+		sets = append(sets, c.translator.Apply(decided))
+		news = news || c.translator.ProblemsChanged()
+		built += c.translator.Built()
+	}
+	set := resource.Merge(sets...)
+	number := c.xds.Apply(set)
+	c.noteRevision(number)
+	if news {
+		c.logProblems()
+	}
+	if len(set.Entries) > 0 {
+		c.log.Debug("change set", "number", number, "outputs", len(set.Entries), "built", built, "took", time.Since(started))
+	}
+	until := time.Hour
+	if !next.IsZero() {
+		until = max(time.Until(next), 0)
+	}
+	wake.Reset(until)
+}
+
+// maxRounds bounds how often rollouts look at what their own decisions have brought about
+// (new versions have endpoints) within one step. What is left comes with the next.
+const maxRounds = 4
+
+// serveEnvoys serves xDS at all doors. Envoys that connect before everything has been read
+// wait at the door, rather than getting half a world.
+func (c *controlPlane) serveEnvoys(ctx context.Context, ready <-chan struct{}) error {
+	select {
+	case <-ready:
+	case <-ctx.Done():
+		return nil
+	}
+	var g errgroup.Group
+	servers := make([]*grpc.Server, len(c.instance.doors))
+	for n, d := range c.instance.doors {
+		servers[n] = grpc.NewServer(append(c.xds.Options(), grpc.Creds(d.credentials))...)
+		c.xds.Register(servers[n])
+		g.Go(func() error {
+			if err := servers[n].Serve(d); err != nil && ctx.Err() == nil {
+				return cannotf("serve xDS: %w", err)
+			}
+			return nil
+		})
+	}
+	<-ctx.Done()
+	c.xds.Close()
+	for _, s := range servers {
+		s.Stop()
+	}
+	return g.Wait()
+}
+
+// do runs f in the main loop and waits for it. It is false when the loop has ended.
+func (c *controlPlane) do(ctx context.Context, f func()) bool {
+	done := make(chan struct{})
+	select {
+	case c.questions <- func() { f(); close(done) }:
+		<-done
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
-// Confirm lets a held source through.
-func (c *controlPlane) Confirm() error { return admin.ErrNothingHeld }
+// rolloutObject gives the object of a Rollout with another value, such as one with a status.
+func rolloutObject(from *api.Object, value *v1alpha1.Rollout) *api.Object {
+	return &api.Object{Key: from.Key, Value: value, Origin: from.Origin}
+}
 
-// Ready gives the reasons why this process is not ready to serve Envoys.
-func (c *controlPlane) Ready() []string { return nil }
+// revision is what the source called its objects, and from which change set on the Envoys
+// have them.
+type revision struct {
+	name   string
+	number uint64
+}
+
+// noteRevision remembers which change set brought the newest revision. Old ones are forgotten.
+func (c *controlPlane) noteRevision(number uint64) {
+	if n := len(c.revisions); n > 0 && c.revisions[n-1].number == 0 {
+		c.revisions[n-1].number = number
+	}
+	if extra := len(c.revisions) - maxRevisions; extra > 0 {
+		c.revisions = append(c.revisions[:0:0], c.revisions[extra:]...)
+	}
+}
+
+const maxRevisions = 1000
+
+// revisionAt is the newest revision that an Envoy with this change set has in full.
+func (c *controlPlane) revisionAt(number uint64) string {
+	for n := len(c.revisions) - 1; n >= 0; n-- {
+		if c.revisions[n].number <= number {
+			return c.revisions[n].name
+		}
+	}
+	return ""
+}
+
+// logProblems logs problems when they appear and when they are gone.
+func (c *controlPlane) logProblems() {
+	now := map[string]struct{}{}
+	for _, p := range c.problems() {
+		line := p.String()
+		now[line] = struct{}{}
+		if _, ok := c.known[line]; !ok {
+			level := slog.LevelWarn
+			if p.Severity == api.Error {
+				level = slog.LevelError
+			}
+			c.log.Log(context.Background(), level, "problem", "problem", line)
+		}
+	}
+	for line := range c.known {
+		if _, ok := now[line]; !ok {
+			c.log.Info("problem solved", "problem", line)
+		}
+	}
+	c.known = now
+}
+
+// problems are all of the objects, those of the source first found, with positions.
+func (c *controlPlane) problems() []api.Problem {
+	all := placed(c.translator.Problems(), c.translator.Object)
+	return append(append([]api.Problem{}, c.found...), all...)
+}

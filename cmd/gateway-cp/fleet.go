@@ -142,8 +142,7 @@ func writeHeader(w io.Writer, s admin.Status) error {
 		cmp.Or(s.Revision, "unknown"), plural(errs, "error"), plural(warnings, "warning"),
 		plural(refusals(s), "resource refused"))
 	if err == nil && s.Held != nil {
-		_, err = fmt.Fprintf(w, "HELD since %s: %s\n  If that is meant: gateway-cp fleet confirm\n",
-			s.Held.Since.UTC().Format(time.RFC3339), s.Held.Message)
+		_, err = fmt.Fprintf(w, "HELD: %s\n  If that is meant: gateway-cp fleet confirm\n", s.Held.Message)
 	}
 	return err
 }

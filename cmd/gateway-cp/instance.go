@@ -34,32 +34,35 @@ type instance struct {
 
 // openInstance takes everything that only one process can have, so that whatever is taken
 // already is an error before anything runs. Close it, also after a failed run.
-func openInstance(c serveConfig, log *slog.Logger) (i *instance, err error) {
-	i = &instance{config: c, log: log, registry: prometheus.NewRegistry()}
-	defer func() {
-		if err != nil {
-			i.close()
-		}
-	}()
+func openInstance(c serveConfig, log *slog.Logger) (*instance, error) {
+	i := &instance{config: c, log: log, registry: prometheus.NewRegistry()}
+	if err := i.open(); err != nil {
+		i.close()
+		return nil, err
+	}
+	return i, nil
+}
+
+func (i *instance) open() (err error) {
+	c := i.config
 	i.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if i.store, err = state.Open(c.StateDir, time.Second); err != nil {
-		return nil, explainLocked(err, c)
+		return explainLocked(err, c)
 	}
 	if i.admin, err = admin.Listen(c.AdminSocket); err != nil {
-		err = cannotf("admin socket: %w", err)
-		return nil, withHint(err, "give another --admin-socket")
+		return withHint(cannotf("admin socket: %w", err), "give another --admin-socket")
 	}
-	if i.doors, err = openDoors(c, log); err != nil {
-		return nil, err
+	if i.doors, err = openDoors(c, i.log); err != nil {
+		return err
 	}
 	if c.HTTPAddress != "" {
 		if i.http, err = listen(c.HTTPAddress); err != nil {
-			return nil, withHint(cannotf("HTTP address: %w", err), "give another --http-address, or an empty one for none")
+			return withHint(cannotf("HTTP address: %w", err), "give another --http-address, or an empty one for none")
 		}
 	}
 	i.controlPlane, err = newControlPlane(i)
-	return i, err
+	return err
 }
 
 // door is one way in for Envoys. All doors lead to the same xDS server.

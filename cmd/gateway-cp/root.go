@@ -60,6 +60,7 @@ Exit codes: 0 fine, 1 problems found, 2 wrong usage, 3 could not run.`,
 		newRunCommand(),
 		newServeCommand(),
 		newBootstrapCommand(),
+		newValidateCommand(),
 		newFleetCommand(),
 		newVersionCommand(),
 	)
@@ -81,30 +82,35 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 	return usage
 }
 
+// name is a command's without the program's.
+func name(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+}
+
 // noArgs, exactArgs and minArgs are cobra's, as errors of usage.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usagef("%s takes no arguments, but got %q", cmd.CommandPath(), args[0])
+		return usagef("%s takes no arguments, but got %q", name(cmd), args[0])
 	}
 	return nil
 }
 
-func exactArgs(names ...string) cobra.PositionalArgs {
+func exactArgs(arguments ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < len(names) {
-			return usagef("%s needs %s", cmd.CommandPath(), names[len(args)])
+		if len(args) < len(arguments) {
+			return usagef("%s needs %s", name(cmd), arguments[len(args)])
 		}
-		if len(args) > len(names) {
-			return usagef("%s takes only %s, but got %q as well", cmd.CommandPath(), strings.Join(names, " "), args[len(names)])
+		if len(args) > len(arguments) {
+			return usagef("%s takes only %s, but got %q as well", name(cmd), strings.Join(arguments, " "), args[len(arguments)])
 		}
 		return nil
 	}
 }
 
-func minArgs(name string) cobra.PositionalArgs {
+func minArgs(argument string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return usagef("%s needs at least one %s", cmd.CommandPath(), name)
+			return usagef("%s needs at least one %s", name(cmd), argument)
 		}
 		return nil
 	}

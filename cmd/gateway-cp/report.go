@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gateway-cp/gateway-cp/admin"
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/resource"
+	"github.com/gateway-cp/gateway-cp/xds"
+)
+
+// statusTimeout bounds the wait for the main loop, which is busy for seconds at most when very
+// many objects have changed.
+const statusTimeout = 10 * time.Second
+
+// Status is for the admin socket.
+func (c *controlPlane) Status() admin.Status {
+	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
+	defer cancel()
+	s := admin.Status{
+		Version: readBuildInfo().Version, Started: c.started,
+		Problems: []api.Problem{}, Envoys: []admin.EnvoyStatus{},
+	}
+	if h, held := c.source.Held(); held {
+		s.Held = &admin.Held{Missing: h.Missing, Message: h.Message}
+	}
+	fleet := c.xds.Fleet()
+	c.do(ctx, func() {
+		s.Problems = append(s.Problems, c.problems()...)
+		if n := len(c.revisions); n > 0 {
+			s.Revision = c.revisions[n-1].name
+		}
+		for _, e := range fleet {
+			status := envoyStatus(e)
+			status.Revision = c.revisionAt(e.Applied)
+			s.Envoys = append(s.Envoys, status)
+			s.Problems = append(s.Problems, placed(refusalProblems(e), c.translator.Object)...)
+		}
+	})
+	slices.SortFunc(s.Problems, api.Problem.Compare)
+	return s
+}
+
+func envoyStatus(e xds.EnvoyStatus) admin.EnvoyStatus {
+	s := admin.EnvoyStatus{
+		ID: e.ID, Fleet: e.Node.Fleet, Zone: e.Zone, Node: e.Name, Version: e.Version, Protocol: e.Protocol,
+		Connected: e.Connected, Since: e.Since, InSync: e.InSync(),
+		Applied: e.Applied, Current: e.Current, Resources: e.Resources, Waiting: e.Waiting,
+	}
+	for t := range resource.NumTypes {
+		if n, ok := e.Types[t]; ok {
+			s.Types = append(s.Types, admin.TypeStatus{
+				Type: t.String(), Sent: n.Held, Acked: n.Acked, Pending: n.Pending, Refused: n.Refused,
+			})
+		}
+	}
+	for _, r := range e.Refused {
+		refusal := admin.Refusal{Type: r.Type.String(), Name: r.Name, Part: r.Part, Message: r.Message, Since: r.Since}
+		for _, k := range r.Sources {
+			refusal.Objects = append(refusal.Objects, k.String())
+		}
+		s.Refused = append(s.Refused, refusal)
+	}
+	return s
+}
+
+// refusalProblems puts what an Envoy refuses on the objects that it comes from.
+func refusalProblems(e xds.EnvoyStatus) []api.Problem {
+	var problems []api.Problem
+	for _, r := range e.Refused {
+		p := api.Problem{
+			Reason:   api.ReasonRefusedByEnvoy,
+			Severity: api.Error,
+			Message:  "Envoy " + e.ID + " refuses the " + r.Type.String() + " " + r.Name + " made from it: " + r.Message,
+			Hint:     "it keeps the last good version; change what Envoy's message speaks of",
+		}
+		if len(r.Sources) > 0 {
+			p.Object = r.Sources[0]
+		}
+		problems = append(problems, p)
+	}
+	return problems
+}
+
+// Confirm lets a held source through.
+func (c *controlPlane) Confirm() error {
+	if !c.source.Confirm() {
+		return admin.ErrNothingHeld
+	}
+	return nil
+}
+
+// Ready gives the reasons why this process is not ready to serve Envoys.
+func (c *controlPlane) Ready() []string {
+	if c.loaded.Load() {
+		return nil
+	}
+	return []string{"the manifests have not been read yet"}
+}
