@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,8 @@ type controlPlane struct {
 
 	questions chan func()
 	loaded    atomic.Bool // the first batch has been applied
-	found     []api.Problem
+	found     []api.Problem // by the source
+	news      bool          // they are others than at the step before
 	known     map[string]struct{} // problems that have been logged
 	revisions []revision
 }
@@ -117,6 +119,7 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 	if !c.loaded.Load() {
 		c.rollouts.prune()
 	}
+	c.news = !slices.Equal(c.found, batch.Problems)
 	c.found = batch.Problems
 	c.revisions = append(c.revisions, revision{name: batch.Revision})
 	c.log.Info("objects changed", "set", len(batch.Set), "deleted", len(batch.Delete),
@@ -129,7 +132,8 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 func (c *controlPlane) step(changes []translator.Change, wake *time.Timer) {
 	started := time.Now()
 	sets := []resource.ChangeSet{c.translator.Apply(changes)}
-	news := c.translator.ProblemsChanged() || changes != nil
+	news := c.translator.ProblemsChanged() || c.news
+	c.news = false
 	built := c.translator.Built()
 	next := time.Time{}
 	for range maxRounds {

@@ -1,0 +1,150 @@
+package test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/gateway-cp/gateway-cp"
+
+// rooms are the rules of docs/architecture.md: what the code of each room, tests aside, may
+// import of ours, and what it may not import of others. A rule covers the folders below, unless
+// they have one of their own.
+var rooms = map[string]struct{ ours, never []string }{
+	"api":        {ours: []string{"api"}, never: []string{grpc, envoyProtos, "log/slog"}},
+	"resource":   {ours: []string{"api"}, never: []string{grpc, envoyProtos, kubernetes, "log/slog"}},
+	"state":      {never: []string{grpc, envoyProtos, kubernetes}},
+	"source":     {ours: []string{"source", "api", "state"}, never: []string{grpc, envoyProtos}},
+	"translator": {ours: []string{"api", "resource"}, never: []string{grpc, "log", "log/slog", "os", "net/http", "math/rand", "math/rand/v2", "k8s.io/client-go"}},
+	"rollout":    {ours: []string{"api", "state"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net", "net/http", "math/rand", "math/rand/v2"}},
+	"xds":        {ours: []string{"api", "resource"}, never: []string{kubernetes, "sigs.k8s.io"}},
+	"admin":      {ours: []string{"api"}, never: []string{envoyProtos}},
+	"supervise":  {ours: []string{"state"}, never: []string{grpc, kubernetes}},
+	"envoybin":   {ours: []string{"envoybin"}, never: []string{grpc, kubernetes, envoyProtos}},
+	"deploy":     {ours: []string{"deploy"}, never: []string{kubernetes}},
+	"examples":   {never: []string{envoyProtos, kubernetes}},
+	"tools":      {ours: []string{"api"}},
+}
+
+const (
+	grpc        = "google.golang.org/grpc"
+	envoyProtos = "github.com/envoyproxy/go-control-plane"
+	kubernetes  = "k8s.io"
+)
+
+// free are the rooms that may import everything: the wiring, and the tests.
+var free = []string{"cmd", "test"}
+
+func TestImportsKeepToTheirRooms(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir("..", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		dir := filepath.ToSlash(strings.TrimPrefix(file, "../"))
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && len(d.Name()) > 2 || d.Name() == "testdata") {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		files++
+		checkImports(t, file, path.Dir(dir))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 50 {
+		t.Fatalf("looked at %d files only: is this test still where it was?", files)
+	}
+}
+
+func checkImports(t *testing.T, file, dir string) {
+	t.Helper()
+	room, _, _ := strings.Cut(dir, "/")
+	for _, f := range free {
+		if room == f {
+			return
+		}
+	}
+	rule, known := rooms[room]
+	if !known {
+		t.Errorf("%s: the room %q has no rule: add it here and to docs/architecture.md", file, room)
+		return
+	}
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for _, spec := range f.Imports {
+		name, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := fset.Position(spec.Pos())
+		if ours, ok := strings.CutPrefix(name, module+"/"); ok && !within(ours, append([]string{room}, rule.ours...)) {
+			t.Errorf("%s: %s may not import %s", at, room, ours)
+		}
+		if within(name, rule.never) {
+			t.Errorf("%s: %s may not know %s", at, room, name)
+		}
+	}
+}
+
+// within says whether an import path is one of the roots, or below one.
+func within(name string, roots []string) bool {
+	for _, r := range roots {
+		if name == r || strings.HasPrefix(name, r+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// The purity of the two cores goes further than imports: neither looks at a clock.
+func TestCoresHaveNoClock(t *testing.T) {
+	for _, room := range []string{"translator", "rollout"} {
+		files, err := filepath.Glob("../" + room + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatal(room, err)
+		}
+		for _, file := range files {
+			if !strings.HasSuffix(file, "_test.go") {
+				checkNoClock(t, file)
+			}
+		}
+	}
+}
+
+func checkNoClock(t *testing.T, file string) {
+	t.Helper()
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, file, nil, 0)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		s, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" {
+			switch s.Sel.Name {
+			case "Now", "Since", "Until", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "Sleep":
+				t.Errorf("%s: time.%s: the time is an argument here", fset.Position(s.Pos()), s.Sel.Name)
+			}
+		}
+		return true
+	})
+}
