@@ -33,9 +33,9 @@ type controlPlane struct {
 	xds        *xds.Server
 
 	questions chan func()
-	loaded    atomic.Bool // the first batch has been applied
-	found     []api.Problem // by the source
-	news      bool          // they are others than at the step before
+	loaded    atomic.Bool         // the first batch has been applied
+	found     []api.Problem       // by the source
+	news      bool                // they are others than at the step before
 	known     map[string]struct{} // problems that have been logged
 	revisions []revision
 }
