@@ -37,6 +37,7 @@ func (c *compiler) target(path string, rule *gatewayv1.HTTPRouteRule) target {
 		ref := &rule.BackendRefs[i]
 		at := fmt.Sprintf("%s[%d]", path, i)
 		shares, ok := c.backend(at, &ref.BackendObjectReference)
+		c.clusters = append(c.clusters, shares...)
 		h, supported := c.backendFilters(at+".filters", ref.Filters)
 		weight := uint64(max(valueOr(ref.Weight, 1), 0))
 		switch {
@@ -84,16 +85,14 @@ func (c *compiler) backend(path string, ref *gatewayv1.BackendObjectReference) (
 	switch {
 	case service == nil:
 		return c.invalidBackend(path+".name", gatewayv1.RouteReasonBackendNotFound, api.ReasonBackendNotFound,
-			fmt.Sprintf("there is no %s", to), "requests for it are answered 500 until it exists; check name and namespace")
+			fmt.Sprintf("there is no %s", to), "create it, or check name and namespace")
 	case !c.fleet.servesService(service.Labels):
 		return c.invalidBackend(path+".name", gatewayv1.RouteReasonBackendNotFound, api.ReasonBackendNotFound,
 			fmt.Sprintf("the serviceSelector of Fleet %q does not select %s", c.fleet.Name, to), "give the Service the labels that the Fleet selects, or change the Fleet")
 	}
 	port := valueOr(ref.Port, 0)
 	if servedPort(service, port) != nil && service.Spec.Type != corev1.ServiceTypeExternalName {
-		shares := c.split(c.r, to.Namespace, to.Name, port)
-		c.clusters = append(c.clusters, shares...)
-		return shares, true
+		return c.split(c.r, to.Namespace, to.Name, port), true
 	}
 	if service.Spec.Type == corev1.ServiceTypeExternalName {
 		return c.invalidBackend(path+".name", gatewayv1.RouteReasonInvalidKind, api.ReasonUnsupportedField,

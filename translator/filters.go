@@ -137,6 +137,8 @@ func (c *compiler) mirror(path string, f *gatewayv1.HTTPRequestMirrorFilter) *ro
 		return nil
 	}
 	largest := slices.MaxFunc(shares, func(a, b share) int { return int(a.weight) - int(b.weight) })
+	// Requests need not wait until a version that only gets copies is healthy.
+	c.clusters = append(c.clusters, share{cluster: largest.cluster})
 	policy := &routev3.RouteAction_RequestMirrorPolicy{
 		Cluster: largest.cluster,
 		// Mirrored requests look like the original ones; by default Envoy adds "-shadow" to the host.
