@@ -55,6 +55,7 @@ type Source struct {
 	watch   *watch
 	dirs    map[string]string   // real -> shown
 	shown   map[string][]string // real path of a file -> shown paths
+	linked  bool                // there are symbolic links in the tree
 	git     *gitTree
 	lock    gitLock
 	emptied map[string]time.Time // files truncated to nothing: when that counts

@@ -23,7 +23,7 @@ func TestIncrementalEqualsFull(t *testing.T) {
 	if testing.Short() {
 		rounds = 10
 	}
-	for seed := range uint64(4) {
+	for seed := range uint64(6) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			dir := t.TempDir()
@@ -33,11 +33,11 @@ func TestIncrementalEqualsFull(t *testing.T) {
 			for range rounds {
 				var done []string
 				for range 1 + rng.IntN(5) {
-					done = append(done, edit(t, rng, dir))
+					done = append(done, edit(t, rng, dir, seed%2 == 1))
 				}
 				if rng.IntN(6) == 0 {
 					must(t, r.stop())
-					done = append(done, "restart", edit(t, rng, dir))
+					done = append(done, "restart", edit(t, rng, dir, seed%2 == 1))
 					r = start(t, o)
 				}
 				agree(t, r, dir, done)
@@ -47,7 +47,7 @@ func TestIncrementalEqualsFull(t *testing.T) {
 }
 
 // edit does something random to the files.
-func edit(t *testing.T, rng *rand.Rand, dir string) string {
+func edit(t *testing.T, rng *rand.Rand, dir string, links bool) string {
 	t.Helper()
 	file := func() string {
 		return fmt.Sprintf("%s%c.yaml", []string{"", "d/", "d/e/", "f/"}[rng.IntN(4)], 'a'+rune(rng.IntN(3)))
@@ -68,6 +68,11 @@ func edit(t *testing.T, rng *rand.Rand, dir string) string {
 		_ = os.Rename(filepath.Join(dir, from), filepath.Join(dir, to))
 		return "rename " + from + " to " + to
 	case 3:
+		if !links {
+			name := []string{"d", "f", "g", "d/e"}[rng.IntN(4)]
+			_ = os.RemoveAll(filepath.Join(dir, name))
+			return "remove " + name
+		}
 		link := fmt.Sprintf("link%d", rng.IntN(2))
 		_ = os.Remove(filepath.Join(dir, link))
 		_ = os.Symlink([]string{"d", "f", "g", "nowhere"}[rng.IntN(4)], filepath.Join(dir, link))

@@ -5,29 +5,65 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
 // changes reads what is pending.
 func (s *Source) changes() map[string]*content {
-	dirty, all := s.pending.take()
-	if !all {
-		files := make(map[string]fileRef, len(dirty))
-		for real := range dirty {
-			if !s.locate(real, files) {
-				all = true
-			}
-		}
-		for path := range s.emptied {
-			if c := s.set.files[path]; c != nil {
-				files[path] = c.ref
-			}
-		}
-		if !all {
-			return s.read(files)
+	n := s.pending.take()
+	files := make(map[string]fileRef, len(n.dirty))
+	if n.all || !s.directories(n, files) {
+		return s.rescan(n.dirty)
+	}
+	for real := range n.dirty {
+		if !s.locate(real, files) {
+			return s.rescan(n.dirty)
 		}
 	}
-	return s.rescan(dirty)
+	for path := range s.emptied {
+		if c := s.set.files[path]; c != nil {
+			files[path] = c.ref
+		}
+	}
+	return s.read(files)
+}
+
+// directories takes account of new and removed directories, and gives the files in them. It
+// is false when it takes another look at the whole tree: what symbolic links lead to may
+// have changed too.
+func (s *Source) directories(n news, files map[string]fileRef) bool {
+	if len(n.made)+len(n.ended) > 0 && s.linked {
+		return false
+	}
+	for gone := range n.ended {
+		if _, err := os.Lstat(gone); err == nil {
+			return false // it is back
+		}
+		delete(s.dirs, gone)
+		for real := range s.shown {
+			if isBeneath(gone, real) {
+				n.dirty[real] = true
+			}
+		}
+	}
+	for _, real := range slices.Sorted(maps.Keys(n.made)) {
+		parent, known := s.dirs[filepath.Dir(real)]
+		if !known {
+			continue // it was removed with its parent, or is found with it
+		}
+		t := newTree(func(string) {})
+		err := t.dir(real, filepath.Join(parent, filepath.Base(real)))
+		if err != nil || len(t.links)+len(t.problems) > 0 {
+			return false
+		}
+		maps.Copy(s.dirs, t.dirs)
+		for path, f := range t.files {
+			s.shown[f.ref.real] = []string{path}
+			files[path] = f.ref
+		}
+	}
+	return true
 }
 
 // locate finds the files that a real path stands for. It is false when the tree has changed
@@ -109,6 +145,7 @@ func (s *Source) rescan(dirty map[string]bool) map[string]*content {
 		return map[string]*content{}
 	}
 	s.set.gone, s.set.unreadable, s.set.treeProbs = "", t.unreadable, t.problems
+	s.linked = t.linked
 	s.dirs, s.shown = t.dirs, make(map[string][]string, len(t.files))
 	files := make(map[string]fileRef)
 	changes := make(map[string]*content)

@@ -24,8 +24,9 @@ type tree struct {
 	unreadable []string            // shown paths of directories that could not be listed
 	problems   []api.Problem
 
-	seen  map[string]bool // real paths
-	links []link
+	linked bool            // there are symbolic links in it
+	seen   map[string]bool // real paths
+	links  []link
 	// enter is called with every real directory before it is listed, so that a watch can be
 	// set up and nothing is missed in between.
 	enter func(real string)
@@ -71,6 +72,7 @@ func (t *tree) root(shown, real string) error {
 		return err
 	}
 	// Links after all that has a name of its own, in the order of their names.
+	t.linked = len(t.links) > 0
 	for len(t.links) > 0 {
 		links := t.links
 		t.links = nil

@@ -12,27 +12,44 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
+// news says what may have changed.
+type news struct {
+	dirty map[string]bool // real paths of manifests
+	made  map[string]bool // real paths of directories that are new
+	ended map[string]bool // real paths of directories that were removed
+	all   bool            // look at the whole tree
+}
+
+func newNews() news {
+	return news{dirty: make(map[string]bool), made: make(map[string]bool), ended: make(map[string]bool)}
+}
+
 // pending is what has happened since the last batch.
 type pending struct {
 	wake chan struct{} // has something when something happened
 
-	mu    sync.Mutex
-	dirty map[string]bool // real paths of manifests
-	all   bool            // look at the whole tree
-	last  time.Time       // of the latest event
+	mu sync.Mutex
+	news
+	last time.Time // of the latest event
 }
 
 func newPending() *pending {
-	return &pending{wake: make(chan struct{}, 1), dirty: make(map[string]bool)}
+	return &pending{wake: make(chan struct{}, 1), news: newNews()}
 }
 
 // note records an event; path may be empty.
 func (p *pending) note(path string, all bool) {
+	p.add(func(n *news) {
+		if path != "" {
+			n.dirty[path] = true
+		}
+		n.all = n.all || all
+	})
+}
+
+func (p *pending) add(event func(*news)) {
 	p.mu.Lock()
-	if path != "" {
-		p.dirty[path] = true
-	}
-	p.all = p.all || all
+	event(&p.news)
 	p.last = time.Now()
 	p.mu.Unlock()
 	select {
@@ -45,12 +62,12 @@ func (p *pending) note(path string, all bool) {
 func (p *pending) touch() { p.note("", false) }
 
 // take gives what is pending, and empties it.
-func (p *pending) take() (dirty map[string]bool, all bool) {
+func (p *pending) take() news {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	dirty, all = p.dirty, p.all
-	p.dirty, p.all = make(map[string]bool), false
-	return dirty, all
+	n := p.news
+	p.news = newNews()
+	return n
 }
 
 // quietFor says how long ago the latest event was.
@@ -138,6 +155,13 @@ func (w *watch) event(e fsnotify.Event) {
 	case path == "":
 	case w.names[path]:
 		w.pending.note("", true)
+	case w.dirs[path] && e.Op == fsnotify.Remove:
+		delete(w.dirs, path)
+		w.pending.add(func(n *news) { n.ended[path] = true })
+	case w.dirs[path] && e.Op == fsnotify.Chmod:
+		if _, err := os.Lstat(path); err == nil { // else it is about to be reported as removed
+			w.pending.note("", true)
+		}
 	case w.dirs[path] && (e.Op&^fsnotify.Write) != 0:
 		w.pending.note("", true)
 	case w.touches[path]:
@@ -155,7 +179,7 @@ func (w *watch) event(e fsnotify.Event) {
 		case err != nil:
 		case info.IsDir():
 			w.addTree(path)
-			w.pending.note("", true)
+			w.pending.add(func(n *news) { n.made[path] = true })
 		case info.Mode()&os.ModeSymlink != 0:
 			w.pending.note("", true)
 		}
