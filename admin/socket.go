@@ -67,6 +67,9 @@ func newUnixListener(l net.Listener, path string) (net.Listener, error) {
 	return &unixListener{Listener: l, path: path, made: made}, nil
 }
 
+// Addr is the socket's name, not the one that it was made under.
+func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
+
 func (l *unixListener) Close() error {
 	if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.made) {
 		_ = os.Remove(l.path)

@@ -8,7 +8,7 @@ import (
 // parseLine takes a line of Envoy's log apart. What is not in logFormat, such as a
 // complaint about the command line, comes before logging works, and is an error.
 func parseLine(line string) (level slog.Level, logger, message string) {
-	fields := strings.SplitN(line, "\t", 3)
+	fields := strings.SplitN(line, separator, 3)
 	if len(fields) < 3 {
 		return slog.LevelError, "stderr", line
 	}

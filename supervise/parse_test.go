@@ -10,12 +10,12 @@ func TestParseLine(t *testing.T) {
 		level           slog.Level
 		logger, message string
 	}{
-		"info\tmain\tstarting main dispatch loop": {slog.LevelInfo, "main", "starting main dispatch loop"},
-		"warning\tconfig\ta\tb":                   {slog.LevelWarn, "config", "a\tb"},
-		"critical\tassert\tx":                     {slog.LevelError, "assert", "x"},
-		"trace\thttp\tx":                          {slog.LevelDebug, "http", "x"},
-		"PARSE ERROR: Argument: --nonsense":       {slog.LevelError, "stderr", "PARSE ERROR: Argument: --nonsense"},
-		"what\tis\tthis":                          {slog.LevelError, "stderr", "what\tis\tthis"},
+		"info|main|starting main dispatch loop": {slog.LevelInfo, "main", "starting main dispatch loop"},
+		"warning|config|a|b":                    {slog.LevelWarn, "config", "a|b"},
+		"critical|assert|x":                     {slog.LevelError, "assert", "x"},
+		"trace|http|x":                          {slog.LevelDebug, "http", "x"},
+		"PARSE ERROR: Argument: --nonsense":     {slog.LevelError, "stderr", "PARSE ERROR: Argument: --nonsense"},
+		"what|is|this":                          {slog.LevelError, "stderr", "what|is|this"},
 	} {
 		level, logger, message := parseLine(line)
 		if level != want.level || logger != want.logger || message != want.message {

@@ -227,6 +227,9 @@ func TestDiedEnvoyIsStartedAgain(t *testing.T) {
 	if n := s.processes(); n != 0 {
 		t.Errorf("%d Envoys are left", n)
 	}
+	if want := "INFO starting main dispatch loop logger=main"; !strings.Contains(s.log.String(), want) {
+		t.Errorf("Envoy's log is not passed on as %q", want)
+	}
 }
 
 // What clients have begun is finished before Envoy stops; who stays idle is not waited for.

@@ -11,8 +11,11 @@ import (
 	"time"
 )
 
-// logFormat is Envoy's log line: level, logger and message, for parseLine.
-const logFormat = "%l\t%n\t%v"
+// logFormat is Envoy's log line: level, logger and message, for parseLine. Line breaks in
+// messages are escaped, and so would be a tab here.
+const logFormat = "%l" + separator + "%n" + separator + "%v"
+
+const separator = "|"
 
 // maxLog is the size, in bytes, at which the log file is emptied; what it held has been
 // passed on by then.
