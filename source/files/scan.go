@@ -83,8 +83,8 @@ func (s *Source) locate(real string, files map[string]fileRef) bool {
 		s.shown[real] = names
 	}
 	for _, name := range names {
-		if err != nil && name != filepath.Join(s.dirs[filepath.Dir(real)], filepath.Base(real)) {
-			return false // a link leads to it
+		if err != nil && s.linked && name != filepath.Join(s.dirs[filepath.Dir(real)], filepath.Base(real)) {
+			return false // a link led to it
 		}
 		files[name] = fileRef{name: name, real: real}
 	}

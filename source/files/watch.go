@@ -77,9 +77,9 @@ func (p *pending) quietFor(now time.Time) time.Duration {
 	return now.Sub(p.last)
 }
 
-// watch watches the directories of one look at the tree. It lives until the tree's shape
-// changes; then all is watched afresh, because inotify follows renamed directories under
-// their old names.
+// watch watches the directories of one look at the tree, and new ones below them. It lives
+// until a directory is renamed or a link changes; then all is watched afresh, because inotify
+// follows renamed directories under their old names.
 type watch struct {
 	fs      *fsnotify.Watcher
 	pending *pending
