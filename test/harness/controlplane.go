@@ -189,7 +189,7 @@ func (c *ControlPlane) SupervisedEnvoys() []int {
 
 // Processes gives the ids of processes with a file of the world in their command line.
 func (e *Env) Processes(path string) []int {
-	if !strings.HasPrefix(path, e.Dir) {
+	if e.Dir == "" || !strings.HasPrefix(path, e.Dir) {
 		e.Fatalf("%s is not in this world", path)
 	}
 	cmd := exec.Command("ps", "-axww", "-o", "pid=", "-o", "stat=", "-o", "args=")

@@ -26,7 +26,7 @@ func Gateway(port int) string {
 	return fmt.Sprintf(`apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
 metadata: {name: gateway-cp}
-spec: {controllerName: gateway-cp.io/gateway-cp}
+spec: {controllerName: gateway-cp.io/gateway-controller}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway

@@ -14,6 +14,10 @@ import (
 	"github.com/gateway-cp/gateway-cp/envoybin"
 )
 
+// BinaryEnv names the environment variable that, when set, gives a gateway-cp to use instead
+// of one that is built here, such as a release.
+const BinaryEnv = "GATEWAY_CP_BINARY"
+
 // KeepEnv names the environment variable that, when set, keeps the directories of all worlds.
 const KeepEnv = "GATEWAY_CP_KEEP"
 
@@ -35,7 +39,11 @@ var shared = sync.OnceValues(func() (*root, error) {
 	if r.reaper, err = startReaper(dir); err != nil {
 		return nil, fmt.Errorf("start the reaper: %w", err)
 	}
-	if err := build(r.gatewayCP); err != nil {
+	if path := os.Getenv(BinaryEnv); path != "" {
+		if r.gatewayCP, err = filepath.Abs(path); err != nil {
+			return nil, err
+		}
+	} else if err := build(r.gatewayCP); err != nil {
 		return nil, err
 	}
 	r.envoy, err = envoybin.Find(context.Background(), func(format string, args ...any) {
@@ -66,6 +74,7 @@ func build(to string) error {
 // it. It waits for the end of its standard input, which this program holds and never closes:
 // the kernel does, however this program ends.
 const reap = `
+[ -n "$GATEWAY_CP_REAP" ] || exit 1
 trap '' INT TERM HUP
 cat >/dev/null
 ps -axww -o pid= -o args= | while read -r pid args; do

@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -38,11 +37,11 @@ func TestWorldsComeAndGo(t *testing.T) {
 		s.URL = "http://" + e.Address(second) + "/"
 		e.Await("web answers from the second Envoy", 10*time.Second, s.Answers("blue"))
 	})
+	if dir == "" {
+		return // the world did not even begin
+	}
 	e := &Env{T: t, Dir: dir}
 	if left := e.Processes(dir); len(left) > 0 {
 		t.Errorf("processes are left: %v", left)
-	}
-	if context.Cause(t.Context()) != nil {
-		t.Error("the context of a running test has ended")
 	}
 }
