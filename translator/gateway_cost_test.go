@@ -88,3 +88,26 @@ func BenchmarkOneRouteAmongMany(b *testing.B) {
 		})
 	}
 }
+
+// What changes often is read by what needs it only: the status of a route reads no weights, the
+// status of a Gateway and of a route no endpoints.
+func TestStatusesReadWhatIsStill(t *testing.T) {
+	tr := New()
+	tr.Apply(manyRoutes(t, 3))
+	checked := 0
+	for u, n := range tr.units {
+		if u.Feature != httpRouteStatus && u.Feature != gatewayStatus {
+			continue
+		}
+		checked++
+		for _, e := range n.asked {
+			switch e.to.lookup.index {
+			case indexRolloutTarget, byKey(api.Key{Kind: api.KindEndpointSlice}).index, byKey(api.Key{Kind: api.KindPod}).index:
+				t.Errorf("%s of %s/%s reads %v", u.Feature.Name, u.Namespace, u.Name, e.to.lookup)
+			}
+		}
+	}
+	if checked != 4 {
+		t.Errorf("there are %d statuses, want 4", checked)
+	}
+}
