@@ -32,7 +32,7 @@ func (delta) receive(s *session, t resource.Type, r request) {
 		}
 	}
 	// https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#how-the-client-specifies-what-resources-to-return
-	if first && len(req.ResourceNamesSubscribe) == 0 {
+	if first && len(req.ResourceNamesSubscribe) == 0 && fullState(t) {
 		s.subscribeAll(t)
 	}
 	for _, name := range req.ResourceNamesSubscribe {

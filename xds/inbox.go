@@ -12,6 +12,7 @@ type inbox struct {
 	mu      *sync.Mutex
 	changed map[resource.Ref]struct{}
 	healthy map[string]int
+	number  uint64 // of the newest change set that is in changed
 	wake    chan struct{}
 }
 
@@ -24,22 +25,19 @@ func newInbox() inbox {
 	}
 }
 
-// notify tells the session that resources have changed in the store.
-func (s *session) notify(changed []ident) {
+// notify tells the session that resources have changed in the store with a change set.
+func (s *session) notify(number uint64, changed []ident) {
 	s.inbox.mu.Lock()
-	n := 0
+	s.inbox.number = max(s.inbox.number, number)
 	for _, id := range changed {
 		for _, a := range s.audiences {
 			if a == id.audience {
 				s.inbox.changed[resource.Ref{Type: id.kind, Name: id.name}] = struct{}{}
-				n++
 			}
 		}
 	}
 	s.inbox.mu.Unlock()
-	if n > 0 || len(changed) == 0 {
-		s.inbox.ring()
-	}
+	s.inbox.ring() // also one that this does not concern has the change set in full now
 }
 
 // notifyHealthy tells the session what its Envoy says of the health of clusters.
@@ -63,6 +61,7 @@ func (i *inbox) ring() {
 func (s *session) takeNotice() {
 	s.inbox.mu.Lock()
 	changed, healthy := s.inbox.changed, s.inbox.healthy
+	s.known = max(s.known, s.inbox.number)
 	if len(changed) > 0 {
 		s.inbox.changed = map[resource.Ref]struct{}{}
 	}

@@ -310,7 +310,8 @@ func TestReferencesHoldOnEveryEnvoy(t *testing.T) {
 				w.edit(t)
 			}
 			want := w.entries()
-			e.s.notify(store.apply(diff(have, want)))
+			number, changed := store.apply(diff(have, want))
+			e.s.notify(number, changed)
 			have = want
 			e.drain()
 		}

@@ -19,6 +19,10 @@ type atom struct {
 	hash hash
 }
 
+// together is the part of an atom that stands for the whole of a resource: for contents that
+// are taken one by one, but not all of them at once, or not without one that is gone.
+const together = "\x00"
+
 // refusal is a content that an Envoy has refused. It is held back until it changes, or until
 // the next try.
 type refusal struct {
@@ -26,6 +30,8 @@ type refusal struct {
 	sources []api.Key
 	since   time.Time
 	retry   time.Time
+	// target is what the resource was to be; for what is refused together.
+	target *composed
 }
 
 // isHeldBack says whether a content has been refused, or is under suspicion.
@@ -36,6 +42,19 @@ func (s *session) isHeldBack(of resource.Ref, c *content) bool {
 	}
 	_, ok := s.subs[of.Type].suspects[a]
 	return ok
+}
+
+// isRefusedTogether says whether exactly this version was refused though nothing in it was.
+func (s *session) isRefusedTogether(of resource.Ref, c *composed) bool {
+	if len(s.refused) == 0 && len(s.subs[of.Type].suspects) == 0 {
+		return false
+	}
+	return s.isHeldBack(of, c.together())
+}
+
+// together is the content that stands for the whole.
+func (c *composed) together() *content {
+	return &content{part: together, output: c.head.output, hash: hashOf([]byte(c.version))}
 }
 
 // refuse narrows a refused response down to what is to blame. Envoy's message may name
@@ -51,15 +70,19 @@ func (s *session) refuse(r *response, message string) {
 			continue
 		}
 		before := len(atoms)
-		c.contents(func(p *content) {
+		suspect := func(p *content) {
 			if last := h.acked.get(p.part); last == nil || last.hash != p.hash {
 				a := atom{r.kind, c.name, p.part, p.hash}
 				atoms = append(atoms, a)
 				sources[a] = p.output.Sources
 			}
-		})
-		if len(atoms) == before && h.acked != nil && h.acked.version == c.version {
-			continue // what it has already, and refuses now: nothing to go back to
+		}
+		c.contents(suspect)
+		if len(atoms) == before {
+			if h.acked.version == c.version {
+				continue // what it has already, and refuses now: nothing to go back to
+			}
+			suspect(c.together()) // something is missing that it had
 		}
 		s.doubt(h, c)
 		s.goBack(r.kind, h, c)
@@ -73,7 +96,10 @@ func (s *session) refuse(r *response, message string) {
 	}
 	if len(atoms) == 1 {
 		a := atoms[0]
-		s.refused[a] = &refusal{message, sources[a], s.now(), s.now().Add(retryTime)}
+		s.refused[a] = &refusal{
+			message: message, sources: sources[a], since: s.now(), retry: s.now().Add(retryTime),
+			target: s.store.find(s.audiences, a.kind, a.name),
+		}
 		return
 	}
 	for _, trial := range split(atoms) {
@@ -129,7 +155,7 @@ func (s *session) retryRefused() {
 	for a, r := range s.refused {
 		target := s.store.find(s.audiences, a.kind, a.name)
 		sub := s.subs[a.kind]
-		if p := target.get(a.part); p == nil || p.hash != a.hash && (p.fallback == nil || p.fallback.hash != a.hash) {
+		if !stands(a, r, target) {
 			delete(s.refused, a)
 			sub.touch(a.name)
 			continue
@@ -141,4 +167,13 @@ func (s *session) retryRefused() {
 			sub.suspects[a] = struct{}{}
 		}
 	}
+}
+
+// stands says whether what was refused is still what a resource shall be made of.
+func stands(a atom, r *refusal, target *composed) bool {
+	if a.part == together {
+		return target != nil && target == r.target
+	}
+	p := target.get(a.part)
+	return p != nil && (p.hash == a.hash || p.fallback != nil && p.fallback.hash == a.hash)
 }

@@ -40,10 +40,7 @@ func (s *session) compose(t resource.Type, name string) (*composed, verdict) {
 	}
 	h := s.subs[t].held[name]
 	if !s.usable(this, target.head) {
-		if h == nil || h.removing {
-			return nil, absentOrNever(h)
-		}
-		return h.sent, keepOr(h)
+		return stay(h)
 	}
 	var parts []*content // nil as long as there is no deviation
 	for i, p := range target.parts {
@@ -52,7 +49,7 @@ func (s *session) compose(t resource.Type, name string) (*composed, verdict) {
 			if h != nil && h.unknown != "" {
 				return nil, keep // the last version of the part is not known: keep all
 			}
-			use = s.standIn(h, p)
+			use = s.standIn(this, h, p)
 		}
 		if use == p && parts == nil {
 			continue
@@ -64,34 +61,36 @@ func (s *session) compose(t resource.Type, name string) (*composed, verdict) {
 			parts = append(parts, use)
 		}
 	}
-	if parts == nil {
-		return target, deliver
+	whole := target
+	if parts != nil {
+		whole = compose(name, target.head, parts)
 	}
-	return compose(name, target.head, parts), deliver
+	if s.isRefusedTogether(this, whole) {
+		return stay(h)
+	}
+	return whole, deliver
 }
 
-// absentOrNever: a resource whose head is not usable and that the Envoy does not have is not
-// there for it; one that is being removed stays as it is.
-func absentOrNever(h *held) verdict {
-	if h == nil {
-		return absent
+// stay leaves an Envoy what it has of a resource that cannot be delivered now.
+func stay(h *held) (*composed, verdict) {
+	switch {
+	case h == nil:
+		return nil, absent
+	case h.removing || h.sent == nil:
+		return nil, keep
 	}
-	return keep
-}
-
-func keepOr(h *held) verdict {
-	if h.sent == nil {
-		return keep
-	}
-	return deliver
+	return h.sent, deliver
 }
 
 // standIn is what an Envoy is given while a part is not ready: what it has, or the fallback.
-func (s *session) standIn(h *held, p *content) *content {
+func (s *session) standIn(of resource.Ref, h *held, p *content) *content {
 	if h != nil {
 		if last := h.sent.get(p.part); last != nil {
 			return last
 		}
+	}
+	if p.fallback == nil || s.isHeldBack(of, p.fallback) {
+		return nil
 	}
 	return p.fallback
 }
@@ -118,8 +117,12 @@ func (s *session) usable(of resource.Ref, c *content) bool {
 	return ok
 }
 
-// reachable says whether traffic may be sent to a cluster on this Envoy.
+// reachable says whether traffic may be sent to a cluster on this Envoy. A client that does
+// not ask for all clusters, such as gRPC's own, fetches those that a route names by itself.
 func (s *session) reachable(of resource.Ref, c *content, ref resource.ClusterRef) bool {
+	if clusters := s.subs[resource.Cluster]; clusters == nil || !clusters.wildcard {
+		return s.store.has(s.audiences, resource.Cluster, ref.Name)
+	}
 	state := s.clusters[ref.Name]
 	if state == nil || !state.warm {
 		return false

@@ -22,7 +22,7 @@ func (s *session) next() *response {
 		}
 	}
 	if s.idle() {
-		s.applied = s.store.applied
+		s.applied = s.known
 		s.earlier = nil
 	}
 	return nil
@@ -43,6 +43,9 @@ func (s *session) idle() bool {
 // acknowledgements while a single cluster warms.
 func (s *session) nextOf(t resource.Type) *response {
 	sub := s.subs[t]
+	if s.withholds(t) {
+		return nil
+	}
 	if n := len(sub.inflight); n >= maxInflight || n > 0 && t != resource.Cluster {
 		return nil
 	}
@@ -76,7 +79,7 @@ func (s *session) fill(r *response, names []string, look func(name string) bool)
 	sub := s.subs[r.kind]
 	size := 0
 	for _, name := range names {
-		if size > maxResponseBytes {
+		if size > maxResponseBytes && !(s.stateOfWorld && fullState(r.kind)) {
 			return // the rest stays dirty
 		}
 		if h := sub.held[name]; !look(name) || h != nil && h.removing {
@@ -152,6 +155,8 @@ func (s *session) add(r *response, name string, force bool) int {
 // answer takes in an acknowledgement (empty message) or a refusal of a response. An answer to
 // a response speaks for all of the type before it, too: Envoy handles them in order.
 func (s *session) answer(t resource.Type, nonce uint64, message string) {
+	s.store.mu.RLock()
+	defer s.store.mu.RUnlock()
 	sub := s.sub(t)
 	i := slices.IndexFunc(sub.inflight, func(r *response) bool { return r.nonce == nonce })
 	if i < 0 {

@@ -61,6 +61,9 @@ func (s *session) wake() time.Time {
 	if !s.stillWarming.IsZero() {
 		earlier(s.stillWarming)
 	}
+	if !s.patience.IsZero() {
+		earlier(s.patience)
+	}
 	return first
 }
 

@@ -83,13 +83,13 @@ func (s *Server) Apply(set resource.ChangeSet) uint64 {
 	if len(set.Entries) == 0 {
 		return s.store.current()
 	}
-	changed := s.store.apply(set)
+	number, changed := s.store.apply(set)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.session.notify(changed)
+		c.session.notify(number, changed)
 	}
-	return s.store.current()
+	return number
 }
 
 // DeltaAggregatedResources serves one Envoy incrementally.
@@ -117,6 +117,7 @@ func (s *Server) join(c *conn, node Node) {
 	}
 	c.session = newSession(s.store, node, s.now, earlier)
 	c.session.warmed = s.observed.add
+	_, c.session.stateOfWorld = c.protocol.(sotw)
 	s.conns[c] = struct{}{}
 	s.last[node.ID] = c
 	for id, old := range s.last {
@@ -138,6 +139,13 @@ func (s *Server) leave(c *conn) {
 	c.mu.Unlock()
 	s.mu.Lock()
 	delete(s.conns, c)
+	if s.last[id] == c {
+		for other := range s.conns { // a second stream of the same Envoy that is still open
+			if other.session.node.ID == id {
+				s.last[id] = other
+			}
+		}
+	}
 	s.mu.Unlock()
 	s.observed.all()
 	s.log.Info("envoy disconnected", "envoy", id)

@@ -51,8 +51,16 @@ type session struct {
 	// stream still waits for endpoints; zero when that is settled.
 	stillWarming time.Time
 
+	// stateOfWorld is set for clients whose responses hold all of a type, where what is not in
+	// one is gone.
+	stateOfWorld bool
+	// patience is how long a client of that kind, which came with something that is not known
+	// here, is not told of routes before its clusters are; the zero time means not at all.
+	patience time.Time
+
 	nonce   uint64
 	sends   uint64 // counts responses, to tell which was sent before which
+	known   uint64 // the newest change set that this session has looked at
 	applied uint64 // the newest change set that this Envoy has in full
 	// warmed is called when a cluster has become warm, or more or less healthy.
 	warmed func(cluster string)
@@ -120,6 +128,7 @@ func newSession(s *store, node Node, now func() time.Time, earlier *session) *se
 		retiring:  map[string]time.Time{},
 		inbox:     newInbox(),
 		earlier:   earlier,
+		known:     s.current(),
 		warmed:    func(string) {},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -17,7 +18,8 @@ import (
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#basic-protocol-overview
 //
 // An Envoy that speaks it and comes back with a version that this process has not sent it does
-// not say what it has: a cluster that is gone meanwhile is then taken away at once.
+// not say what it has: a cluster that is gone meanwhile is then taken away at once. Its routes
+// stay as they are until the clusters are acknowledged, rather than answering 503 till then.
 type sotw struct{}
 
 func (sotw) newRequest() request { return &discoveryv3.DiscoveryRequest{} }
@@ -76,11 +78,18 @@ func (s *session) resume(t resource.Type, version string) {
 		}
 	}
 	s.store.mu.RUnlock()
-	if stateVersion(all) == version {
+	var had map[string]string
+	if s.earlier != nil && s.earlier.subs[t] != nil {
+		had = s.earlier.subs[t].versions()
+	}
+	switch version {
+	case stateVersion(all):
 		s.report(t, all)
-	} else if s.earlier != nil && s.earlier.subs[t] != nil {
-		if had := s.earlier.subs[t].versions(); stateVersion(had) == version {
-			s.report(t, had)
+	case stateVersion(had):
+		s.report(t, had)
+	default:
+		if s.patience.IsZero() {
+			s.patience = s.now().Add(settleTime)
 		}
 	}
 	for name, force := range sub.dirty {
@@ -88,6 +97,20 @@ func (s *session) resume(t resource.Type, version string) {
 			sub.dirty[name] = false
 		}
 	}
+}
+
+// withholds says whether nothing of a type is to be sent before the clusters are warm.
+func (s *session) withholds(t resource.Type) bool {
+	if s.patience.IsZero() || !countsAsNaming(t) {
+		return false
+	}
+	clusters, endpoints := s.subs[resource.Cluster], s.subs[resource.Endpoint]
+	busy := func(sub *subscription) bool { return sub != nil && (len(sub.inflight) > 0 || len(sub.dirty) > 0) }
+	if s.now().Before(s.patience) && (busy(clusters) || busy(endpoints)) {
+		return true
+	}
+	s.patience = time.Time{}
+	return false
 }
 
 // versions gives the version of everything that was sent.

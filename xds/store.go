@@ -39,12 +39,11 @@ func newStore() *store {
 	return &store{resources: map[ident]*stored{}, names: map[audienceType]map[string]struct{}{}}
 }
 
-// apply takes in a change set and returns the resources that are different now.
-func (s *store) apply(set resource.ChangeSet) []ident {
+// apply takes in a change set and returns its number and the resources that are different now.
+func (s *store) apply(set resource.ChangeSet) (number uint64, changed []ident) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.applied++
-	var changed []ident
 	for entries := set.Entries; len(entries) > 0; {
 		id := ident{entries[0].Key.Type, entries[0].Key.Audience, entries[0].Key.Name}
 		n := 1
@@ -56,7 +55,7 @@ func (s *store) apply(set resource.ChangeSet) []ident {
 		}
 		entries = entries[n:]
 	}
-	return changed
+	return s.applied, changed
 }
 
 // current is the number of the newest change set.
