@@ -28,7 +28,8 @@ build: ## Build bin/gateway-cp
 .PHONY: tools
 tools: ## Fetch what the rest needs: modules, staticcheck, controller-gen, Envoy
 	$(GO) mod download
-	$(GO) mod download -modfile=tools/go.mod
+	$(STATICCHECK) -version
+	$(GO) tool -modfile=tools/go.mod controller-gen --version
 	$(GO) run ./envoybin/find-envoy
 
 .PHONY: test
@@ -47,7 +48,7 @@ check: check-format check-vet check-staticcheck check-generated ## Format, vet, 
 
 .PHONY: check-format
 check-format:
-	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	@files=$$(gofmt -l .); \
 	if [ -n "$$files" ]; then echo "not formatted (run: make format):"; echo "$$files"; exit 1; fi
 	@echo "format: fine"
 
@@ -67,7 +68,7 @@ check-generated:
 
 .PHONY: format
 format: ## Format all Go files
-	gofmt -w $$(git ls-files -co --exclude-standard '*.go')
+	gofmt -w .
 
 .PHONY: generate
 generate: ## Generate deep copies, CRDs and JSON Schemas

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +19,28 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gateway-cp": main})
+	testscript.Main(m, map[string]func(){"gateway-cp": main, "get": get})
+}
+
+// get prints what a server on a Unix socket answers, and fails when that is not a 200:
+// get SOCKET PATH.
+func get() {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", os.Args[1])
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: dial}, Timeout: 5 * time.Second}
+	resp, err := client.Get("http://socket" + os.Args[2])
+	if err == nil {
+		_, err = io.Copy(os.Stdout, resp.Body)
+		if err == nil && resp.StatusCode != http.StatusOK {
+			err = errors.New(resp.Status)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // TestScripts runs the commands as people do. Every script begins with what it is about.
@@ -33,6 +59,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TMPDIR", env.WorkDir)
 			env.Setenv("XDG_CACHE_HOME", cache)
 			env.Setenv("ENVOY", os.Getenv("ENVOY"))
+			// The race detector has every process wait for a second when it ends.
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			for _, name := range []string{"XDG_STATE_HOME", "XDG_RUNTIME_DIR"} {
 				env.Setenv(name, "")
 			}
