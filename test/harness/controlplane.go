@@ -211,3 +211,18 @@ func (e *Env) Processes(path string) []int {
 	}
 	return pids
 }
+
+// SentOnReconnect is nil when no connected Envoy was sent anything since it connected: after a
+// restart it had it all.
+func (c *ControlPlane) SentOnReconnect() error {
+	s, err := c.Status()
+	if err != nil {
+		return err
+	}
+	for _, e := range s.Envoys {
+		if e.Connected && e.Resources > 0 {
+			return fmt.Errorf("envoy %s was sent %d resources when it came back, though nothing had changed", e.ID, e.Resources)
+		}
+	}
+	return nil
+}

@@ -157,12 +157,21 @@ func (e *Env) Within(bound time.Duration, check func() error) error {
 		if err == nil {
 			return nil
 		}
-		if e.Context().Err() != nil && !time.Now().Before(deadline) {
-			return fmt.Errorf("%w (and the test is over)", err)
-		}
 		if !time.Now().Before(deadline) {
 			return err
 		}
-		time.Sleep(pause)
+		if e.Pause(pause) != nil {
+			return fmt.Errorf("interrupted: %w", err)
+		}
+	}
+}
+
+// Pause sleeps, unless the test ends meanwhile, which is an error.
+func (e *Env) Pause(d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-e.Context().Done():
+		return e.Context().Err()
 	}
 }

@@ -18,6 +18,11 @@ func (s Samples) Within(from, to time.Time) Samples {
 	return s.filter(func(x Sample) bool { return !x.Start.Before(from) && !x.End().After(to) })
 }
 
+// EndedIn gives those that ended after a moment, and not after another.
+func (s Samples) EndedIn(after, to time.Time) Samples {
+	return s.filter(func(x Sample) bool { return x.End().After(after) && !x.End().After(to) })
+}
+
 // Of gives those of the streams with a name.
 func (s Samples) Of(stream string) Samples {
 	return s.filter(func(x Sample) bool { return x.Stream == stream })
@@ -156,4 +161,15 @@ func chiSquareLimit(freedom int) float64 {
 	const z = 4.2649 // of the normal distribution
 	k := float64(freedom)
 	return k * math.Pow(1-2/(9*k)+z*math.Sqrt(2/(9*k)), 3)
+}
+
+// AnsweredBy is nil when a version has answered a request that began after a moment. Samples
+// must be in the order of their ends, as a Load gives them.
+func (s Samples) AnsweredBy(version string, after time.Time) error {
+	for i := len(s) - 1; i >= 0 && !s[i].End().Before(after); i-- {
+		if s[i].Version == version && s[i].Start.After(after) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no request since %s was answered by %q", after.Format("15:04:05.000"), version)
 }
