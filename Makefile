@@ -11,15 +11,15 @@ STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
 # Everything but test/, which needs a real Envoy and minutes.
 UNIT = $$($(GO) list ./... | grep -v '/test\(/\|$$\)')
 # What go generate writes.
-GENERATED = api deploy
+GENERATED = api deploy docs/problems.md
 
 .PHONY: help
 help: ## Show this help
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 .PHONY: demo
-demo: build ## Blue to green on a real Envoy under load, in under a minute
-	$(GO) run ./examples/bluegreen/demo
+demo: ## Blue to green on a real Envoy under load, in under a minute
+	$(GO) run ./test/demo
 
 .PHONY: build
 build: ## Build bin/gateway-cp
