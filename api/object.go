@@ -42,9 +42,9 @@ func (k Kind) ClusterScoped() bool {
 
 // Key identifies an object. It is comparable.
 type Key struct {
-	Kind      Kind
-	Namespace string // empty for cluster-scoped kinds
-	Name      string
+	Kind      Kind   `json:"kind"`
+	Namespace string `json:"namespace,omitempty"` // empty for cluster-scoped kinds
+	Name      string `json:"name"`
 }
 
 // String gives "Kind namespace/name", or "Kind name" for cluster-scoped kinds.
