@@ -60,13 +60,14 @@ func (i *inbox) ring() {
 // takeNotice empties the inbox into the session.
 func (s *session) takeNotice() {
 	s.inbox.mu.Lock()
-	changed, healthy := s.inbox.changed, s.inbox.healthy
 	s.known = max(s.known, s.inbox.number)
-	if len(changed) > 0 {
-		s.inbox.changed = map[resource.Ref]struct{}{}
+	var changed map[resource.Ref]struct{}
+	if len(s.inbox.changed) > 0 {
+		changed, s.inbox.changed = s.inbox.changed, map[resource.Ref]struct{}{}
 	}
-	if len(healthy) > 0 {
-		s.inbox.healthy = map[string]int{}
+	var healthy map[string]int
+	if len(s.inbox.healthy) > 0 {
+		healthy, s.inbox.healthy = s.inbox.healthy, map[string]int{}
 	}
 	s.inbox.mu.Unlock()
 	for ref := range changed {

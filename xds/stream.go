@@ -56,6 +56,7 @@ func (s *Server) serve(stream grpc.ServerStream, p protocol) error {
 			select {
 			case requests <- r:
 			case <-stream.Context().Done():
+				failed <- stream.Context().Err()
 				return
 			}
 		}
