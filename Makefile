@@ -33,11 +33,15 @@ tools: ## Fetch what the rest needs: modules, staticcheck, controller-gen, Envoy
 	$(GO) run ./envoybin/find-envoy
 
 .PHONY: test
-test: check test-unit fuzz test-e2e ## All that CI runs
+test: check test-unit test-crds fuzz test-e2e ## All that CI runs
 
 .PHONY: test-unit
 test-unit: ## Tests that take seconds, with the race detector
 	$(GO) test -race $(UNIT)
+
+.PHONY: test-crds
+test-crds: ## The CRDs, in the API server's own code (a module of its own)
+	cd tools/crdtest && $(GO) test ./...
 
 .PHONY: test-e2e
 test-e2e: ## Tests against a real Envoy, in test/
