@@ -98,6 +98,6 @@ func (d *demo) awaitAnswer(version string) {
 func (d *demo) answered(version string, after time.Time) func() error {
 	return func() error {
 		d.stage.progress("%s requests, %d failed", thousands(int(d.load.Sent())), d.load.Failed())
-		return d.load.Samples().AnsweredBy(version, after)
+		return d.load.Samples().AnsweredBy("", version, after)
 	}
 }

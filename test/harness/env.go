@@ -135,7 +135,7 @@ func (e *Env) Write(name, content string) {
 func (e *Env) Remove(name string) {
 	e.Helper()
 	if err := os.Remove(filepath.Join(e.Manifests, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		e.Fatalf("%v", err)
+		e.Errorf("%v", err)
 	}
 }
 

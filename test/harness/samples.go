@@ -163,13 +163,13 @@ func chiSquareLimit(freedom int) float64 {
 	return k * math.Pow(1-2/(9*k)+z*math.Sqrt(2/(9*k)), 3)
 }
 
-// AnsweredBy is nil when a version has answered a request that began after a moment. Samples
-// must be in the order of their ends, as a Load gives them.
-func (s Samples) AnsweredBy(version string, after time.Time) error {
+// AnsweredBy is nil when a version has answered a request of a stream ("": of any) that began
+// after a moment. Samples must be in the order of their ends, as a Load gives them.
+func (s Samples) AnsweredBy(stream, version string, after time.Time) error {
 	for i := len(s) - 1; i >= 0 && !s[i].End().Before(after); i-- {
-		if s[i].Version == version && s[i].Start.After(after) {
+		if s[i].Version == version && s[i].Start.After(after) && (stream == "" || s[i].Stream == stream) {
 			return nil
 		}
 	}
-	return fmt.Errorf("no request since %s was answered by %q", after.Format("15:04:05.000"), version)
+	return fmt.Errorf("no request to %q since %s was answered by %q", stream, after.Format("15:04:05.000"), version)
 }
