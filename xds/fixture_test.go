@@ -47,7 +47,8 @@ func newFixture(t *testing.T) *fixture {
 	go func() { _ = g.Serve(l) }()
 	t.Cleanup(g.Stop)
 	f.addr = l.Addr().String()
-	if f.conn, err = grpc.NewClient(f.addr, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+	if f.conn, err = grpc.NewClient(f.addr, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(16<<20))); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.conn.Close() })

@@ -40,8 +40,10 @@ func (s *session) isHeldBack(of resource.Ref, c *content) bool {
 	if _, ok := s.refused[a]; ok {
 		return true
 	}
-	_, ok := s.subs[of.Type].suspects[a]
-	return ok
+	sub := s.subs[of.Type]
+	_, suspect := sub.suspects[a]
+	_, trying := sub.trying[a]
+	return suspect && !trying
 }
 
 // isRefusedTogether says whether exactly this version was refused though nothing in it was.
@@ -54,7 +56,9 @@ func (s *session) isRefusedTogether(of resource.Ref, c *composed) bool {
 
 // together is the content that stands for the whole.
 func (c *composed) together() *content {
-	return &content{part: together, output: c.head.output, hash: hashOf([]byte(c.version))}
+	all := &resource.Output{}
+	c.contents(func(p *content) { all.Sources = append(all.Sources, p.output.Sources...) })
+	return &content{part: together, output: all, hash: hashOf([]byte(c.version))}
 }
 
 // refuse narrows a refused response down to what is to blame. Envoy's message may name
@@ -69,20 +73,13 @@ func (s *session) refuse(r *response, message string) {
 		if h == nil {
 			continue
 		}
-		before := len(atoms)
-		suspect := func(p *content) {
-			if last := h.acked.get(p.part); last == nil || last.hash != p.hash {
-				a := atom{r.kind, c.name, p.part, p.hash}
-				atoms = append(atoms, a)
-				sources[a] = p.output.Sources
-			}
+		if h.acked != nil && h.acked.version == c.version {
+			continue // what it has already, and refuses now: nothing to go back to
 		}
-		c.contents(suspect)
-		if len(atoms) == before {
-			if h.acked.version == c.version {
-				continue // what it has already, and refuses now: nothing to go back to
-			}
-			suspect(c.together()) // something is missing that it had
+		for _, p := range suspectIn(h, c) {
+			a := atom{r.kind, c.name, p.part, p.hash}
+			atoms = append(atoms, a)
+			sources[a] = p.output.Sources
 		}
 		s.doubt(h, c)
 		s.goBack(r.kind, h, c)
@@ -96,6 +93,7 @@ func (s *session) refuse(r *response, message string) {
 	}
 	if len(atoms) == 1 {
 		a := atoms[0]
+		delete(sub.suspects, a)
 		s.refused[a] = &refusal{
 			message: message, sources: sources[a], since: s.now(), retry: s.now().Add(retryTime),
 			target: s.store.find(s.audiences, a.kind, a.name),
@@ -108,6 +106,82 @@ func (s *session) refuse(r *response, message string) {
 		}
 		sub.trials = append(sub.trials, trial)
 	}
+}
+
+// suspectIn gives what may be to blame for the refusal of a version: what is new in it. It is
+// the whole if nothing is new, for then something is missing; and if it is not known what the
+// Envoy has, for then nothing in it can be tried by itself without losing the rest.
+func suspectIn(h *held, c *composed) []*content {
+	var new []*content
+	if h.unknown == "" {
+		c.contents(func(p *content) {
+			if last := h.acked.get(p.part); last == nil || last.hash != p.hash {
+				new = append(new, p)
+			}
+		})
+	}
+	if len(new) == 0 {
+		new = append(new, c.together())
+	}
+	return new
+}
+
+// tried ends a trial: what of it is not in the response (nil: nothing is) could not be tried.
+// It waits for a head that is under suspicion itself, or is not needed any more.
+func (s *session) tried(t resource.Type, trial []atom, r *response) {
+	sub := s.subs[t]
+	sub.trying = nil
+	out := map[atom]struct{}{}
+	for _, c := range r.items {
+		s.atoms(t, c, func(a atom) { out[a] = struct{}{} })
+	}
+	var again []atom
+	for _, a := range trial {
+		if _, ok := out[a]; ok {
+			continue
+		}
+		if head := s.store.find(s.audiences, t, a.name).get(""); a.part != "" && head != nil {
+			if _, ok := sub.suspects[atom{t, a.name, "", head.hash}]; ok {
+				again = append(again, a)
+				continue
+			}
+		}
+		delete(sub.suspects, a)
+		sub.touch(a.name)
+	}
+	if len(again) > 0 {
+		sub.trials = append(sub.trials, again)
+	}
+}
+
+// acquit ends all suspicion about what was in a response that was answered; a refusal raises
+// it again.
+func (s *session) acquit(r *response) {
+	sub := s.subs[r.kind]
+	if len(sub.suspects) == 0 {
+		return
+	}
+	for _, c := range r.items {
+		s.atoms(r.kind, c, func(a atom) { delete(sub.suspects, a) })
+	}
+}
+
+// forgive forgets refused fallbacks of what an Envoy has accepted: they are of no use now.
+func (s *session) forgive(t resource.Type, c *composed) {
+	if len(s.refused) == 0 {
+		return
+	}
+	c.contents(func(p *content) {
+		if p.fallback != nil {
+			delete(s.refused, atom{t, c.name, p.part, p.fallback.hash})
+		}
+	})
+}
+
+// atoms calls f with everything in a version that can be refused.
+func (s *session) atoms(t resource.Type, c *composed, f func(atom)) {
+	c.contents(func(p *content) { f(atom{t, c.name, p.part, p.hash}) })
+	f(atom{t, c.name, together, c.together().hash})
 }
 
 // goBack returns to the version before the refused one: Envoy has.

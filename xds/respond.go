@@ -51,16 +51,18 @@ func (s *session) nextOf(t resource.Type) *response {
 	}
 	r := &response{kind: t}
 	names, trial := s.due(t)
+	isTrial := len(trial) > 0
 	gone := func(name string) bool { return s.store.find(s.audiences, t, name) == nil }
-	if !trial {
+	if !isTrial {
 		s.fill(r, names, gone)
 	}
 	if len(r.removed) == 0 {
 		s.fill(r, names, func(name string) bool { return !gone(name) })
 	}
+	s.tried(t, trial, r)
 	if len(r.items) == 0 && len(r.removed) == 0 && !sub.greet {
-		if trial {
-			return s.nextOf(t) // nothing left of that trial
+		if isTrial {
+			return s.nextOf(t)
 		}
 		return nil
 	}
@@ -94,21 +96,19 @@ func (s *session) fill(r *response, names []string, look func(name string) bool)
 }
 
 // due gives the names to look at, sorted: those of the next trial, or all that are dirty.
-func (s *session) due(t resource.Type) (names []string, trial bool) {
+func (s *session) due(t resource.Type) (names []string, trial []atom) {
 	sub := s.subs[t]
-	if len(sub.trials) > 0 {
-		for _, a := range sub.trials[0] {
-			delete(sub.suspects, a)
-			names = append(names, a.name)
-		}
-		sub.trials = sub.trials[1:]
-		slices.Sort(names)
-		return slices.Compact(names), true
+	if len(sub.trials) == 0 {
+		return slices.Sorted(maps.Keys(sub.dirty)), nil
 	}
-	if len(sub.dirty) == 0 {
-		return nil, false
+	trial, sub.trials = sub.trials[0], sub.trials[1:]
+	sub.trying = map[atom]struct{}{}
+	for _, a := range trial {
+		sub.trying[a] = struct{}{}
+		names = append(names, a.name)
 	}
-	return slices.Sorted(maps.Keys(sub.dirty)), false
+	slices.Sort(names)
+	return slices.Compact(names), trial
 }
 
 // add puts what is to be said about one resource into a response, and returns its size.
@@ -165,6 +165,7 @@ func (s *session) answer(t resource.Type, nonce uint64, message string) {
 	answered := sub.inflight[:i+1]
 	sub.inflight = slices.Clone(sub.inflight[i+1:])
 	for k, r := range answered {
+		s.acquit(r)
 		if k == i && message != "" {
 			s.refuse(r, message)
 		} else {
@@ -183,6 +184,7 @@ func (s *session) accept(r *response) {
 		s.learn(r.kind, h)
 		s.setAcked(h, c)
 		s.clearDoubt(h)
+		s.forgive(r.kind, c)
 		s.accepted(r, c)
 	}
 	for _, name := range r.removed {

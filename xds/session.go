@@ -77,8 +77,11 @@ type subscription struct {
 	inflight []*response
 	asked    bool // the Envoy has asked for this type at all
 	greet    bool // a response is due even if there is nothing to say
-	trials   [][]atom
+	// suspects were in a refused response and are held back; each is in one of the trials, or
+	// in one that is on its way. trying are those that may go out right now.
 	suspects map[atom]struct{}
+	trials   [][]atom
+	trying   map[atom]struct{}
 }
 
 // held is a resource that the Envoy has, or has been sent.
