@@ -121,7 +121,7 @@ func (d *demo) removeEndpoint(version string) {
 	d.backends[version] = d.backends[version][1:]
 	d.Remove(endpointName(b) + ".yaml")
 	d.awaitEndpoints(version)
-	b.Shutdown(10 * time.Second)
+	b.Retire(20 * time.Second)
 }
 
 // awaitEndpoints waits until Envoy has exactly the endpoints that there are.

@@ -22,7 +22,7 @@ const (
 const backendPort = 8080
 
 // Backend is one process of a service, as far as Envoy can tell: HTTP/1.1 and h2c, /healthz,
-// and a version that it says in every answer.
+// and a version that it says in every answer. With ?delay=1s it takes its time.
 type Backend struct {
 	Version string
 	// Address is where it listens.
@@ -32,6 +32,7 @@ type Backend struct {
 
 	env     *Env
 	server  *http.Server
+	open    atomic.Int64 // connections
 	failing atomic.Bool
 	handler atomic.Pointer[http.HandlerFunc]
 }
@@ -43,8 +44,23 @@ func (e *Env) Backend(version string) *Backend {
 	if err != nil {
 		e.Fatalf("no address for a backend: %v", err)
 	}
+	return e.backend(version, l)
+}
+
+// BackendBeside starts a backend on another port of the same address.
+func (e *Env) BackendBeside(version string, other *Backend) *Backend {
+	e.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(other.Address.Addr().String(), "0"))
+	if err != nil {
+		e.Fatalf("no port for a backend: %v", err)
+	}
+	return e.backend(version, l)
+}
+
+func (e *Env) backend(version string, l net.Listener) *Backend {
 	b := &Backend{Version: version, Address: l.Addr().(*net.TCPAddr).AddrPort(), env: e}
 	b.server = &http.Server{Handler: http.HandlerFunc(b.serve), Protocols: new(http.Protocols)}
+	b.server.ConnState = b.connState
 	b.server.Protocols.SetHTTP1(true)
 	b.server.Protocols.SetUnencryptedHTTP2(true)
 	go func() {
@@ -96,6 +112,9 @@ func (b *Backend) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer b.Requests.Add(1)
+	if d, err := time.ParseDuration(r.URL.Query().Get("delay")); err == nil {
+		time.Sleep(d)
+	}
 	w.Header().Set(VersionHeader, b.Version)
 	w.Header().Set(EndpointHeader, b.Address.String())
 	if h := b.handler.Load(); h != nil {
@@ -110,6 +129,33 @@ func (b *Backend) Handle(h http.HandlerFunc) { b.handler.Store(&h) }
 
 // SetHealthy says what /healthz answers.
 func (b *Backend) SetHealthy(healthy bool) { b.failing.Store(!healthy) }
+
+// connState counts open connections.
+func (b *Backend) connState(_ net.Conn, s http.ConnState) {
+	switch s {
+	case http.StateNew:
+		b.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		b.open.Add(-1)
+	}
+}
+
+// Retire stops a backend that Envoy has been told to forget, once the last of Envoy's threads
+// has let go of it: Envoy closes the connections to a host that is gone as they become idle. A
+// connection that is still there after the time fails the test.
+func (b *Backend) Retire(bound time.Duration) {
+	b.env.Helper()
+	err := b.env.Within(bound, func() error {
+		if n := b.open.Load(); n > 0 {
+			return fmt.Errorf("%d connections to it are open", n)
+		}
+		return nil
+	})
+	if err != nil {
+		b.env.Errorf("backend %s is not let go after %s: %v", b.Address, bound, err)
+	}
+	b.Shutdown(bound)
+}
 
 // Shutdown stops the backend as a good process does: nothing new, what runs is finished. What
 // has not finished after the time fails the test.

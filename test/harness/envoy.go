@@ -147,6 +147,26 @@ func (a *EnvoyAdmin) AwaitHosts(prefix string, bound time.Duration, addresses ..
 	})
 }
 
+// AwaitHealthy waits until Envoy has an endpoint in a cluster with the prefix, and sends
+// requests to it.
+func (a *EnvoyAdmin) AwaitHealthy(prefix, address string, bound time.Duration) {
+	a.env.Helper()
+	a.env.Await(fmt.Sprintf("%s is healthy in %s", address, prefix), bound, func() error {
+		clusters, err := a.Clusters(prefix)
+		if err != nil {
+			return err
+		}
+		for _, hosts := range clusters {
+			for _, h := range hosts {
+				if h.Address == address && h.Healthy {
+					return nil
+				}
+			}
+		}
+		return fmt.Errorf("Envoy has %v", clusters)
+	})
+}
+
 var pages = http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // get gives the body of a page; another status than 200 is an error.

@@ -72,6 +72,10 @@ func (e *Env) Load(streams ...Stream) *Load {
 	return l
 }
 
+// maxInFlight bounds a stream's requests under way. On a machine that cannot keep up the rate
+// falls, rather than everything breaking down.
+const maxInFlight = 256
+
 // start begins one stream.
 func (l *Load) start(s Stream) {
 	target := vegeta.Target{Method: s.Method, URL: s.URL, Header: s.Header.Clone()}
@@ -90,7 +94,7 @@ func (l *Load) start(s Stream) {
 	}
 	client := s.Client()
 	client.Timeout = timeout
-	a := vegeta.NewAttacker(vegeta.Client(client), vegeta.Workers(16), vegeta.MaxWorkers(4096))
+	a := vegeta.NewAttacker(vegeta.Client(client), vegeta.Workers(16), vegeta.MaxWorkers(maxInFlight))
 	l.clients = append(l.clients, client)
 	l.attackers = append(l.attackers, a)
 	results := a.Attack(vegeta.NewStaticTargeter(target), vegeta.Rate{Freq: s.Rate, Per: time.Second}, 0, "")

@@ -18,6 +18,10 @@ import (
 // of one that is built here, such as a release.
 const BinaryEnv = "GATEWAY_CP_BINARY"
 
+// RaceEnv names the environment variable that, when set, has gateway-cp built with the race
+// detector; it is also when this program has it. So the load need not be slowed down.
+const RaceEnv = "GATEWAY_CP_RACE"
+
 // KeepEnv names the environment variable that, when set, keeps the directories of all worlds.
 const KeepEnv = "GATEWAY_CP_KEEP"
 
@@ -52,14 +56,14 @@ var shared = sync.OnceValues(func() (*root, error) {
 	return r, err
 })
 
-// build builds gateway-cp, with the race detector when this program has it.
+// build builds gateway-cp.
 func build(to string) error {
 	_, file, _, ok := runtime.Caller(0)
 	if !ok {
 		return errors.New("the place of the source is unknown")
 	}
 	args := []string{"build", "-o", to}
-	if raceEnabled {
+	if raceEnabled || os.Getenv(RaceEnv) != "" {
 		args = append(args, "-race")
 	}
 	cmd := exec.Command("go", append(args, "./cmd/gateway-cp")...)

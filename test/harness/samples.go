@@ -28,6 +28,11 @@ func (s Samples) Of(stream string) Samples {
 	return s.filter(func(x Sample) bool { return x.Stream == stream })
 }
 
+// Without gives those of all other streams.
+func (s Samples) Without(stream string) Samples {
+	return s.filter(func(x Sample) bool { return x.Stream != stream })
+}
+
 func (s Samples) filter(keep func(Sample) bool) Samples {
 	var kept Samples
 	for _, x := range s {
