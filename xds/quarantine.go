@@ -30,6 +30,8 @@ type refusal struct {
 	sources []api.Key
 	since   time.Time
 	retry   time.Time
+	// head is what it was refused with: of a part, the fault may be there.
+	head hash
 	// target is what the resource was to be; for what is refused together.
 	target *composed
 }
@@ -91,21 +93,31 @@ func (s *session) refuse(r *response, message string) {
 			sub.touch(name)
 		}
 	}
-	if len(atoms) == 1 {
-		a := atoms[0]
-		delete(sub.suspects, a)
-		s.refused[a] = &refusal{
-			message: message, sources: sources[a], since: s.now(), retry: s.now().Add(retryTime),
-			target: s.store.find(s.audiences, a.kind, a.name),
-		}
+	if len(atoms) == 0 {
 		return
 	}
-	for _, trial := range split(atoms) {
+	trials := split(atoms)
+	if trials == nil {
+		a := atoms[len(atoms)-1]
+		s.condemn(a, message, sources[a])
+		return
+	}
+	for _, trial := range trials {
 		for _, a := range trial {
 			sub.suspects[a] = struct{}{}
 		}
 		sub.trials = append(sub.trials, trial)
 	}
+}
+
+// condemn holds back what was found to be to blame.
+func (s *session) condemn(a atom, message string, sources []api.Key) {
+	target := s.store.find(s.audiences, a.kind, a.name)
+	r := &refusal{message: message, sources: sources, since: s.now(), retry: s.now().Add(retryTime), target: target}
+	if target != nil {
+		r.head = target.head.hash
+	}
+	s.refused[a] = r
 }
 
 // suspectIn gives what may be to blame for the refusal of a version: what is new in it. It is
@@ -195,17 +207,17 @@ func (s *session) goBack(t resource.Type, h *held, refused *composed) {
 	}
 }
 
-// split cuts suspects in two. Resources stay together as long as there are several; of a
-// single one, the head is tried before its parts.
+// split cuts suspects in two; nil when they cannot be cut, and the last of them is to blame.
+// Resources stay together as long as there are several. The head of a single one stays with the
+// first of its parts: alone it may be refused for having none.
 func split(atoms []atom) [][]atom {
-	if len(atoms) < 2 {
-		return nil
-	}
 	first, last := atoms[0].name, atoms[len(atoms)-1].name
 	at := len(atoms) / 2
 	switch {
+	case len(atoms) == 1 || len(atoms) == 2 && first == last && atoms[0].part == "":
+		return nil
 	case first == last && atoms[0].part == "":
-		at = 1
+		at = (len(atoms) + 1) / 2
 	case first != last:
 		// Move the cut to the nearest border between two resources.
 		up, down := at, at
@@ -249,5 +261,8 @@ func stands(a atom, r *refusal, target *composed) bool {
 		return target != nil && target == r.target
 	}
 	p := target.get(a.part)
-	return p != nil && (p.hash == a.hash || p.fallback != nil && p.fallback.hash == a.hash)
+	if p == nil || a.part != "" && target.head.hash != r.head {
+		return false
+	}
+	return p.hash == a.hash || p.fallback != nil && p.fallback.hash == a.hash
 }

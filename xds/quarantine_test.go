@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
 	"github.com/gateway-cp/gateway-cp/resource"
@@ -243,6 +244,51 @@ func TestARefusedListener(t *testing.T) {
 	f.refuses("listener bad")
 	f.apply(gone(bad.Key))
 	c.takes(resource.Listener, "-bad") // who knows whether it has taken it
+	f.eventually("healed", func() bool { return f.refusals() == "" && f.envoy().InSync() })
+}
+
+// A listener that the Envoy never had, with one bad filter chain. Chains have no fallback, and
+// a listener without any is refused as well.
+func TestARefusedFilterChain(t *testing.T) {
+	chain := func(part, revision string) resource.Entry {
+		k := key(resource.Listener, "https")
+		k.Part = part
+		return entry(k, &listenerv3.Listener{FilterChains: []*listenerv3.FilterChain{{Name: part + "=" + revision}}}, resource.Output{})
+	}
+	f := newFixture(t)
+	f.apply(listener("https"), chain("a", "1"), chain("b", "poison"), chain("c", "1"))
+	c := f.starts()
+	c.asks(resource.Listener)
+	judge := func(res *discoveryv3.Resource) bool {
+		text := string(res.Resource.Value)
+		return strings.Contains(text, "poison") || !strings.Contains(text, "=")
+	}
+	has := c.judgesBy(resource.Listener, judge)["https"]
+	if has == nil || len(has.Resources) != 1 {
+		t.Fatalf("has %v; refused are %s", has, f.refusals())
+	}
+	text := string(has.Resources[0].Resource.Value)
+	if !strings.Contains(text, "a=1") || !strings.Contains(text, "c=1") {
+		t.Errorf("has %q", text)
+	}
+	f.refuses("listener https b")
+	f.apply(chain("b", "2"))
+	c.takes(resource.Listener, "https")
+	f.eventually("healed", func() bool { return f.refusals() == "" && f.envoy().InSync() })
+
+	// Alone, nothing of it is delivered; and the fault may be in the head.
+	other := func(revision string) resource.Entry {
+		return entry(key(resource.Listener, "other"), &listenerv3.Listener{Name: "other", StatPrefix: revision}, resource.Output{})
+	}
+	only := chain("a", "1")
+	only.Key.Name = "other"
+	f.apply(other("poison"), only)
+	if has := c.judgesBy(resource.Listener, judge); has["other"] != nil {
+		t.Errorf("has %v", has)
+	}
+	f.refuses("listener other a")
+	f.apply(other("fine"))
+	c.takes(resource.Listener, "other")
 	f.eventually("healed", func() bool { return f.refusals() == "" && f.envoy().InSync() })
 }
 

@@ -65,8 +65,8 @@ func (s *session) compose(t resource.Type, name string) (*composed, verdict) {
 	if parts != nil {
 		whole = compose(name, target.head, parts)
 	}
-	if s.isRefusedTogether(this, whole) {
-		return stay(h)
+	if len(target.parts) > 0 && len(whole.parts) == 0 || s.isRefusedTogether(this, whole) {
+		return stay(h) // without any of its parts it is of no use, or not even valid
 	}
 	return whole, deliver
 }
