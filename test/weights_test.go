@@ -36,8 +36,8 @@ spec:
 	e.Write("rollout.yaml", rollout("blue: '95.55', green: '4.45'"))
 	c := e.Run()
 	streams := []harness.Stream{
-		{Name: "route", URL: "http://" + e.Address(gateway) + "/", Rate: 600},
-		{Name: "service", URL: "http://" + e.Address(services) + "/", Host: "web", Rate: 600, HTTP2: true},
+		{Name: "route", URL: "http://" + e.Address(gateway) + "/", Rate: 1000},
+		{Name: "service", URL: "http://" + e.Address(services) + "/", Host: "web", Rate: 1000, HTTP2: true},
 	}
 	for _, s := range streams {
 		e.Await(s.Name+" answers", 10*time.Second, func() error {
@@ -55,7 +55,7 @@ spec:
 	measure := func(blue float64) {
 		t.Helper()
 		from := time.Now()
-		if e.Pause(4*time.Second) != nil {
+		if e.Pause(6*time.Second) != nil {
 			t.FailNow()
 		}
 		s := load.Samples().Within(from, time.Now())

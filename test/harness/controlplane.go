@@ -45,8 +45,6 @@ func (e *Env) Run(args ...string) *ControlPlane {
 	}, append(c.args, args...)...)
 	c.args = append(c.args, e.RunArgs...)
 	e.addLogOnce(filepath.Join(c.stateDir(), "envoy.log"))
-	// Runs after the Kill of every gateway-cp that was started: nobody starts Envoy again.
-	e.Cleanup(c.killSupervised)
 	c.Start()
 	return c
 }
@@ -173,13 +171,6 @@ func (e *Env) GatewayCP(args ...string) (output string, code int) {
 		e.Fatalf("gateway-cp %s: %v", strings.Join(args, " "), err)
 	}
 	return string(out), cmd.ProcessState.ExitCode()
-}
-
-// killSupervised ends the Envoy that run has started and that has outlived it.
-func (c *ControlPlane) killSupervised() {
-	for _, pid := range c.env.Processes(filepath.Join(c.stateDir(), "envoy.yaml")) {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
 }
 
 // SupervisedEnvoys gives the ids of the Envoys that run has started and that live.

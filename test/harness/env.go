@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -67,9 +68,13 @@ func New(t T) *Env {
 	return e
 }
 
-// close shows the logs of a failed test, and removes the directory. What was started in the
-// world has been ended before: cleanups run last in, first out.
+// close ends what is left in the world, shows the logs of a failed test, and removes the
+// directory. What the world itself has started has been ended before, since cleanups run last
+// in, first out; an Envoy that gateway-cp has started may be there.
 func (e *Env) close() {
+	for _, pid := range e.Processes(e.Dir) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
 	if e.Failed() {
 		e.showLogs()
 	}
@@ -98,6 +103,12 @@ func (e *Env) showLogs() {
 		e.Logf("--- %s\n%s", filepath.Base(path), data)
 	}
 }
+
+// Binary is the path of gateway-cp.
+func (e *Env) Binary() string { return e.root.gatewayCP }
+
+// EnvoyBinary is the path of Envoy.
+func (e *Env) EnvoyBinary() string { return e.root.envoy }
 
 // FreePort gives a port of the world's address that nobody listens on.
 func (e *Env) FreePort() int {
