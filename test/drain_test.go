@@ -1,7 +1,9 @@
 package test
 
 import (
+	"errors"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,4 +61,32 @@ func drained(t *testing.T, timeout string) (e *harness.Env, c *harness.ControlPl
 	url = "http://" + e.Address(port) + "/"
 	e.Await("web answers", 10*time.Second, harness.Stream{URL: url, Host: "web"}.Answers("web"))
 	return e, c, url
+}
+
+// A load balancer needs time to notice that Envoy's health check fails: whoever comes until
+// then is served.
+func TestDrainServesWhoStillComes(t *testing.T) {
+	e, c, url := drained(t, "20s")
+	load := e.Load(
+		harness.Stream{Name: "HTTP/1.1", URL: url, Host: "web", Rate: 200},
+		harness.Stream{Name: "HTTP/2", URL: url, Host: "web", HTTP2: true, Rate: 200},
+	)
+	_ = e.Pause(time.Second)
+	c.Signal(syscall.SIGTERM)
+	e.Await("the health check fails", 5*time.Second, func() error {
+		if c.Envoy.Live() == nil {
+			return errors.New("it passes")
+		}
+		return nil
+	})
+	_ = e.Pause(3 * time.Second)
+	samples := load.Stop()
+	if text := samples.Failures(); text != "" || len(samples) < 1000 {
+		t.Errorf("%d requests; failed:\n%s", len(samples), text)
+	}
+	began := time.Now()
+	if err := c.Wait(15 * time.Second); err != nil {
+		t.Fatalf("after the last client: %v", err)
+	}
+	t.Logf("it ended %s after the last client", time.Since(began))
 }
