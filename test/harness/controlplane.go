@@ -217,3 +217,23 @@ func (c *ControlPlane) SentOnReconnect() error {
 	}
 	return nil
 }
+
+// Apply changes something, and waits until every connected Envoy has what follows from it.
+func (c *ControlPlane) Apply(bound time.Duration, change func()) {
+	c.env.Helper()
+	before, err := c.Status()
+	if err != nil {
+		c.env.Fatalf("%v", err)
+	}
+	change()
+	c.AwaitStatus("every Envoy has the change", bound, func(now admin.Status) error {
+		for _, e := range now.Envoys {
+			for _, old := range before.Envoys {
+				if e.ID == old.ID && e.Connected && e.Applied <= old.Current {
+					return fmt.Errorf("envoy %s still has change %d", e.ID, e.Applied)
+				}
+			}
+		}
+		return InSync(1)(now)
+	})
+}
