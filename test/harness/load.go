@@ -165,7 +165,7 @@ func (s Stream) transport() http.RoundTripper {
 			DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 			MaxIdleConnsPerHost: 1000,
 			DisableCompression:  true,
-			TLSClientConfig:     s.TLS,
+			TLSClientConfig:     s.TLS.Clone(), // the transport writes to it
 			Protocols:           new(http.Protocols),
 		}
 		t.Protocols.SetHTTP1(!s.HTTP2)
