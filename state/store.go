@@ -24,6 +24,8 @@ const (
 	Rollouts Bucket = "rollouts"
 	// Objects holds the last good version of every object that came from files.
 	Objects Bucket = "objects"
+	// Parts holds what Envoys have in place of parts of their configuration that they refuse.
+	Parts Bucket = "parts"
 	// Runtime holds what one run leaves for the next, such as the supervised Envoy.
 	Runtime Bucket = "runtime"
 )

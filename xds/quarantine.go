@@ -118,6 +118,7 @@ func (s *session) condemn(a atom, message string, sources []api.Key) {
 		r.head = target.head.hash
 	}
 	s.refused[a] = r
+	s.keepGood(a)
 }
 
 // suspectIn gives what may be to blame for the refusal of a version: what is new in it. It is

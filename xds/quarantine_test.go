@@ -305,16 +305,25 @@ func TestARefusalAfterReconnecting(t *testing.T) {
 	c.leave()
 	f.eventually("gone", func() bool { return !f.envoy().Connected })
 
-	// After a refusal Envoy forgets to say what it has of the type.
-	c = f.starts()
-	c.asks(resource.Scope)
-	c.has(c.judges(resource.Scope, "poison")["web"], "web", "p=503 q=2")
-	c.leave()
-	f.eventually("gone", func() bool { return !f.envoy().Connected })
+	// After a refusal Envoy forgets to say what it has of the type, or it comes with something
+	// that is not known any more: the last good version is.
+	for _, has := range []map[string]string{nil, versions(good), {"web": "of another process"}} {
+		c = f.starts()
+		c.returns(resource.Scope, has)
+		c.has(c.judges(resource.Scope, "poison")["web"], "web", "p=1 q=2")
+		f.refuses("scope web p")
+		c.leave()
+		f.eventually("gone", func() bool { return !f.envoy().Connected })
+	}
+}
 
-	// With a version that is not known any more, everything stays as it is.
-	c = f.starts()
-	c.returns(resource.Scope, versions(good))
+// Nothing is known of what an Envoy has, and it refuses something new: everything stays as it
+// is, rather than losing what may be good.
+func TestARefusalOfAnEnvoyWithAnUnknownVersion(t *testing.T) {
+	f := newFixture(t)
+	f.apply(scope("web"), host("web", "p", "poison"), host("web", "q", "2"))
+	c := f.starts()
+	c.returns(resource.Scope, map[string]string{"web": "of another process"})
 	if web := c.judges(resource.Scope, "poison")["web"]; web != nil {
 		t.Errorf("it was sent %s", c.hosts(web, "web"))
 	}
@@ -322,4 +331,70 @@ func TestARefusalAfterReconnecting(t *testing.T) {
 	f.apply(host("web", "p", "3"))
 	c.has(c.takes(resource.Scope, "web"), "web", "p=3 q=2")
 	f.eventually("healed", func() bool { return f.refusals() == "" && f.envoy().InSync() })
+}
+
+// memory is a Memory that outlives servers.
+type memory map[resource.Key]*resource.Output
+
+func (m memory) Recall(f func(resource.Key, *resource.Output)) error {
+	for k, o := range m {
+		f(k, o)
+	}
+	return nil
+}
+
+func (m memory) Keep(k resource.Key, o *resource.Output) error {
+	if m[k] = o; o == nil {
+		delete(m, k)
+	}
+	return nil
+}
+
+// The server is killed while an Envoy refuses parts: the last good versions of them stay, and
+// their neighbours move on, whether the Envoy says what it has or (after a refusal) not.
+func TestARefusalOverARestart(t *testing.T) {
+	for _, says := range []bool{true, false} {
+		kept := memory{}
+		start := func(entries ...resource.Entry) *fixture {
+			f := newFixture(t)
+			if err := f.server.Remember(kept); err != nil {
+				t.Fatal(err)
+			}
+			f.apply(entries...)
+			return f
+		}
+		f := start(scope("web"), host("web", "p", "1"), host("web", "q", "1"), host("web", "r", "1"))
+		c := f.starts()
+		c.asks(resource.Scope)
+		c.takes(resource.Scope, "web")
+		// p has a version before, n has none but its fallback.
+		bad, new := host("web", "p", "poison"), host("web", "n", "poison")
+		invalid := host("web", "r", "2")
+		invalid.Output.Invalid = true
+		f.apply(bad, new, invalid, host("web", "q", "2"))
+		has := c.judges(resource.Scope, "poison")
+		c.has(has["web"], "web", "n=503 p=1 q=2 r=1")
+
+		t.Logf("kept %v", kept)
+		f = start(scope("web"), bad, new, invalid, host("web", "q", "2"))
+		c = f.starts()
+		if says {
+			c.returns(resource.Scope, versions(has["web"]))
+		} else {
+			c.asks(resource.Scope)
+		}
+		again := c.judges(resource.Scope, "poison")
+		if again["web"] != nil {
+			c.has(again["web"], "web", "n=503 p=1 q=2 r=1")
+		}
+		f.refuses("scope web n, scope web p")
+		f.apply(host("web", "q", "3"))
+		c.has(c.takes(resource.Scope, "web"), "web", "n=503 p=1 q=3 r=1")
+		f.apply(host("web", "p", "4"), gone(new.Key), host("web", "r", "4"))
+		c.has(c.takes(resource.Scope, "web"), "web", "p=4 q=3 r=4")
+		f.eventually("nothing is kept", func() bool { return f.server.store.good.empty() && f.envoy().InSync() })
+		if len(kept) > 0 {
+			t.Errorf("kept: %v", kept)
+		}
+	}
 }

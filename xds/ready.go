@@ -45,8 +45,9 @@ func (s *session) compose(t resource.Type, name string) (*composed, verdict) {
 	var parts []*content // nil as long as there is no deviation
 	for i, p := range target.parts {
 		use := p
-		if !s.usable(this, p) {
-			if h != nil && h.unknown != "" {
+		unknown := h != nil && h.unknown != ""
+		if !s.usable(this, p) || unknown && s.good(this, p.part) != nil {
+			if unknown && s.good(this, p.part) == nil {
 				return nil, keep // the last version of the part is not known: keep all
 			}
 			use = s.standIn(this, h, p)
@@ -86,8 +87,17 @@ func stay(h *held) (*composed, verdict) {
 func (s *session) standIn(of resource.Ref, h *held, p *content) *content {
 	if h != nil {
 		if last := h.sent.get(p.part); last != nil {
+			if p.output.Invalid {
+				s.store.good.put(s.keyOf(of, p.part), last)
+			}
 			return last
 		}
+	}
+	if good := s.good(of, p.part); good != nil && s.usable(of, good) {
+		if len(good.output.Bytes) == 0 {
+			return nil
+		}
+		return good
 	}
 	if p.fallback == nil || s.isHeldBack(of, p.fallback) {
 		return nil

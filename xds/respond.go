@@ -181,10 +181,14 @@ func (s *session) accept(r *response) {
 		if h == nil {
 			continue // unsubscribed meanwhile
 		}
-		s.learn(r.kind, h)
+		if h.unknown != "" {
+			s.learn(r.kind, h)
+			sub.touch(c.name) // what was not tried because of that can be now
+		}
 		s.setAcked(h, c)
 		s.clearDoubt(h)
 		s.forgive(r.kind, c)
+		s.forgetGood(r.kind, c)
 		s.accepted(r, c)
 	}
 	for _, name := range r.removed {

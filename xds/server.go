@@ -53,6 +53,7 @@ func NewServer(log *slog.Logger) *Server {
 		observed: newObserved(),
 		load:     newLoad(),
 	}
+	s.store.good.log = log
 	s.close = sync.OnceFunc(func() { close(s.closing) })
 	return s
 }
@@ -84,6 +85,7 @@ func (s *Server) Apply(set resource.ChangeSet) uint64 {
 		return s.store.current()
 	}
 	number, changed := s.store.apply(set)
+	s.store.good.prune(set, s.store.hasPart)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {

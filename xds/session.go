@@ -239,8 +239,13 @@ func (s *session) report(t resource.Type, versions map[string]string) {
 
 // recognise finds the bytes of a version that an Envoy says it has.
 func (s *session) recognise(t resource.Type, name, version string) *composed {
-	if c := s.store.find(s.audiences, t, name); c != nil && c.version == version {
-		return c
+	if c := s.store.find(s.audiences, t, name); c != nil {
+		if c.version == version {
+			return c
+		}
+		if had := s.withGood(t, c); had != nil && had.version == version {
+			return had
+		}
 	}
 	if s.earlier == nil || s.earlier.subs[t] == nil {
 		return nil

@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ type store struct {
 	resources map[ident]*stored
 	names     map[audienceType]map[string]struct{} // for wildcard subscriptions
 	applied   uint64                               // how many change sets
+	good      *lastGood
 }
 
 type audienceType struct {
@@ -36,7 +38,11 @@ type stored struct {
 }
 
 func newStore() *store {
-	return &store{resources: map[ident]*stored{}, names: map[audienceType]map[string]struct{}{}}
+	return &store{
+		resources: map[ident]*stored{},
+		names:     map[audienceType]map[string]struct{}{},
+		good:      &lastGood{log: slog.New(slog.DiscardHandler), parts: map[resource.Key]*content{}},
+	}
 }
 
 // apply takes in a change set and returns its number and the resources that are different now.
@@ -118,12 +124,26 @@ func putPart(parts []*content, e resource.Entry) []*content {
 // find returns the resource as the narrowest of the audiences sees it, or nil. The audiences
 // are ordered from narrow to wide. The caller holds the lock.
 func (s *store) find(audiences []resource.Audience, t resource.Type, name string) *composed {
+	_, whole := s.locate(audiences, t, name)
+	return whole
+}
+
+// locate is find, and says which of the audiences it is.
+func (s *store) locate(audiences []resource.Audience, t resource.Type, name string) (resource.Audience, *composed) {
 	for _, a := range audiences {
 		if r := s.resources[ident{t, a, name}]; r != nil && r.whole != nil {
-			return r.whole
+			return a, r.whole
 		}
 	}
-	return nil
+	return resource.Audience{}, nil
+}
+
+// hasPart says whether there is a part.
+func (s *store) hasPart(k resource.Key) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r := s.resources[ident{k.Type, k.Audience, k.Name}]
+	return r != nil && slices.ContainsFunc(r.parts, func(c *content) bool { return c.part == k.Part })
 }
 
 // each calls f with the name of every resource of a type that the audiences see. The caller

@@ -55,6 +55,9 @@ func newControlPlane(i *instance) (*controlPlane, error) {
 		questions:  make(chan func()),
 		known:      map[string]struct{}{},
 	}
+	if err := c.xds.Remember(partMemory{i.store}); err != nil {
+		return nil, cannotf("read what Envoys have in place of refused parts: %w", err)
+	}
 	c.rollouts = newRollouts(manager, c.translator, c.xds, i.log, c.started)
 	i.registry.MustRegister(newMetrics(c))
 	return c, nil
