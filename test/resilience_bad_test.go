@@ -131,6 +131,13 @@ func TestARouteThatEnvoyRefuses(t *testing.T) {
 		r.awaitRefusal("route", "HTTPRoute default/picky")
 		r.change("one")
 		r.awaitRefusal("route", "HTTPRoute default/picky")
+		// The last good version, which is in no file any more, survives; so does everything else.
+		for _, name := range []string{"two", "three"} {
+			r.c.Kill()
+			r.c.Start()
+			r.awaitRefusal("route", "HTTPRoute default/picky")
+			r.change(name)
+		}
 		r.Write("picky-route.yaml", fine("picky", "/[a-z0-9]*"))
 		r.awaitHealed()
 		digits := s

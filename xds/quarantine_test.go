@@ -375,7 +375,6 @@ func TestARefusalOverARestart(t *testing.T) {
 		has := c.judges(resource.Scope, "poison")
 		c.has(has["web"], "web", "n=503 p=1 q=2 r=1")
 
-		t.Logf("kept %v", kept)
 		f = start(scope("web"), bad, new, invalid, host("web", "q", "2"))
 		c = f.starts()
 		if says {

@@ -45,12 +45,13 @@ func (s *session) compose(t resource.Type, name string) (*composed, verdict) {
 	var parts []*content // nil as long as there is no deviation
 	for i, p := range target.parts {
 		use := p
-		unknown := h != nil && h.unknown != ""
-		if !s.usable(this, p) || unknown && s.good(this, p.part) != nil {
-			if unknown && s.good(this, p.part) == nil {
+		// What was refused once is tried when there is something to go back to.
+		good := s.good(this, p.part)
+		if first := h == nil || h.acked == nil; !s.usable(this, p) || first && good.isThere() {
+			if h != nil && h.unknown != "" && good == nil {
 				return nil, keep // the last version of the part is not known: keep all
 			}
-			use = s.standIn(this, h, p)
+			use = s.standIn(this, h, p, good)
 		}
 		if use == p && parts == nil {
 			continue
@@ -83,21 +84,27 @@ func stay(h *held) (*composed, verdict) {
 	return h.sent, deliver
 }
 
-// standIn is what an Envoy is given while a part is not ready: what it has, or the fallback.
-func (s *session) standIn(of resource.Ref, h *held, p *content) *content {
+// standIn is what an Envoy is given while a part is not ready: what it has, or else what is
+// known to be good, or the fallback.
+func (s *session) standIn(of resource.Ref, h *held, p, good *content) *content {
+	var last *content
 	if h != nil {
-		if last := h.sent.get(p.part); last != nil {
-			if p.output.Invalid {
-				s.store.good.put(s.keyOf(of, p.part), last)
-			}
-			return last
-		}
+		last = h.sent.get(p.part)
 	}
-	if good := s.good(of, p.part); good != nil && s.usable(of, good) {
-		if len(good.output.Bytes) == 0 {
+	isFallback := last != nil && p.fallback != nil && last.hash == p.fallback.hash
+	switch {
+	case last != nil && !isFallback:
+		if p.output.Invalid {
+			s.store.good.put(s.keyOf(of, p.part), last)
+		}
+		return last
+	case good != nil && s.usable(of, good):
+		if !good.isThere() {
 			return nil
 		}
 		return good
+	case last != nil:
+		return last
 	}
 	if p.fallback == nil || s.isHeldBack(of, p.fallback) {
 		return nil

@@ -181,8 +181,8 @@ func (s *session) accept(r *response) {
 		if h == nil {
 			continue // unsubscribed meanwhile
 		}
-		if h.unknown != "" {
-			s.learn(r.kind, h)
+		s.learn(r.kind, h)
+		if h.acked == nil && !s.store.good.empty() {
 			sub.touch(c.name) // what was not tried because of that can be now
 		}
 		s.setAcked(h, c)
