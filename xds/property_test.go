@@ -27,6 +27,8 @@ type envoy struct {
 	bad     map[hash]bool // contents that this Envoy refuses
 	subs    map[string]bool
 	edsFor  map[string]bool // endpoints have arrived since the cluster was added or changed
+	rounds  map[string]bool // a round of health checks was done since then
+	routes  map[string]bool // route configurations that it has asked for
 }
 
 type answer struct {
@@ -48,7 +50,7 @@ func (e *envoy) connect() {
 	e.s = e.mk()
 	e.answers = nil
 	e.mail = nil
-	e.subs, e.edsFor = map[string]bool{}, map[string]bool{}
+	e.subs, e.edsFor, e.rounds = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, t := range []resource.Type{resource.Cluster, resource.Listener, resource.Scope} {
 		versions := map[string]string{}
 		for name, c := range e.has[t] {
@@ -68,8 +70,16 @@ func (e *envoy) connect() {
 		e.subs[name] = true
 		e.s.subscribe(resource.Endpoint, name, false)
 		if e.warm[name] {
-			e.edsFor[name] = true
+			e.edsFor[name], e.rounds[name] = true, true
 		}
+	}
+	versions = map[string]string{}
+	for name, c := range e.has[resource.Route] {
+		versions[name] = c.version
+	}
+	e.s.report(resource.Route, versions)
+	for _, name := range slices.Sorted(maps.Keys(e.routes)) {
+		e.s.subscribe(resource.Route, name, false)
 	}
 	e.drain()
 }
@@ -82,6 +92,13 @@ func (e *envoy) drain() {
 			return
 		}
 		e.mail = append(e.mail, r)
+		for _, c := range r.items {
+			for _, ref := range c.head.output.Fetches {
+				if e.has[ref.Type][ref.Name] == nil && !e.s.store.has(e.s.audiences, ref.Type, ref.Name) {
+					e.t.Fatalf("%s %s names %s %s, which is nowhere", r.kind, c.name, ref.Type, ref.Name)
+				}
+			}
+		}
 	}
 	e.t.Fatal("the session does not stop talking")
 }
@@ -120,9 +137,15 @@ func (e *envoy) open() {
 			delete(e.warm, name)
 			delete(e.subs, name)
 			delete(e.edsFor, name)
+			delete(e.rounds, name)
 			delete(e.has[resource.Endpoint], name)
 			e.s.unsubscribe(resource.Endpoint, name)
 		}
+		if t == resource.Endpoint {
+			e.edsFor[name] = true // there are none: that ends the waiting, too
+		}
+		e.askForRoutes()
+		e.settleWarm()
 		e.check()
 	}
 	e.answers = append(e.answers, answer{t, r.nonce, message})
@@ -135,31 +158,77 @@ func (e *envoy) take(t resource.Type, c *composed) {
 			return // ignored, as Envoy does
 		}
 		e.edsFor[c.name] = true
+	case resource.Route:
+		if !e.routes[c.name] {
+			return
+		}
 	case resource.Cluster:
-		e.edsFor[c.name] = false // it waits for its endpoints again
+		e.edsFor[c.name], e.rounds[c.name] = false, false // it waits for its endpoints again
 		if !e.subs[c.name] {
 			e.subs[c.name] = true
 			e.s.subscribe(resource.Endpoint, c.name, true)
 		}
 	}
 	e.has[t][c.name] = c
+	e.askForRoutes()
 	e.settleWarm()
 	e.check()
 }
 
-// settleWarm warms clusters that have their endpoints.
+// askForRoutes subscribes to what listeners name, and drops the rest.
+func (e *envoy) askForRoutes() {
+	want := map[string]bool{}
+	for _, c := range e.has[resource.Listener] {
+		for _, ref := range c.head.output.Fetches {
+			want[ref.Name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.routes)) {
+		if !want[name] {
+			delete(e.has[resource.Route], name)
+			e.s.unsubscribe(resource.Route, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if !e.routes[name] {
+			e.s.subscribe(resource.Route, name, true)
+		}
+	}
+	e.routes = want
+}
+
+// warming says whether a cluster waits for endpoints, or for the first round of its checks.
+func (e *envoy) warming(name string) bool {
+	return !e.edsFor[name] || e.has[resource.Cluster][name].head.output.HealthChecked && !e.rounds[name]
+}
+
+// settleWarm warms clusters that wait for nothing.
 func (e *envoy) settleWarm() {
 	for name := range e.has[resource.Cluster] {
-		if e.edsFor[name] && e.has[resource.Endpoint][name] != nil {
+		if !e.warming(name) {
 			e.warm[name] = true
 		}
 	}
 }
 
+// checkHealth ends a round of health checks, and tells how many endpoints have passed.
+func (e *envoy) checkHealth(healthy func() int) {
+	report := map[string]int{}
+	for _, name := range slices.Sorted(maps.Keys(e.has[resource.Cluster])) {
+		if e.edsFor[name] {
+			e.rounds[name] = true
+			report[name] = healthy()
+		}
+	}
+	e.settleWarm()
+	e.s.notifyHealthy(report)
+	e.drain()
+}
+
 // check is the promise: nothing that this Envoy has sends traffic to a cluster that is not
 // there and warm.
 func (e *envoy) check() {
-	for _, t := range []resource.Type{resource.Listener, resource.Scope} {
+	for _, t := range []resource.Type{resource.Scope, resource.Route} {
 		for name, c := range e.has[t] {
 			c.contents(func(p *content) {
 				for _, ref := range p.output.Clusters {
@@ -178,7 +247,7 @@ func (e *envoy) reply() {
 		if a.t == resource.Cluster {
 			warming := false
 			for name := range e.has[resource.Cluster] {
-				warming = warming || !e.edsFor[name]
+				warming = warming || e.warming(name)
 			}
 			if warming {
 				continue
@@ -199,12 +268,20 @@ func (e *envoy) reply() {
 type world struct {
 	clusters map[string]int            // name → revision of its content
 	scopes   map[string]map[string]rev // scope → part → what it sends traffic to
+	routes   map[string]map[string]rev // route configuration → the same
+	// listeners name a route configuration each.
+	listeners map[string]string
+}
+
+func newWorld() *world {
+	return &world{map[string]int{}, map[string]map[string]rev{}, map[string]map[string]rev{}, map[string]string{}}
 }
 
 type rev struct {
 	clusters []string
 	revision int
 	invalid  bool
+	healthy  bool // it waits for healthy endpoints
 }
 
 var audience = resource.OfFleet("f")
@@ -216,24 +293,40 @@ func (w *world) entries() map[resource.Key]*resource.Output {
 			Bytes:   fmt.Appendf(nil, "cluster %s %d", name, revision),
 			Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
 			Drain:   time.Second,
+
+			HealthChecked: revision%2 == 1,
 		}
-		all[resource.Key{Type: resource.Endpoint, Name: name}] = &resource.Output{Bytes: []byte("endpoints " + name)}
+		all[resource.Key{Type: resource.Endpoint, Name: name}] = &resource.Output{Bytes: fmt.Appendf(nil, "endpoints %s %d", name, revision/2)}
 	}
-	for scope, parts := range w.scopes {
-		all[resource.Key{Type: resource.Scope, Audience: audience, Name: scope}] = &resource.Output{Bytes: []byte("scope " + scope)}
-		for part, r := range parts {
-			out := &resource.Output{
-				Bytes:    fmt.Appendf(nil, "%s/%s %v %d", scope, part, r.clusters, r.revision),
-				Fallback: []byte(scope + "/" + part + " 503"),
-				Invalid:  r.invalid,
+	add := func(t resource.Type, resources map[string]map[string]rev) {
+		for name, parts := range resources {
+			all[resource.Key{Type: t, Audience: audience, Name: name}] = &resource.Output{Bytes: []byte(t.String() + " " + name)}
+			for part, r := range parts {
+				all[resource.Key{Type: t, Audience: audience, Name: name, Part: part}] = r.output(t.String() + "/" + name + "/" + part)
 			}
-			for _, c := range r.clusters {
-				out.Clusters = append(out.Clusters, resource.ClusterRef{Name: c})
-			}
-			all[resource.Key{Type: resource.Scope, Audience: audience, Name: scope, Part: part}] = out
+		}
+	}
+	add(resource.Scope, w.scopes)
+	add(resource.Route, w.routes)
+	for name, route := range w.listeners {
+		all[resource.Key{Type: resource.Listener, Audience: audience, Name: name}] = &resource.Output{
+			Bytes:   fmt.Appendf(nil, "listener %s %s", name, route),
+			Fetches: []resource.Ref{{Type: resource.Route, Name: route}},
 		}
 	}
 	return all
+}
+
+func (r rev) output(name string) *resource.Output {
+	out := &resource.Output{
+		Bytes:    fmt.Appendf(nil, "%s %v %v %d", name, r.clusters, r.healthy, r.revision),
+		Fallback: []byte(name + " 503"),
+		Invalid:  r.invalid,
+	}
+	for _, c := range r.clusters {
+		out.Clusters = append(out.Clusters, resource.ClusterRef{Name: c, Healthy: r.healthy})
+	}
+	return out
 }
 
 func diff(before, after map[resource.Key]*resource.Output) resource.ChangeSet {
@@ -256,34 +349,54 @@ func diff(before, after map[resource.Key]*resource.Output) resource.ChangeSet {
 func (w *world) edit(t *rapid.T) {
 	names := []string{"a", "b", "c", "d"}
 	one := rapid.SampledFrom(names)
-	switch rapid.IntRange(0, 5).Draw(t, "edit") {
+	resources, kind := w.scopes, "scope"
+	if rapid.Bool().Draw(t, "routes") {
+		resources, kind = w.routes, "route"
+	}
+	name := rapid.SampledFrom([]string{"x", "y"})
+	switch rapid.IntRange(0, 7).Draw(t, "edit") {
 	case 0:
 		w.clusters[one.Draw(t, "cluster")] = rapid.IntRange(0, 3).Draw(t, "revision")
 	case 1: // a cluster goes, and everything that names it points elsewhere
 		gone := one.Draw(t, "cluster")
 		delete(w.clusters, gone)
-		for _, parts := range w.scopes {
-			for part, r := range parts {
-				r.clusters = slices.DeleteFunc(slices.Clone(r.clusters), func(c string) bool { return c == gone })
-				parts[part] = r
+		for _, all := range []map[string]map[string]rev{w.scopes, w.routes} {
+			for _, parts := range all {
+				for part, r := range parts {
+					r.clusters = slices.DeleteFunc(slices.Clone(r.clusters), func(c string) bool { return c == gone })
+					parts[part] = r
+				}
 			}
 		}
 	case 2, 3:
-		scope, part := rapid.SampledFrom([]string{"x", "y"}).Draw(t, "scope"), rapid.SampledFrom([]string{"p", "q"}).Draw(t, "part")
+		scope, part := name.Draw(t, kind), rapid.SampledFrom([]string{"p", "q"}).Draw(t, "part")
 		var to []string
 		for _, c := range slices.Sorted(maps.Keys(w.clusters)) {
 			if rapid.Bool().Draw(t, c) {
 				to = append(to, c)
 			}
 		}
-		if w.scopes[scope] == nil {
-			w.scopes[scope] = map[string]rev{}
+		if resources[scope] == nil {
+			resources[scope] = map[string]rev{}
 		}
-		w.scopes[scope][part] = rev{to, rapid.IntRange(0, 3).Draw(t, "revision"), rapid.IntRange(0, 9).Draw(t, "invalid") == 0}
-	case 4:
-		delete(w.scopes, rapid.SampledFrom([]string{"x", "y"}).Draw(t, "scope"))
+		resources[scope][part] = rev{
+			to, rapid.IntRange(0, 3).Draw(t, "revision"), rapid.IntRange(0, 9).Draw(t, "invalid") == 0,
+			rapid.IntRange(0, 3).Draw(t, "healthy") == 0,
+		}
+	case 4: // and with a route configuration go the listeners that name it
+		gone := name.Draw(t, kind)
+		delete(resources, gone)
+		if kind == "route" {
+			maps.DeleteFunc(w.listeners, func(_, route string) bool { return route == gone })
+		}
 	case 5:
-		delete(w.scopes[rapid.SampledFrom([]string{"x", "y"}).Draw(t, "scope")], "p")
+		delete(resources[name.Draw(t, kind)], "p")
+	case 6:
+		if route := name.Draw(t, "route"); w.routes[route] != nil {
+			w.listeners[one.Draw(t, "listener")] = route
+		}
+	case 7:
+		delete(w.listeners, one.Draw(t, "listener"))
 	}
 }
 
@@ -302,7 +415,7 @@ func TestReferencesHoldOnEveryEnvoy(t *testing.T) {
 			last = newSession(store, Node{ID: "e", Fleet: "f"}, func() time.Time { return now }, earlier)
 			return last
 		}
-		w := &world{clusters: map[string]int{}, scopes: map[string]map[string]rev{}}
+		w := newWorld()
 		e := newEnvoy(t, mk)
 		have := w.entries()
 		step := func() {
@@ -326,12 +439,16 @@ func TestReferencesHoldOnEveryEnvoy(t *testing.T) {
 				e.reply()
 			case 7:
 				now = now.Add(time.Duration(rapid.IntRange(1, 40).Draw(t, "seconds")) * time.Second)
-				e.drain()
+				e.checkHealth(func() int { return rapid.IntRange(0, 1).Draw(t, "healthy endpoints") })
 			case 8:
 				e.connect()
 			case 9:
 				for _, k := range slices.SortedFunc(maps.Keys(have), resource.Key.Compare) {
-					if k.Type == resource.Scope && rapid.IntRange(0, 5).Draw(t, "bad") == 0 {
+					// It does not refuse what it has.
+					if has := e.has[k.Type][k.Name].get(k.Part); has != nil && has.hash == hashOf(have[k].Bytes) {
+						continue
+					}
+					if rapid.IntRange(0, 8).Draw(t, "bad") == 0 {
 						e.bad[hashOf(have[k].Bytes)] = true
 					}
 				}
@@ -343,10 +460,14 @@ func TestReferencesHoldOnEveryEnvoy(t *testing.T) {
 
 func (e *envoy) uses(cluster string) bool {
 	used := false
-	for _, c := range e.has[resource.Scope] {
-		c.contents(func(p *content) {
-			used = used || slices.Contains(p.output.Clusters, resource.ClusterRef{Name: cluster})
-		})
+	for _, t := range []resource.Type{resource.Scope, resource.Route} {
+		for _, c := range e.has[t] {
+			c.contents(func(p *content) {
+				for _, ref := range p.output.Clusters {
+					used = used || ref.Name == cluster
+				}
+			})
+		}
 	}
 	return used
 }
@@ -360,19 +481,19 @@ func (e *envoy) quiesce(now *time.Time, want map[resource.Key]*resource.Output) 
 		e.drain()
 		e.reply()
 		*now = now.Add(time.Second)
-		e.drain()
+		e.checkHealth(func() int { return 1 })
 	}
-	for _, t := range []resource.Type{resource.Cluster, resource.Endpoint, resource.Scope} {
+	for _, t := range []resource.Type{resource.Cluster, resource.Endpoint, resource.Scope, resource.Listener, resource.Route} {
 		names := map[string]bool{}
 		for k := range want {
-			if k.Type == t && k.Part == "" {
+			if k.Type == t && k.Part == "" && (t != resource.Route || e.routes[k.Name]) {
 				names[k.Name] = true
 			}
 		}
 		for name := range e.has[t] {
 			// What an Envoy brought along from before a restart keeps its clusters for as long
 			// as it cannot be replaced; so does a part whose new content is invalid.
-			if !names[name] && (t == resource.Scope || e.s.unknown == 0 && !e.uses(name)) {
+			if !names[name] && (t >= resource.Listener || e.s.unknown == 0 && !e.uses(name)) {
 				e.t.Fatalf("%s %s is still there: named %v, retiring %v", t, name, e.s.named, e.s.retiring)
 			}
 		}
@@ -383,9 +504,18 @@ func (e *envoy) quiesce(now *time.Time, want map[resource.Key]*resource.Output) 
 			target.contents(func(p *content) { invalid = invalid || p.output.Invalid })
 			if have == nil || have.version != target.version && !invalid {
 				sub := e.s.subs[t]
-				e.t.Fatalf("%s %s has not arrived: has %+v, target %+v, held %+v, dirty %v, on their way %d, trials %v, suspects %v, refused %v, waiting %v, answers %v, endpoints %v",
-					t, name, have, target, sub.held[name], sub.dirty, len(sub.inflight), sub.trials, sub.suspects, e.s.refused, e.s.waiting, e.answers, e.edsFor)
+				e.t.Fatalf("%s %s has not arrived: has %+v, target %+v, held %+v, dirty %v, on their way %d, trials %v, suspects %v, refused %v, waiting %v, clusters %v, answers %v, endpoints %v",
+					t, name, have, target, sub.held[name], sub.dirty, len(sub.inflight), sub.trials, sub.suspects, e.s.refused, e.s.waiting, e.s.clusterStates(), e.answers, e.edsFor)
 			}
 		}
 	}
+}
+
+// clusterStates is for failures.
+func (s *session) clusterStates() string {
+	all := map[string]clusterState{}
+	for name, state := range s.clusters {
+		all[name] = *state
+	}
+	return fmt.Sprintf("%+v", all)
 }

@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -93,6 +94,9 @@ func (s *session) refuse(r *response, message string) {
 			sub.touch(name)
 		}
 	}
+	if r.kind == resource.Cluster && len(s.unsure) > 0 {
+		sub.greet = true // something that can be acknowledged
+	}
 	if len(atoms) == 0 {
 		return
 	}
@@ -100,6 +104,9 @@ func (s *session) refuse(r *response, message string) {
 	if trials == nil {
 		a := atoms[len(atoms)-1]
 		s.condemn(a, message, sources[a])
+		if r.kind == resource.Endpoint {
+			sub.dirty[a.name] = true // to be answered, if only with nothing
+		}
 		return
 	}
 	for _, trial := range trials {
@@ -199,8 +206,9 @@ func (s *session) atoms(t resource.Type, c *composed, f func(atom)) {
 
 // goBack returns to the version before the refused one: Envoy has.
 func (s *session) goBack(t resource.Type, h *held, refused *composed) {
-	if h.sent != refused {
-		return // a newer one is on its way
+	onItsWay := func(r *response) bool { return slices.Contains(r.items, refused) }
+	if h.sent != refused || slices.ContainsFunc(s.subs[t].inflight, onItsWay) {
+		return // a newer one is on its way, or the same once more
 	}
 	s.setSent(h, h.acked)
 	if t == resource.Cluster && h.acked == nil && h.unknown == "" {

@@ -230,6 +230,29 @@ func TestARefusedCluster(t *testing.T) {
 	f.eventually("healed", func() bool { return f.refusals() == "" && f.envoy().InSync() })
 }
 
+// Refused endpoints of a new cluster are answered with nothing, so that it is not waited for.
+func TestRefusedEndpoints(t *testing.T) {
+	f := newFixture(t)
+	f.apply(cluster("a", ""), endpoints("a", ""), cluster("b", ""), endpoints("b", ""))
+	c := f.connect("e")
+	c.asks(resource.Cluster)
+	first := c.gets(resource.Cluster, "a", "b")
+	c.asks(resource.Endpoint, "a", "b")
+	c.refuses(c.gets(resource.Endpoint, "a", "b"), "bad b")
+	c.takes(resource.Endpoint, "a")
+	c.refuses(c.gets(resource.Endpoint, "b"), "bad b")
+	c.takes(resource.Endpoint, "-b")
+	c.acks(first)
+	c.hearsNothing()
+	f.refuses("endpoint b")
+	f.apply(endpoints("b", "2"))
+	c.takes(resource.Endpoint, "b")
+	f.apply(endpoints("b", "333"))
+	c.refuses(c.gets(resource.Endpoint, "b"), "bad b")
+	c.takes(resource.Endpoint, "b") // what it had
+	f.refuses("endpoint b")
+}
+
 // A whole resource that the Envoy never had and refuses, and one that it has.
 func TestARefusedListener(t *testing.T) {
 	f := newFixture(t)

@@ -228,32 +228,35 @@ func (s *session) accepted(r *response, c *composed) {
 	default:
 		return
 	}
-	state.warm = true
-	s.happened(resource.Ref{Type: resource.Cluster, Name: c.name})
-	s.warmed(c.name)
+	s.setWarm(c.name, state)
 }
 
-// reported notes what it means for clusters that an Envoy came with a resource: with its
-// endpoints, a cluster is warm.
-func (s *session) reported(t resource.Type, name string) {
-	switch t {
-	case resource.Cluster:
-		state := &clusterState{sent: s.sends}
-		if c := s.store.find(s.audiences, t, name); c != nil {
-			state.checked = c.head.output.HealthChecked
-			state.warm = len(c.head.output.Fetches) == 0
-		}
-		if eds := s.subs[resource.Endpoint]; eds != nil && eds.held[name] != nil {
-			state.warm = true
-		}
-		s.clusters[name] = state
-	case resource.Endpoint:
+// reported notes that an Envoy came with a cluster. Whether it is warm is known with the first
+// acknowledgement of clusters, if only of an empty response.
+func (s *session) reported(name string) {
+	state := &clusterState{sent: s.sends}
+	if c := s.store.find(s.audiences, resource.Cluster, name); c != nil {
+		state.checked = c.head.output.HealthChecked
+	}
+	s.clusters[name] = state
+	s.unsure = append(s.unsure, name)
+}
+
+// beSure marks the clusters warm that an Envoy came with: it has acknowledged some response
+// for clusters, so none is warming.
+func (s *session) beSure() {
+	for _, name := range s.unsure {
 		if state := s.clusters[name]; state != nil && !state.warm {
-			state.warm = true
-			s.happened(resource.Ref{Type: resource.Cluster, Name: name})
-			s.warmed(name)
+			s.setWarm(name, state)
 		}
 	}
+	s.unsure = nil
+}
+
+func (s *session) setWarm(name string, state *clusterState) {
+	state.warm = true
+	s.happened(resource.Ref{Type: resource.Cluster, Name: name})
+	s.warmed(name)
 }
 
 // warmingTime is how long an Envoy that comes back may take for its first cluster

@@ -117,6 +117,12 @@ func (s *session) add(r *response, name string, force bool) int {
 	h := sub.held[name]
 	c, verdict := s.compose(r.kind, name)
 	switch {
+	case verdict != deliver && force && r.kind == resource.Endpoint && h != nil && h.sent == nil:
+		// There are no endpoints that could be sent: they were refused, or they and their cluster
+		// are gone. Envoy is not to wait for them, since no other cluster is acknowledged
+		// meanwhile; those that it may have stay.
+		r.removed = append(r.removed, name)
+		return len(name)
 	case verdict == keep:
 		return 0
 	case verdict == absent && h == nil && !sub.wildcard:
@@ -127,7 +133,9 @@ func (s *session) add(r *response, name string, force bool) int {
 	case verdict == absent:
 		if h != nil && s.mayRemove(r.kind, name) {
 			h.removing = true
-			delete(s.clusters, name) // not warm from here on, should it come back
+			if r.kind == resource.Cluster {
+				delete(s.clusters, name) // not warm from here on, should it come back
+			}
 			r.removed = append(r.removed, name)
 		}
 		return len(name)
@@ -139,7 +147,8 @@ func (s *session) add(r *response, name string, force bool) int {
 	if r.kind == resource.Cluster {
 		delete(s.retiring, name)
 	}
-	if !force && h.sent != nil && h.sent.version == c.version && len(h.maybe) == 0 {
+	doubtful := len(h.maybe) > 0 && h.sent == h.acked // else what is on its way ends the doubt
+	if !force && h.sent != nil && h.sent.version == c.version && !doubtful {
 		if h.sent != c && h.sent == h.acked { // the same bytes, perhaps with other references
 			s.setAcked(h, c)
 			s.setSent(h, c)
@@ -176,6 +185,9 @@ func (s *session) answer(t resource.Type, nonce uint64, message string) {
 
 func (s *session) accept(r *response) {
 	sub := s.sub(r.kind)
+	if r.kind == resource.Cluster {
+		s.beSure()
+	}
 	for _, c := range r.items {
 		h := sub.held[c.name]
 		if h == nil {

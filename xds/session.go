@@ -58,6 +58,9 @@ type session struct {
 	// here, is not told of routes before its clusters are; the zero time means not at all.
 	patience time.Time
 
+	// unsure are clusters that the Envoy came with, and that may still be warming.
+	unsure []string
+
 	nonce   uint64
 	sends   uint64 // counts responses, to tell which was sent before which
 	known   uint64 // the newest change set that this session has looked at
@@ -233,7 +236,9 @@ func (s *session) report(t resource.Type, versions map[string]string) {
 			s.setSent(h, known)
 		}
 		sub.touch(name)
-		s.reported(t, name)
+		if t == resource.Cluster {
+			s.reported(name)
+		}
 	}
 }
 
