@@ -111,7 +111,7 @@ func (e *envoy) open() {
 	r, t := e.mail[0], e.mail[0].kind
 	e.mail = e.mail[1:]
 	message := ""
-	if t != resource.Endpoint && len(r.items) > 0 && len(r.removed) > 0 {
+	if len(r.items) > 0 && len(r.removed) > 0 {
 		e.t.Fatal("a response with versions and removals")
 	}
 	for _, c := range r.items {

@@ -182,7 +182,12 @@ func (s *session) acquit(r *response) {
 		return
 	}
 	for _, c := range r.items {
-		s.atoms(r.kind, c, func(a atom) { delete(sub.suspects, a) })
+		s.atoms(r.kind, c, func(a atom) {
+			if _, ok := sub.suspects[a]; ok {
+				delete(sub.suspects, a)
+				sub.touch(c.name)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gateway-cp/gateway-cp/resource"
@@ -18,6 +19,9 @@ type clusterState struct {
 	// Envoy's gauge membership_healthy says.
 	checked bool
 	healthy int
+	// mayCheck: some version that the Envoy may have has active health checks, so that only an
+	// acknowledgement of clusters says that it is warm.
+	mayCheck bool
 }
 
 // verdict is what is to happen to a resource on an Envoy.
@@ -126,7 +130,7 @@ func (s *session) usable(of resource.Ref, c *content) bool {
 		}
 	}
 	for _, ref := range c.output.Fetches {
-		if !s.store.has(s.audiences, ref.Type, ref.Name) && !s.has(ref) {
+		if ref.Name != resource.All && !s.store.has(s.audiences, ref.Type, ref.Name) && !s.has(ref) {
 			s.await(ref, of)
 			ok = false
 		}
@@ -147,18 +151,19 @@ func (s *session) reachable(of resource.Ref, c *content, ref resource.ClusterRef
 	if !ref.Healthy || !state.checked || state.healthy > 0 {
 		return true
 	}
-	// Not healthy (any more): that is no reason to hold back changes to a part which sends
-	// traffic there already.
-	if h := s.subs[of.Type].held[of.Name]; h != nil {
-		if last := h.acked.get(c.part); last != nil {
-			for _, before := range last.output.Clusters {
-				if before.Name == ref.Name && before.Healthy {
-					return true
-				}
-			}
-		}
+	// Not healthy (any more). That is no reason to hold back changes to a part which sends
+	// traffic there already, nor the first version of one: its fallback would be no better.
+	h := s.subs[of.Type].held[of.Name]
+	if h == nil {
+		return true
 	}
-	return false
+	last := h.acked.get(c.part)
+	if last == nil || c.fallback != nil && last.hash == c.fallback.hash {
+		return h.unknown == ""
+	}
+	return slices.ContainsFunc(last.output.Clusters, func(before resource.ClusterRef) bool {
+		return before.Name == ref.Name && before.Healthy
+	})
 }
 
 func (s *session) has(ref resource.Ref) bool {
@@ -209,6 +214,7 @@ func (s *session) sending(t resource.Type, c *composed) {
 		s.clusters[c.name] = state
 	}
 	state.checked = c.head.output.HealthChecked
+	state.mayCheck = state.mayCheck || state.checked
 	state.sent = s.sends + 1
 	// A changed cluster warms again and Envoy does not ask again for its endpoints.
 	if eds := s.subs[resource.Endpoint]; eds != nil && eds.wants(c.name) && eds.held[c.name] != nil {
@@ -224,7 +230,7 @@ func (s *session) accepted(r *response, c *composed) {
 	}
 	switch {
 	case r.kind == resource.Cluster:
-	case r.kind == resource.Endpoint && !state.checked && r.sent > state.sent:
+	case r.kind == resource.Endpoint && !state.mayCheck && r.sent > state.sent:
 	default:
 		return
 	}
@@ -234,7 +240,7 @@ func (s *session) accepted(r *response, c *composed) {
 // reported notes that an Envoy came with a cluster. Whether it is warm is known with the first
 // acknowledgement of clusters, if only of an empty response.
 func (s *session) reported(name string) {
-	state := &clusterState{sent: s.sends}
+	state := &clusterState{sent: s.sends, mayCheck: true}
 	if c := s.store.find(s.audiences, resource.Cluster, name); c != nil {
 		state.checked = c.head.output.HealthChecked
 	}

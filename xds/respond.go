@@ -121,13 +121,11 @@ func (s *session) add(r *response, name string, force bool) int {
 		// There are no endpoints that could be sent: they were refused, or they and their cluster
 		// are gone. Envoy is not to wait for them, since no other cluster is acknowledged
 		// meanwhile; those that it may have stay.
-		r.removed = append(r.removed, name)
-		return len(name)
+		return sub.remove(r, name, force)
 	case verdict == keep:
 		return 0
 	case verdict == absent && h == nil && !sub.wildcard:
-		r.removed = append(r.removed, name) // asked for, and not there
-		return len(name)
+		return sub.remove(r, name, force) // asked for, and not there
 	case verdict == absent && force && h != nil && h.sent != nil:
 		c = h.sent // gone from the store, but the Envoy still has what needs it, and asks
 	case verdict == absent:
@@ -139,6 +137,10 @@ func (s *session) add(r *response, name string, force bool) int {
 			r.removed = append(r.removed, name)
 		}
 		return len(name)
+	}
+	if len(r.removed) > 0 {
+		sub.dirty[name] = force
+		return 0
 	}
 	if h == nil {
 		h = &held{}
@@ -159,6 +161,16 @@ func (s *session) add(r *response, name string, force bool) int {
 	s.sending(r.kind, c)
 	r.items = append(r.items, c)
 	return c.size
+}
+
+// remove says that there is no such resource, in a response of removals.
+func (s *subscription) remove(r *response, name string, force bool) int {
+	if len(r.items) > 0 {
+		s.dirty[name] = force
+		return 0
+	}
+	r.removed = append(r.removed, name)
+	return len(name)
 }
 
 // answer takes in an acknowledgement (empty message) or a refusal of a response. An answer to
@@ -197,6 +209,7 @@ func (s *session) accept(r *response) {
 		if h.acked == nil && !s.store.good.empty() {
 			sub.touch(c.name) // what was not tried because of that can be now
 		}
+		s.repeatAll(r, h.acked, c)
 		s.setAcked(h, c)
 		s.clearDoubt(h)
 		s.forgive(r.kind, c)

@@ -78,8 +78,9 @@ type subscription struct {
 	held     map[string]*held
 	dirty    map[string]bool // true: send even if the version is the same
 	inflight []*response
-	asked    bool // the Envoy has asked for this type at all
-	greet    bool // a response is due even if there is nothing to say
+	asked    bool   // the Envoy has asked for this type at all
+	since    uint64 // how many responses had been sent when it asked for all of it
+	greet    bool   // a response is due even if there is nothing to say
 	// suspects were in a refused response and are held back; each is in one of the trials, or
 	// in one that is on its way. trying are those that may go out right now.
 	suspects map[atom]struct{}
@@ -173,7 +174,7 @@ func (s *session) subscribeAll(t resource.Type) {
 	if sub.wildcard {
 		return
 	}
-	sub.asked, sub.wildcard, sub.greet = true, true, true
+	sub.asked, sub.wildcard, sub.greet, sub.since = true, true, true, s.sends
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()
 	s.store.each(s.audiences, t, sub.touch)
