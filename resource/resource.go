@@ -92,6 +92,9 @@ func (k Key) Compare(o Key) int {
 	)
 }
 
+// All is the name, in a Ref, of all resources of the type: a wildcard subscription.
+const All = "*"
+
 // Ref names another resource.
 type Ref struct {
 	Type Type

@@ -299,6 +299,9 @@ func checkRefs(t fatal, tr *Translator) {
 			refs = append(refs, resource.Ref{Type: resource.Cluster, Name: c.Name})
 		}
 		for _, ref := range refs {
+			if ref.Name == resource.All {
+				continue
+			}
 			if outputs[resource.Key{Type: ref.Type, Audience: k.Audience, Name: ref.Name}] == nil &&
 				outputs[resource.Key{Type: ref.Type, Name: ref.Name}] == nil {
 				t.Fatalf("%v names %v, which is not there", k, ref)

@@ -37,6 +37,8 @@ func buildServiceFilterChain(r *Reader, u Unit) Result {
 		return Result{}
 	}
 	name, _ := f.serviceListener()
+	out := fromFleet(f)
+	out.Fetches = []resource.Ref{{Type: resource.Scope, Name: resource.All}}
 	e := &encoder{}
 	return e.result(
 		resource.Key{Type: resource.Listener, Audience: f.audience(), Name: name, Part: servicesPart},
@@ -44,6 +46,6 @@ func buildServiceFilterChain(r *Reader, u Unit) Result {
 			Name:    servicesPart,
 			Filters: []*listenerv3.Filter{e.connectionManager(connectionManager{statPrefix: servicesPart})},
 		},
-		fromFleet(f),
+		out,
 	)
 }

@@ -49,24 +49,26 @@ func (f *fixture) reports(id string) func(cluster string, healthy float64, label
 func TestARouteWaitsForHealthyEndpoints(t *testing.T) {
 	for _, label := range []bool{false, true} {
 		f := newFixture(t)
-		f.apply(checkedCluster("a"), endpoints("a", ""), scope("web"), healthy(host("web", "p", "1", "a")), host("web", "q", "1", "a"))
-		c := f.connect("e")
-		c.asks(resource.Cluster)
+		f.apply(cluster("old", ""), endpoints("old", ""), scope("web"), healthy(host("web", "p", "1", "old")), host("web", "q", "1", "old"))
+		c := f.starts("old")
+		c.asks(resource.Scope)
+		c.has(c.takes(resource.Scope, "web"), "web", "p=1 q=1")
+
+		f.apply(checkedCluster("a"), endpoints("a", ""), healthy(host("web", "p", "2", "a")), host("web", "q", "2", "a"))
 		first := c.gets(resource.Cluster, "a")
 		c.asks(resource.Endpoint, "a")
-		c.takes(resource.Endpoint, "a")
-		c.asks(resource.Scope)
-		c.has(c.takes(resource.Scope, "web"), "web", "p=503 q=503") // the endpoints' ACK is not enough
-		c.acks(first)                                               // the first round of checks is done
-		c.has(c.takes(resource.Scope, "web"), "web", "p=503 q=1")
+		c.takes(resource.Endpoint, "a") // the endpoints' ACK is not enough
+		c.hearsNothing()
+		c.acks(first) // the first round of checks is done
+		c.has(c.takes(resource.Scope, "web"), "web", "p=1 q=2")
 
 		report := f.reports("e")
 		report("a", 0, label)
 		report("another", 3, label)
 		c.hearsNothing()
 		report("a", 1, label)
-		c.has(c.takes(resource.Scope, "web"), "web", "p=1 q=1")
-		if on := f.server.Cluster("a"); len(on) != 1 || on[0] != (ClusterOn{Envoy: "e", Warm: true, Checked: true, Healthy: 1}) {
+		c.has(c.takes(resource.Scope, "web"), "web", "p=2 q=2")
+		if on := f.server.Cluster("a"); len(on) != 1 || !on[0].Warm || !on[0].Checked || on[0].Healthy != 1 {
 			t.Errorf("%+v", on)
 		}
 		<-f.server.Observed()
@@ -76,9 +78,45 @@ func TestARouteWaitsForHealthyEndpoints(t *testing.T) {
 		// What sends traffic there already is not held back when the endpoints fail.
 		report("a", 0, label)
 		f.eventually("unhealthy", func() bool { return f.server.Cluster("a")[0].Healthy == 0 })
-		f.apply(healthy(host("web", "p", "2", "a")), healthy(host("web", "r", "1", "a")))
-		c.has(c.takes(resource.Scope, "web"), "web", "p=2 q=1 r=503")
+		f.apply(healthy(host("web", "p", "3", "a")), healthy(host("web", "q", "3", "a")))
+		c.has(c.takes(resource.Scope, "web"), "web", "p=3 q=2")
 	}
+}
+
+// An Envoy that has nothing for a part yet gains nothing from its fallback: it gets the first
+// version as soon as the cluster is warm.
+func TestTheFirstVersionDoesNotWaitForHealth(t *testing.T) {
+	f := newFixture(t)
+	f.apply(checkedCluster("a"), endpoints("a", ""), scope("web"), healthy(host("web", "p", "1", "a")))
+	c := f.connect("e")
+	c.asks(resource.Cluster)
+	first := c.gets(resource.Cluster, "a")
+	c.asks(resource.Endpoint, "a")
+	c.takes(resource.Endpoint, "a")
+	c.asks(resource.Scope)
+	c.has(c.takes(resource.Scope, "web"), "web", "p=503")
+	c.acks(first)
+	c.has(c.takes(resource.Scope, "web"), "web", "p=1")
+}
+
+// Envoy asks for all scopes only once. When the listener that made it ask is refused, the next
+// one finds the subscription standing and would wait for what was sent before it.
+func TestScopesAreRepeatedForAListenerThatComesLater(t *testing.T) {
+	f := newFixture(t)
+	all := resource.Ref{Type: resource.Scope, Name: resource.All}
+	f.apply(cluster("a", ""), endpoints("a", ""), scope("web"), host("web", "p", "1", "a"), listener("l", all))
+	c := f.starts("a")
+	c.asks(resource.Listener)
+	refused := c.gets(resource.Listener, "l")
+	c.asks(resource.Scope)
+	c.takes(resource.Scope, "web")
+	c.refuses(refused, "cannot bind")
+	c.hearsNothing()
+
+	f.pass(retryTime)
+	c.takes(resource.Listener, "l")
+	c.has(c.takes(resource.Scope, "web"), "web", "p=1")
+	c.hearsNothing()
 }
 
 func TestLoadReports(t *testing.T) {
