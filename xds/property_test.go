@@ -93,6 +93,9 @@ func (e *envoy) drain() {
 		}
 		e.mail = append(e.mail, r)
 		for _, c := range r.items {
+			if has := e.has[r.kind][c.name]; has != nil && has.version == c.version {
+				continue // it is told once more what it has
+			}
 			for _, ref := range c.head.output.Fetches {
 				if e.has[ref.Type][ref.Name] == nil && !e.s.store.has(e.s.audiences, ref.Type, ref.Name) {
 					e.t.Fatalf("%s %s names %s %s, which is nowhere", r.kind, c.name, ref.Type, ref.Name)

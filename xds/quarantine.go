@@ -71,13 +71,15 @@ func (s *session) refuse(r *response, message string) {
 	sub := s.sub(r.kind)
 	var atoms []atom
 	sources := map[atom][]api.Key{}
+	var again []string
 	for _, c := range r.items {
 		h := sub.held[c.name]
 		if h == nil {
 			continue
 		}
 		if h.acked != nil && h.acked.version == c.version {
-			continue // what it has already, and refuses now: nothing to go back to
+			again = append(again, c.name) // it has it already, so that is not to blame
+			continue
 		}
 		for _, p := range suspectIn(h, c) {
 			a := atom{r.kind, c.name, p.part, p.hash}
@@ -99,6 +101,9 @@ func (s *session) refuse(r *response, message string) {
 	}
 	if len(atoms) == 0 {
 		return
+	}
+	for _, name := range again {
+		sub.dirty[name] = true // it was sent once more for a reason
 	}
 	trials := split(atoms)
 	if trials == nil {
