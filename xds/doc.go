@@ -13,7 +13,7 @@
 //     that Envoy; until then the Envoy keeps the part's last good version, or is given its
 //     fallback (ready.go);
 //   - what an Envoy refuses is narrowed down to the part, and held back until it changes
-//     (quarantine.go);
+//     (quarantine.go); what it has in place of it outlives this process (lastgood.go);
 //   - a cluster is taken away when nothing that the Envoy holds names it and its drain time
 //     has passed (retire.go).
 //
