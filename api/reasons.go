@@ -42,6 +42,7 @@ const (
 	ReasonTargetNotFound       Reason = "TargetNotFound"
 	ReasonTargetConflict       Reason = "TargetConflict"
 	ReasonVersionEmpty         Reason = "VersionEmpty"
+	ReasonVersionUnhealthy     Reason = "VersionUnhealthy"
 	ReasonInvalidResource      Reason = "InvalidResource"
 
 	// The fleet.

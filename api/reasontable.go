@@ -27,8 +27,8 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonFileTooLarge, groupFiles,
-		"A file, or a document once its YAML aliases are expanded, is larger than gateway-cp reads. It is skipped; the objects that were read from it before stay in effect.",
-		"Split the file into smaller ones, and write out what the aliases repeat.",
+		"A file is larger than gateway-cp reads (16 MiB). It is skipped; the objects that were read from it before stay in effect.",
+		"Split the file into smaller ones.",
 	},
 	{
 		ReasonInvalidYAML, groupFiles,
@@ -92,7 +92,7 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonUnsupportedField, groupObject,
-		"The field is valid, but gateway-cp does not do yet what it asks for. As an error, ignoring it would be unsafe (a filter that keeps requests out, for example), so the object is not taken; as a warning, the rest of the object works without it.",
+		"The field is valid, but gateway-cp does not do yet what it asks for. As an error, ignoring it would be unsafe (a filter that keeps requests out, for example): a rule of a route that needs it answers with status 500, as the Gateway API asks, while its other rules work; any other object has no effect, and its last good version stays. As a warning, the object works without it.",
 		"Remove the field, or use what the hint names instead.",
 	},
 	{
@@ -179,6 +179,11 @@ var Reasons = []ReasonInfo{
 		ReasonVersionEmpty, groupTogether,
 		"A version of a Rollout that shall have traffic selects no endpoint that can take it. It gets none until it has one; the traffic stays where it is.",
 		"Start the version, or correct its selector. It is merged over the Service's selector, and both must match.",
+	},
+	{
+		ReasonVersionUnhealthy, groupTogether,
+		"No endpoint of a version of a Rollout passes its health check any more on any Envoy. With traffic by hand, its share goes to the other versions until it has healthy endpoints again; the live version of blueGreen keeps the traffic, as does the last version when all are unhealthy, and requests to it are answered with status 503.",
+		"Look at the processes of the version. To take the traffic away from it, change spec.traffic, or name another version as spec.blueGreen.active.",
 	},
 	{
 		ReasonInvalidResource, groupTogether,

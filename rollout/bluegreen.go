@@ -15,13 +15,16 @@ func (s *step) blueGreen(bg v1alpha1.BlueGreen) Result {
 		return s.stay("spec.blueGreen.active names %q, which is not in spec.versions", bg.Active)
 	}
 	hold := lasting(bg.HoldOld, DefaultHoldOld)
-	switch {
-	case s.first:
+	active.want = v1alpha1.WeightTotal
+	if s.first {
 		active.Weight = v1alpha1.WeightTotal
 		s.event(EventFirstDeployment, false, "first deployment: %s gets all traffic at once", active.label)
-	case active.Weight < v1alpha1.WeightTotal:
+	}
+	s.watchHealth()
+	if active.Weight < v1alpha1.WeightTotal {
 		s.approach(active, bg, hold)
 	}
+	s.settleHealth()
 	s.letGo(active, hold)
 	s.keep(func(v *version) bool { return v == active || v.Weight > 0 || !v.HeldUntil.IsZero() })
 	r := s.result(s.describe(active))
@@ -30,9 +33,9 @@ func (s *step) blueGreen(bg v1alpha1.BlueGreen) Result {
 }
 
 // approach flips when the active version has passed its gate. Until then the weights are as
-// they were found; only a split by hand from before may have to leave an empty version.
+// they were found; only a split by hand from before may have to leave a failing version.
 func (s *step) approach(active *version, bg v1alpha1.BlueGreen, hold time.Duration) {
-	s.leaveEmpty()
+	s.leaveFailing()
 	if active.Weight < v1alpha1.WeightTotal {
 		g := s.gate(active, bg.MinHealthy, lasting(bg.Deadline, DefaultDeadline))
 		if g.open {
@@ -87,16 +90,16 @@ func (s *step) describe(active *version) v1alpha1.RolloutPhase {
 		s.say("%s %s", active.label, active.why)
 		s.say("the traffic stays on %s until then", s.split())
 		for _, v := range s.versions {
-			if v.Weight > 0 && v.empty() {
-				s.say("%s has no ready endpoints", v.label)
+			if lacks := v.lacks(); v.Weight > 0 && lacks != "" {
+				s.say("%s %s", v.label, lacks)
 			}
 		}
 		return v1alpha1.PhaseWaiting
 	}
 	active.Waiting, active.ReadySince, active.HeldUntil = false, time.Time{}, time.Time{}
 	s.say("%s has all traffic", active.label)
-	if active.empty() {
-		s.say("it has no ready endpoints; there is no automatic way back")
+	if lacks := active.lacks(); lacks != "" {
+		s.say("it %s; there is no automatic way back", lacks)
 	}
 	phase := v1alpha1.PhaseStable
 	for _, v := range s.versions {

@@ -168,7 +168,7 @@ func TestBlueGreenVersionsOutsideTheSpec(t *testing.T) {
 	t.Run("another selector is another version", func(t *testing.T) {
 		s := newStory(t, toActive("web/1"))
 		s.sees("web/1", 1, 1).is("Stable: web/1=100")
-		s.wants(toActive("web/2")).is("Waiting: web/2=0 web/1=100").says("web~")
+		s.wants(toActive("web/2")).is("Waiting: web/2=0 web/1=100").says("web (version=1) 100%")
 		s.sees("web/2", 1, 1).is("Holding: web/2=100 web/1=0(10m0s)")
 		s.wants(toActive("web/1")).is("Holding: web/1=100 web/2=0(10m0s)")
 	})

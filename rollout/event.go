@@ -26,6 +26,10 @@ const (
 	EventWeightsChanged EventReason = "WeightsChanged"
 	// EventVersionEmpty: a version lost its weight because it has no ready endpoints.
 	EventVersionEmpty EventReason = "VersionEmpty"
+	// EventVersionUnhealthy: no endpoint of a version with traffic is healthy on any Envoy.
+	EventVersionUnhealthy EventReason = "VersionUnhealthy"
+	// EventEnded: the Rollout was deleted, and its split with it.
+	EventEnded EventReason = "Ended"
 	// EventEnvoysLeftBehind: a version got its traffic although some Envoys were not ready for
 	// it within the deadline; these keep their previous route until they are.
 	EventEnvoysLeftBehind EventReason = "EnvoysLeftBehind"

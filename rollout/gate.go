@@ -41,7 +41,8 @@ func (s *step) gate(v *version, minHealthy *intstr.IntOrString, deadline time.Du
 		return verdict{why: fmt.Sprintf("has %d of %d endpoints ready and needs %d", v.seen.Ready, v.seen.Total, need)}
 	case s.settling > 0:
 		s.wakeAt(s.now.Add(s.settling))
-		return verdict{since: v.ReadySince, why: "waits for the Envoys to come back after the start of the control plane"}
+		return verdict{since: v.ReadySince, why: "waits until " + clock(s.now.Add(s.settling)) +
+			", since Envoys may still be on their way back after the start of the control plane"}
 	}
 	ready, missing := 0, []EnvoyObserved(nil)
 	for _, e := range v.seen.Envoys {
@@ -80,7 +81,7 @@ func (s *step) await(v *version, g verdict) {
 
 // admit notes that a version has passed.
 func (s *step) admit(v *version, g verdict) {
-	v.Waiting, v.ReadySince = false, time.Time{}
+	v.Waiting, v.ReadySince, v.Unhealthy, v.admitted = false, time.Time{}, false, true
 	if len(g.behind) > 0 {
 		s.event(EventEnvoysLeftBehind, true, "%s gets its traffic though it is not ready on %s, which keep their previous route until it is",
 			v.label, list(g.behind))

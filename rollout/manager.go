@@ -42,6 +42,7 @@ type Manager struct {
 	gone    map[api.Key]struct{} // states to delete at the next step
 	dirty   []*entry             // to be stepped; may hold entries that were deleted since
 	wakes   wakeQueue
+	ended   []ObjectEvent // of Rollouts that were deleted since the last step
 	events  []ObjectEvent
 }
 
@@ -104,7 +105,15 @@ func (m *Manager) Delete(key api.Key) {
 		m.wakes.set(e, time.Time{})
 		delete(m.entries, key)
 		m.gone[key] = struct{}{}
+		m.ended = append(m.ended, ObjectEvent{Key: key, Event: ended(e)})
 	}
+}
+
+// ended warns, since a Rollout that is deleted half-way mixes its versions.
+func ended(e *entry) Event {
+	return Event{Reason: EventEnded, Warning: true, Message: fmt.Sprintf(
+		"the Rollout is gone: Service %s sends requests to all that its own selector selects, whatever their version",
+		e.rollout.Spec.TargetRef.Name)}
 }
 
 // Touch says that what is observed of a Rollout may have changed. An unknown one is ignored.
@@ -160,6 +169,7 @@ func (m *Manager) Step(observe ObserveFunc, now time.Time) ([]*v1alpha1.Rollout,
 		return nil, now.Add(retryAfter), fmt.Errorf("no rollout moves: %w", err)
 	}
 	clear(m.gone)
+	m.events, m.ended = m.ended, nil
 	var changed []*v1alpha1.Rollout
 	for i, e := range todo {
 		if r := m.adopt(e, results[i], now); r != nil {

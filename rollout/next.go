@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
@@ -71,14 +72,18 @@ type step struct {
 type version struct {
 	VersionState
 	id     string
-	label  string // name, or ID where two versions have the same name
+	label  string // name, with the selector where two versions have the same name
 	inSpec bool
 	had    int32 // the weight before this call
 	was    bool  // Waiting before this call
 	want   int32 // the weight asked for
 	seen   VersionObserved
-	known  bool   // something was observed
-	why    string // why it waits: a sentence for people, without its subject
+	known  bool // something was observed
+
+	admitted bool      // it passed the gate in this call
+	failing  bool      // every Envoy finds it unhealthy, for long enough to act on it
+	recheck  time.Time // when its health is to be looked at again, if it has traffic; zero: never
+	why      string    // why it waits: a sentence for people, without its subject
 }
 
 // empty: it is known that traffic sent there fails.
@@ -126,7 +131,7 @@ func (s *step) relabel() {
 	for _, v := range s.versions {
 		v.label = v.Name
 		if names[v.Name] > 1 {
-			v.label = v.id
+			v.label = v.Name + " (" + labels.FormatLabels(v.Selector) + ")"
 		}
 	}
 }
@@ -155,13 +160,14 @@ func (s *step) keep(f func(*version) bool) {
 	s.relabel()
 }
 
-// leaveEmpty takes the weight of versions without endpoints and gives it to the other versions
-// that have some, in proportion. When all are empty, weights stay.
-func (s *step) leaveEmpty() {
+// leaveFailing takes the weight of versions that are empty or unhealthy and gives it to the other
+// versions that have some, in proportion. When all are, weights stay.
+func (s *step) leaveFailing() {
+	avoid := s.avoided()
 	shares := make([]int64, len(s.versions))
 	var lost int32
 	for i, v := range s.versions {
-		if v.Weight > 0 && v.empty() {
+		if v.Weight > 0 && avoid(v) {
 			lost += v.Weight
 		} else {
 			shares[i] = int64(v.Weight)
@@ -236,7 +242,7 @@ func (s *step) result(phase v1alpha1.RolloutPhase) Result {
 func (s *step) statuses() []v1alpha1.VersionStatus {
 	var out []v1alpha1.VersionStatus
 	for _, v := range s.versions {
-		st := v1alpha1.VersionStatus{Name: v.Name, Selector: v.Selector, Weight: v.Weight}
+		st := v1alpha1.VersionStatus{Name: v.Name, Selector: v.Selector, Weight: v.Weight, Unhealthy: v.Unhealthy}
 		if v.Weight == 0 && !v.HeldUntil.IsZero() {
 			st.HeldUntil = &metav1.Time{Time: v.HeldUntil}
 		}

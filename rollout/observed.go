@@ -38,6 +38,10 @@ type EnvoyObserved struct {
 	// Endpoints that passed the active health check; only looked at where Checked.
 	Healthy int
 
+	// It has said so since it got the version's clusters as they are now. Otherwise Healthy is 0
+	// because nothing is known.
+	Reported bool
+
 	// Why it is not ready, for people; empty: said from Warm and Healthy.
 	Why string
 }

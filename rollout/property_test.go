@@ -60,6 +60,8 @@ func drawObserved(t *rapid.T, now time.Time) Observed {
 				Warm:    rapid.IntRange(0, 3).Draw(t, "warm") > 0,
 				Healthy: rapid.IntRange(0, v.Ready).Draw(t, "healthy"),
 			})
+			e := &v.Envoys[i]
+			e.Reported = e.Healthy > 0 || rapid.IntRange(0, 3).Draw(t, "reported") > 0
 		}
 		o.Versions[testVersion(p).ID()] = v
 	}
@@ -100,6 +102,7 @@ func TestNextKeepsItsPromises(t *testing.T) {
 			checkWeights(t, spec, state, seen, r)
 			checkGate(t, spec, state, seen, now, r, partial)
 			checkHeld(t, spec, state, now, r)
+			checkUnhealthy(t, spec, state, seen, r)
 			state = r.State
 		}
 	})
@@ -257,6 +260,44 @@ func checkHeld(t *rapid.T, spec v1alpha1.RolloutSpec, state State, now time.Time
 		case old.Weight == 0 && !old.HeldUntil.IsZero() && now.Before(old.HeldUntil) && hold > 0:
 			if !kept || is.HeldUntil.After(old.HeldUntil) || is.HeldUntil.Before(old.HeldUntil) && !is.HeldUntil.Equal(now.Add(hold)) {
 				t.Fatalf("%s was held until %v: %+v", old.Name, old.HeldUntil, r.State)
+			}
+		}
+	}
+}
+
+// checkUnhealthy: weight stays on a version that is known to fail only where every other one with
+// weight fails or is empty too, or where blueGreen has it; and nothing else counts as unhealthy.
+func checkUnhealthy(t *rapid.T, spec v1alpha1.RolloutSpec, state State, seen Observed, r Result) {
+	if (spec.Traffic == nil) == (spec.BlueGreen == nil) {
+		return
+	}
+	fails := func(v VersionState) bool {
+		o, known := seen.Versions[v.ID()]
+		return !known || o.Ready == 0 || v.Unhealthy
+	}
+	before := map[string]VersionState{}
+	for _, v := range state.Versions {
+		before[v.ID()] = v
+	}
+	for _, v := range r.State.Versions {
+		o, known := seen.Versions[v.ID()]
+		if v.Unhealthy && !before[v.ID()].Unhealthy {
+			if !known || !o.Checked || !slices.ContainsFunc(o.Envoys, func(e EnvoyObserved) bool { return e.Warm }) {
+				t.Fatalf("%s is unhealthy, with %+v", v.Name, o)
+			}
+			for _, e := range o.Envoys {
+				if e.Warm && (e.Healthy > 0 || !e.Reported) {
+					t.Fatalf("%s is unhealthy, with %+v", v.Name, o)
+				}
+			}
+		}
+		// Known to fail now, and not only remembered to.
+		if !v.Unhealthy || v.Weight == 0 || spec.BlueGreen != nil && v.Weight == v1alpha1.WeightTotal || v.UnhealthySince.IsZero() {
+			continue
+		}
+		for _, other := range r.State.Versions {
+			if other.Weight > 0 && !fails(other) {
+				t.Fatalf("%s is unhealthy and has weight beside %s: %+v", v.Name, other.Name, r)
 			}
 		}
 	}

@@ -28,6 +28,12 @@ type VersionState struct {
 	// Since when some Envoys, but not all, have been ready for it while it waits.
 	ReadySince time.Time `json:"readySince,omitzero"`
 
+	// Since when it has been unhealthy on every Envoy while it has traffic.
+	UnhealthySince time.Time `json:"unhealthySince,omitzero"`
+
+	// That went on: the version has lost its traffic for it, or only has it for want of a better one.
+	Unhealthy bool `json:"unhealthy,omitempty"`
+
 	// Until when it is kept although it has no traffic.
 	HeldUntil time.Time `json:"heldUntil,omitzero"`
 }

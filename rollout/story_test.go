@@ -70,14 +70,16 @@ func toActive(names ...string) v1alpha1.RolloutSpec {
 func duration(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
 
 // sees sets ready and total endpoints of a version and what the Envoys say: a word per Envoy,
-// "warm", "cold", or the number of endpoints that passed the active check there.
+// "warm", "cold", the number of endpoints that passed the active check there, or "?" where that
+// has not been reported yet.
 func (s *story) sees(v string, ready, total int, envoys ...string) *story {
 	o := VersionObserved{Ready: ready, Total: total}
 	for i, e := range envoys {
 		eo := EnvoyObserved{Name: fmt.Sprintf("e%d", i+1), Warm: e != "cold"}
 		if _, err := fmt.Sscanf(e, "%d", &eo.Healthy); err == nil {
-			o.Checked = true
+			o.Checked, eo.Reported = true, true
 		}
+		o.Checked = o.Checked || e == "?"
 		o.Envoys = append(o.Envoys, eo)
 	}
 	s.seen.Versions[testVersion(v).ID()] = o

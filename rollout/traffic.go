@@ -13,9 +13,10 @@ import (
 
 // traffic splits by hand. Versions that have traffic follow the spec at once; one that has none
 // passes the gate first, with one healthy endpoint. The share of a version that cannot have it
-// (empty, or before its gate) stays with the versions that hold more than they are asked to
+// (empty, unhealthy on every Envoy, or before its gate) stays with the versions that hold more than they are asked to
 // hold; what these cannot cover goes to the others in proportion. So replacing a version moves
-// no traffic before the new one is there, and a version that fails spreads over those that run.
+// no traffic before the new one is there, and a version that fails spreads over those that run,
+// until it passes the gate again.
 func (s *step) traffic(shares map[string]v1alpha1.Percent) Result {
 	if err := s.want(shares); err != nil {
 		return s.stay("%v", err)
@@ -24,12 +25,15 @@ func (s *step) traffic(shares map[string]v1alpha1.Percent) Result {
 		for _, v := range s.versions {
 			v.Weight = v.want
 		}
-		s.leaveEmpty()
+		s.watchHealth()
+		s.leaveFailing()
 		s.event(EventFirstDeployment, false, "first deployment: the traffic is split at once: %s", s.split())
 	} else {
+		s.watchHealth()
 		s.admitAndSplit()
 		s.weightEvents()
 	}
+	s.settleHealth()
 	s.keep(func(v *version) bool { return v.inSpec || v.Weight > 0 })
 	for _, v := range s.versions {
 		v.HeldUntil = time.Time{} // by hand, nothing is held: what the spec names is kept
@@ -43,8 +47,8 @@ func (s *step) traffic(shares map[string]v1alpha1.Percent) Result {
 			s.awaitEmptied(v)
 			s.say("%s %s", v.label, v.why)
 		}
-		if v.Weight > 0 && v.empty() {
-			s.say("%s has no ready endpoints and no other version can take its %s", v.label, percent(v.Weight))
+		if lacks := v.lacks(); v.Weight > 0 && lacks != "" {
+			s.say("%s %s and no other version can take its %s", v.label, lacks, percent(v.Weight))
 		}
 	}
 	s.say("the traffic is on %s", s.split())
@@ -77,24 +81,16 @@ func (s *step) want(shares map[string]v1alpha1.Percent) error {
 
 // admitAndSplit gives every version its weight.
 func (s *step) admitAndSplit() {
-	one := intstr.FromInt32(1)
+	s.askGates()
+	avoid := s.avoided()
 	granted := make([]int64, len(s.versions)) // what is asked for and can be had
 	excess := make([]int64, len(s.versions))  // what is held beyond that
 	var missing, held int32 = v1alpha1.WeightTotal, 0
 	for i, v := range s.versions {
-		v.Waiting, v.ReadySince = false, s.clearUnlessWaiting(v)
-		open := v.Weight > 0 && !v.empty()
+		open := v.admitted || v.Weight > 0 && !avoid(v)
 		if open && v.Weight > v.want {
 			excess[i] = int64(v.Weight - v.want)
 			held += v.Weight - v.want
-		}
-		if v.Weight == 0 && v.want > 0 {
-			g := s.gate(v, &one, DefaultDeadline)
-			if open = g.open; open {
-				s.admit(v, g)
-			} else {
-				s.await(v, g)
-			}
 		}
 		if open {
 			granted[i] = int64(v.want)
@@ -112,6 +108,22 @@ func (s *step) admitAndSplit() {
 	kept, spread := apportion(stays, excess), apportion(missing-stays, granted)
 	for i, v := range s.versions {
 		v.Weight = int32(granted[i]) + kept[i] + spread[i]
+	}
+}
+
+// askGates asks for the versions that shall have traffic and have none whether they may.
+func (s *step) askGates() {
+	one := intstr.FromInt32(1)
+	for _, v := range s.versions {
+		v.Waiting, v.ReadySince = false, s.clearUnlessWaiting(v)
+		if v.Weight > 0 || v.want == 0 {
+			continue
+		}
+		if g := s.gate(v, &one, DefaultDeadline); g.open {
+			s.admit(v, g)
+		} else {
+			s.await(v, g)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
@@ -148,7 +149,7 @@ func (s *selection) problems(service *corev1.Service, port *corev1.ServicePort, 
 		problem.Object.Kind, problem.Object.Name = api.KindRollout, version.Rollout
 		problem.Reason = api.ReasonVersionEmpty
 		problem.Path = "spec.versions"
-		problem.Message = fmt.Sprintf("version %s selects no Pod and no Workload", version.ID)
+		problem.Message = fmt.Sprintf("version %s selects no Pod and no Workload", v1alpha1.VersionName(version.ID))
 		problem.Hint = "compare its selector, laid over that of the Service, with their labels"
 	case len(service.Spec.Selector) > 0:
 		problem.Reason = api.ReasonSelectorMatchesNone

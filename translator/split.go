@@ -3,6 +3,7 @@ package translator
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -146,7 +147,8 @@ func rolloutCalls(o *api.Object) []Unit {
 	return []Unit{{Feature: rolloutTarget, Namespace: o.Key.Namespace, Name: o.Key.Name}}
 }
 
-// rolloutTarget says when a Rollout has no effect because of what it targets.
+// rolloutTarget says when a Rollout has no effect because of what it targets, and what is wrong
+// with its versions when it has one.
 var rolloutTarget = &Feature{Name: "rollout target", Build: buildRolloutTarget}
 
 func buildRolloutTarget(r *Reader, u Unit) Result {
@@ -176,9 +178,34 @@ func buildRolloutTarget(r *Reader, u Unit) Result {
 		problem.Message = "Rollout " + other.Namespace + "/" + other.Name + " already splits the traffic of Service " + service
 		problem.Hint = "the older Rollout wins, then the first by name; delete one of the two"
 	default:
-		return Result{}
+		return Result{Problems: unhealthyVersions(rollout, problem.Object)}
 	}
 	return Result{Problems: []api.Problem{problem}}
+}
+
+// unhealthyVersions tells of versions that no Envoy finds healthy, as the status says.
+func unhealthyVersions(rollout *v1alpha1.Rollout, key api.Key) (problems []api.Problem) {
+	for _, v := range rollout.Status.Versions {
+		if !v.Unhealthy {
+			continue
+		}
+		p := api.Problem{
+			Object: key, Path: "spec.versions", Reason: api.ReasonVersionUnhealthy, Severity: api.Warning,
+			Message: "no endpoint of version " + v.Name + " passes its health check on any Envoy",
+		}
+		if i := slices.IndexFunc(rollout.Spec.Versions, func(s v1alpha1.Version) bool { return s.ID() == v.ID() }); i >= 0 {
+			p.Path += fmt.Sprintf("[%d]", i)
+		}
+		if v.Weight == 0 {
+			p.Message += ": the other versions have its traffic"
+			p.Hint = "it gets its share again once it is healthy; look at its processes"
+		} else {
+			p.Message += ": its share of the requests is answered 503"
+			p.Hint = "look at its processes, or give the traffic to another version"
+		}
+		problems = append(problems, p)
+	}
+	return problems
 }
 
 // mergedSelector lays a version's selector over that of its Service.

@@ -63,6 +63,8 @@ type ClusterOn struct {
 	// Checked: the cluster has active health checks, which Healthy endpoints have passed.
 	Checked bool
 	Healthy int
+	// Reported: Envoy has said how many are healthy since the cluster was last sent.
+	Reported bool
 	// Refused is Envoy's message if it has refused the cluster or its endpoints.
 	Refused string
 }
@@ -89,7 +91,7 @@ func (s *session) cluster(name string) (ClusterOn, bool) {
 	}
 	on := ClusterOn{Envoy: s.node.ID}
 	if state := s.clusters[name]; state != nil {
-		on.Warm, on.Checked, on.Healthy = state.warm, state.checked, state.healthy
+		on.Warm, on.Checked, on.Healthy, on.Reported = state.warm, state.checked, state.healthy, state.reported
 	}
 	for a, r := range s.refused {
 		if a.name == name && (a.kind == resource.Cluster || a.kind == resource.Endpoint) {

@@ -19,6 +19,8 @@ type clusterState struct {
 	// Envoy's gauge membership_healthy says.
 	checked bool
 	healthy int
+	// reported: the gauge has come since the cluster was last sent.
+	reported bool
 	// mayCheck: some version that the Envoy may have has active health checks, so that only an
 	// acknowledgement of clusters says that it is warm.
 	mayCheck bool
@@ -215,7 +217,7 @@ func (s *session) sending(t resource.Type, c *composed) {
 	}
 	state.checked = c.head.output.HealthChecked
 	state.mayCheck = state.mayCheck || state.checked
-	state.sent = s.sends + 1
+	state.sent, state.reported = s.sends+1, false
 	// A changed cluster warms again and Envoy does not ask again for its endpoints.
 	if eds := s.subs[resource.Endpoint]; eds != nil && eds.wants(c.name) && eds.held[c.name] != nil {
 		eds.dirty[c.name] = true
@@ -289,10 +291,10 @@ func (s *session) helpWarming() {
 // setHealthy takes in Envoy's gauge membership_healthy of a cluster.
 func (s *session) setHealthy(cluster string, healthy int) {
 	state := s.clusters[cluster]
-	if state == nil || state.healthy == healthy {
+	if state == nil || state.reported && state.healthy == healthy {
 		return
 	}
-	state.healthy = healthy
+	state.healthy, state.reported = healthy, true
 	s.happened(resource.Ref{Type: resource.Cluster, Name: cluster})
 	s.warmed(cluster)
 }

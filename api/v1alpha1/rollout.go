@@ -9,6 +9,10 @@ import (
 // Service: every way in (Service name, Gateway API backendRef) sees the same split. The spec
 // says where traffic shall end up and how; the status says where it is now.
 //
+// Deleting a Rollout deletes its split: the Service then sends requests to all Pods and Workloads
+// that its own selector selects, whatever their version. So move the traffic to one version
+// and let the Service's selector select that version only, before you delete it.
+//
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=ro,categories=gateway-cp
@@ -186,6 +190,12 @@ type VersionStatus struct {
 	Selector map[string]string `json:"selector"`
 	// In units of 0.01 %.
 	Weight int32 `json:"weight"`
+	// No endpoint of the version passes its health check on any Envoy. With traffic by hand
+	// its share has gone to the others, if any of these is healthy; the live version of
+	// blueGreen keeps the traffic.
+	//
+	// +optional
+	Unhealthy bool `json:"unhealthy,omitempty"`
 	// Until when a version that has no traffic any more is kept.
 	//
 	// +optional

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // VersionID identifies a version of a Rollout: its name, "~" and eight hexadecimal digits of a
@@ -29,6 +30,12 @@ func VersionID(name string, selector map[string]string) string {
 		add(selector[k])
 	}
 	return name + "~" + hex.EncodeToString(h.Sum(nil)[:4])
+}
+
+// VersionName gives the name in a VersionID.
+func VersionName(id string) string {
+	name, _, _ := strings.Cut(id, "~") // names have no "~"
+	return name
 }
 
 // ID is the VersionID of a version in the spec.

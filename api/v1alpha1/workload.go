@@ -61,7 +61,9 @@ type WorkloadSpec struct {
 	// +optional
 	Zone string `json:"zone,omitempty"`
 
-	// The processes are about to stop: open requests finish, new ones go elsewhere.
+	// The processes are about to stop: open requests finish, new ones go to others. When nothing
+	// else is behind the Service, new requests still come here, as in Kubernetes: a process that
+	// is going to stop is better than none.
 	//
 	// +optional
 	Draining bool `json:"draining,omitempty"`

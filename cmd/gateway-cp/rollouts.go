@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -190,10 +191,13 @@ func (r *rollouts) version(clusters []string) (rollout.VersionObserved, bool) {
 		for _, on := range r.xds.Cluster(name) {
 			e, again := envoys[on.Envoy]
 			if !again {
-				e = rollout.EnvoyObserved{Name: on.Envoy, Warm: true, Healthy: on.Healthy}
+				e = rollout.EnvoyObserved{Name: on.Envoy, Warm: true, Healthy: math.MaxInt, Reported: true}
 			}
 			e.Warm = e.Warm && on.Warm
-			e.Healthy = min(e.Healthy, on.Healthy)
+			if c.checked {
+				e.Healthy = min(e.Healthy, on.Healthy)
+				e.Reported = e.Reported && on.Reported
+			}
 			if on.Refused != "" {
 				e.Why = "it refused cluster " + name + ": " + on.Refused
 			}
