@@ -94,6 +94,11 @@ func (s *Source) locate(real string, files map[string]fileRef) bool {
 // read reads files, several at a time, and gives those that have changed.
 func (s *Source) read(files map[string]fileRef) map[string]*content {
 	changes := readAll(files, s.o.MaxFileSize, s.set.files)
+	for path := range files {
+		if changes[path] == nil {
+			delete(s.emptied, path) // written back as it was
+		}
+	}
 	for path, c := range changes {
 		if c.missing {
 			changes[path] = nil

@@ -92,6 +92,20 @@ func TestTruncatedThenWritten(t *testing.T) {
 	r.wantServices()
 }
 
+// What a generator writes is mostly what was there before. Each time there is the full grace
+// again, and nothing to do in between.
+func TestTruncatedThenWrittenAsItWas(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a.yaml", services("one", "two"))
+	r := start(t, Options{Dir: dir, EmptyGrace: 300 * time.Millisecond})
+	for range 2 {
+		must(t, os.Truncate(filepath.Join(dir, "a.yaml"), 0))
+		r.silent(100 * time.Millisecond)
+		write(t, dir, "a.yaml", services("one", "two"))
+		r.silent(400 * time.Millisecond)
+	}
+}
+
 // The layout of a ConfigMap volume: https://kubernetes.io/docs/concepts/configuration/configmap/
 func TestConfigMapMount(t *testing.T) {
 	dir := t.TempDir()
