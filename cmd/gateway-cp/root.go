@@ -48,6 +48,7 @@ the YAML file that --config names (xds-address: ...). A flag wins over the envir
 environment over the file, the file over the default.
 
 Exit codes: 0 fine, 1 problems found, 2 wrong usage, 3 could not run.`,
+		Version:       readBuildInfo().Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -66,24 +67,16 @@ Envoy is --envoy, else $ENVOY, else envoy on PATH, else it is fetched once as a 
 	f.DurationVar(&c.DrainTime, "envoy-drain-time", time.Minute, "time that requests on a removed or changed listener may still take")
 	f.IntVar(&c.Concurrency, "envoy-concurrency", 0, "worker threads of Envoy (0: one per CPU)")
 	enumFlag(cmd, &c.EnvoyLogLevel, "envoy-log-level", "", "log this and what is worse of Envoy's own log",
-		"info", "trace", "debug", "warning", "error", "critical", "off")
+		"warning", "trace", "debug", "info", "error", "critical", "off")
 	_ = cmd.MarkFlagFilename("envoy")
 	return cmd
 }
 
 // complete checks the configuration and fills what follows from the rest.
 func (c *runConfig) complete() error {
-	dir, err := existingDir(c.Dir)
+	err := c.completePaths()
 	if err != nil {
 		return err
-	}
-	if c.StateDir == "" {
-		if c.StateDir, err = defaultStateDir(dir); err != nil {
-			return err
-		}
-	}
-	if c.StateDir, err = filepath.Abs(c.StateDir); err != nil {
-		return cannotf("%w", err)
 	}
 	if c.ownSocket, err = socketPath(c.StateDir, "xds.sock"); err != nil {
 		return err
@@ -142,7 +135,7 @@ func run(ctx context.Context, c runConfig, log *slog.Logger) error {
 
 // together runs the control plane until Envoy has ended, so that a draining Envoy still
 // gets what changes. Envoy ends with the signal, or when the control plane fails.
-func together(ctx, untilSignal context.Context, serve, supervise func(context.Context) error) error {
+func together(ctx, untilSignal context.Context, serve, superviseEnvoy func(context.Context) error) error {
 	serving, endServing := context.WithCancel(ctx)
 	supervising, endSupervising := context.WithCancel(untilSignal)
 	var g errgroup.Group
@@ -152,7 +145,14 @@ func together(ctx, untilSignal context.Context, serve, supervise func(context.Co
 	})
 	g.Go(func() error {
 		defer endServing()
-		return supervise(supervising)
+		err := superviseEnvoy(supervising)
+		switch {
+		case errors.Is(err, supervise.ErrNeverUp):
+			return withHint(cannotf("%w", err), "what Envoy said is in the log above; if its admin address is in use, give another --envoy-admin-address")
+		case err != nil:
+			return cannotf("%w", err)
+		}
+		return nil
 	})
 	return g.Wait()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 )
@@ -86,14 +87,9 @@ func adminSocketHelp(cmd *cobra.Command) string {
 
 // complete checks the configuration and fills what follows from the rest.
 func (c *serveConfig) complete() error {
-	var err error
-	if c.Dir, err = existingDir(c.Dir); err != nil {
+	err := c.completePaths()
+	if err != nil {
 		return err
-	}
-	if c.StateDir == "" {
-		if c.StateDir, err = defaultStateDir(c.Dir); err != nil {
-			return err
-		}
 	}
 	if c.AdminSocket == "" {
 		if c.AdminSocket = runtimeAdminSocket(); c.AdminSocket == "" {
@@ -119,6 +115,28 @@ func (c *serveConfig) complete() error {
 		}
 	}
 	return c.checkTLS()
+}
+
+// completePaths makes the paths absolute; the state directory follows from the manifests' unless
+// it is given.
+func (c *serveConfig) completePaths() (err error) {
+	if c.Dir, err = existingDir(c.Dir); err != nil {
+		return err
+	}
+	if c.StateDir == "" {
+		if c.StateDir, err = defaultStateDir(c.Dir); err != nil {
+			return err
+		}
+	}
+	for _, path := range []*string{&c.StateDir, &c.AdminSocket} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return cannotf("%w", err)
+		}
+	}
+	return nil
 }
 
 // checkTLS refuses half a TLS configuration, and none where one is needed.
