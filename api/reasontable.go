@@ -52,8 +52,8 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonSourceHeld, groupFiles,
-		"Most objects vanished from the source in one step, as they do when a volume is not mounted or a checkout goes wrong. The last state is held and stays in effect.",
-		"Bring the objects back, or confirm that they are meant to be gone.",
+		"Most objects vanished from the source in one step (more than half of at least 10, or all of at least 3), or its directory is gone, as it happens when a volume is not mounted or a checkout goes wrong. The last state is held and stays in effect.",
+		"Bring the objects back, or confirm with gateway-cp fleet confirm that they are meant to be gone.",
 	},
 	{
 		ReasonLastGoodInEffect, groupFiles,

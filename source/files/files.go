@@ -38,6 +38,8 @@ type Options struct {
 	Rescan time.Duration
 	// HoldAtLeast is the number of objects from which a loss of most is held. 0: 10.
 	HoldAtLeast int
+	// HoldAllAtLeast is the number of objects from which a loss of all is held. 0: 3.
+	HoldAllAtLeast int
 }
 
 // Source reads and watches a directory tree. It implements source.Source.
@@ -73,13 +75,14 @@ func New(o Options) *Source {
 	o.EmptyGrace = cmp.Or(o.EmptyGrace, 2*time.Second)
 	o.Rescan = cmp.Or(o.Rescan, 30*time.Second)
 	o.HoldAtLeast = cmp.Or(o.HoldAtLeast, 10)
+	o.HoldAllAtLeast = cmp.Or(o.HoldAllAtLeast, 3)
 	o.Dir = filepath.Clean(o.Dir)
 	log := o.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Source{
-		o: o, log: log, set: newSet(o.Dir, o.HoldAtLeast), pending: newPending(),
+		o: o, log: log, set: newSet(o.Dir, o.HoldAtLeast, o.HoldAllAtLeast), pending: newPending(),
 		emptied: make(map[string]time.Time),
 	}
 }

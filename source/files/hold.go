@@ -13,8 +13,9 @@ import (
 //
 // After every batch of changes the objects are counted that are in effect while no file has
 // them any more. If they are more than half of those that were in effect before they
-// vanished, and those were at least Options.HoldAtLeast (10), all of them stay in effect and
-// the Error SourceHeld says so. Everything else in the batch applies: changed and new
+// vanished, and those were at least Options.HoldAtLeast (10), or if they are all that there
+// were, and those at least Options.HoldAllAtLeast (3), all of them stay in effect and the
+// Error SourceHeld says so. Everything else in the batch applies: changed and new
 // objects are set. While a hold lasts nothing is deleted: what vanishes later is held too.
 //
 // A hold ends when half or more of the objects counted before the loss are there again

@@ -86,11 +86,28 @@ func TestConfirm(t *testing.T) {
 	if _, held := r.source.Held(); held {
 		t.Error("still held")
 	}
-	writeMany(t, dir, 0, 3)
+	writeMany(t, dir, 0, 2)
 	r.next()
-	removeMany(t, dir, 0, 3) // so few are never held
+	removeMany(t, dir, 0, 2) // so few are never held
 	r.next()
 	r.wantServices()
+}
+
+// Of a few objects, most may go, but not all at once.
+func TestLossOfAllIsHeld(t *testing.T) {
+	dir := t.TempDir()
+	writeMany(t, dir, 0, 9)
+	r := start(t, Options{Dir: dir, Quiet: slow})
+	removeMany(t, dir, 0, 6)
+	r.next()
+	r.wantServices("s06", "s07", "s08")
+	removeMany(t, dir, 6, 9)
+	r.next()
+	r.wantServices("s06", "s07", "s08")
+	r.problem(api.ReasonSourceHeld)
+	writeMany(t, dir, 7, 9) // enough to see that the directory is not just empty
+	r.until("the hold ends", func() bool { return len(r.problems) == 0 })
+	r.wantServices("s07", "s08")
 }
 
 // A directory that is gone holds even a few objects, also at the start.

@@ -57,7 +57,7 @@ func Load(o LoadOptions, paths ...string) (*Result, error) {
 		}
 		refs[path] = f.ref
 	}
-	s := newSet("", 1<<62)
+	s := newSet("", 1<<62, 1<<62)
 	s.treeProbs = t.problems
 	maps.Copy(changes, readAll(refs, o.MaxFileSize, nil))
 	s.apply(changes, false)

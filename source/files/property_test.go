@@ -28,7 +28,7 @@ func TestIncrementalEqualsFull(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			dir := t.TempDir()
 			write(t, dir, "keep.yaml", services("keep"))
-			o := Options{Dir: dir, HoldAtLeast: 1 << 30, Quiet: 5 * time.Millisecond, EmptyGrace: time.Millisecond, State: openState(t, t.TempDir())}
+			o := Options{Dir: dir, HoldAtLeast: 1 << 30, HoldAllAtLeast: 1 << 30, Quiet: 5 * time.Millisecond, EmptyGrace: time.Millisecond, State: openState(t, t.TempDir())}
 			r := start(t, o)
 			for range rounds {
 				var done []string

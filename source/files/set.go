@@ -28,7 +28,8 @@ type set struct {
 	gone       string           // why the directory as a whole cannot be read; empty: it can
 	letGo      bool             // the loss is confirmed
 	base       int              // objects in effect before those in lost vanished
-	least      int              // fewer objects than this are never held
+	least      int              // the loss of most of fewer objects than this is not held
+	leastAll   int              // nor the loss of all of fewer than this
 }
 
 // claim is a place that says what an object is.
@@ -49,9 +50,9 @@ type live struct {
 	column int
 }
 
-func newSet(dir string, least int) *set {
+func newSet(dir string, least, leastAll int) *set {
 	return &set{
-		dir: dir, least: least,
+		dir: dir, least: least, leastAll: leastAll,
 		files:    make(map[string]*content),
 		troubled: make(map[string]bool),
 		claims:   make(map[api.Key][]claim),
@@ -105,7 +106,9 @@ func (s *set) apply(changes map[string]*content, confirmed bool) delta {
 
 // tooMany is the rule for holding: more than half of what was in effect is missing, and
 // that was not but a handful. See hold.go.
-func (s *set) tooMany(lost, before int) bool { return before >= s.least && 2*lost > before }
+func (s *set) tooMany(lost, before int) bool {
+	return before >= s.least && 2*lost > before || before >= s.leastAll && lost == before
+}
 
 // replace takes the claims of a file's old content away and adds those of the new one.
 func (s *set) replace(path string, c *content, touched map[api.Key]bool) {
