@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"log/slog"
+	"strconv"
 	"strings"
 )
 
@@ -24,5 +25,34 @@ func parseLine(line string) (level slog.Level, logger, message string) {
 	default:
 		return slog.LevelError, "stderr", line
 	}
-	return level, fields[1], fields[2]
+	return level, fields[1], unescape(fields[2])
+}
+
+// unescape undoes --log-format-escaped, which writes a message as a string of C: whoever logs
+// it on escapes it in a way of his own.
+func unescape(message string) string {
+	if !strings.Contains(message, `\`) {
+		return message
+	}
+	var b strings.Builder
+	for rest := message; rest != ""; {
+		// Nothing needs a quote to stand for itself, so either may follow a backslash.
+		quote := byte('"')
+		if strings.HasPrefix(rest, `\'`) {
+			quote = '\''
+		}
+		r, multibyte, tail, err := strconv.UnquoteChar(rest, quote)
+		switch {
+		case err != nil: // no escape, such as a plain quote
+			b.WriteByte(rest[0])
+			rest = rest[1:]
+			continue
+		case multibyte:
+			b.WriteRune(r)
+		default:
+			b.WriteByte(byte(r))
+		}
+		rest = tail
+	}
+	return b.String()
 }

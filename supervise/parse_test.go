@@ -10,12 +10,13 @@ func TestParseLine(t *testing.T) {
 		level           slog.Level
 		logger, message string
 	}{
-		"info|main|starting main dispatch loop": {slog.LevelInfo, "main", "starting main dispatch loop"},
-		"warning|config|a|b":                    {slog.LevelWarn, "config", "a|b"},
-		"critical|assert|x":                     {slog.LevelError, "assert", "x"},
-		"trace|http|x":                          {slog.LevelDebug, "http", "x"},
-		"PARSE ERROR: Argument: --nonsense":     {slog.LevelError, "stderr", "PARSE ERROR: Argument: --nonsense"},
-		"what|is|this":                          {slog.LevelError, "stderr", "what|is|this"},
+		"info|main|starting main dispatch loop":               {slog.LevelInfo, "main", "starting main dispatch loop"},
+		"warning|config|a|b":                                  {slog.LevelWarn, "config", "a|b"},
+		"critical|assert|x":                                   {slog.LevelError, "assert", "x"},
+		`warning|config|\'a\' \"b\"\n c\\d "e" \303\274 ü \q`: {slog.LevelWarn, "config", "'a' \"b\"\n c\\d \"e\" ü ü \\q"},
+		"trace|http|x":                                        {slog.LevelDebug, "http", "x"},
+		"PARSE ERROR: Argument: --nonsense":                   {slog.LevelError, "stderr", "PARSE ERROR: Argument: --nonsense"},
+		"what|is|this":                                        {slog.LevelError, "stderr", "what|is|this"},
 	} {
 		level, logger, message := parseLine(line)
 		if level != want.level || logger != want.logger || message != want.message {

@@ -18,7 +18,7 @@ type Config struct {
 	Bootstrap    []byte // YAML
 	Dir          string // absolute; for the bootstrap and the log; one supervisor at a time may use it
 	AdminAddress string // Envoy's admin interface, as in the bootstrap: host:port or unix:///path
-	LogLevel     string // Envoy's; default info
+	LogLevel     string // Envoy's; default warning
 	// DrainTime is how long requests on a removed or changed listener may still take
 	// (--drain-time-s, whole seconds); default 60 s.
 	DrainTime time.Duration
@@ -61,7 +61,7 @@ type Supervisor struct {
 // New prepares a supervisor; nothing runs before Run.
 func New(c Config) *Supervisor {
 	if c.LogLevel == "" {
-		c.LogLevel = "info"
+		c.LogLevel = "warning"
 	}
 	if c.DrainTime == 0 {
 		c.DrainTime = time.Minute
@@ -101,8 +101,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			neverUp++
 		}
 		if neverUp == maxNeverUp {
-			return fmt.Errorf("%w: it ended %d times before it answered on %s; its log is in %s",
-				ErrNeverUp, neverUp, s.config.AdminAddress, s.tail.path)
+			return s.neverUp(neverUp)
 		}
 		s.config.Log.Error("envoy ended and is started again", "pid", p.pid, "end", p.end(), "pause", pause)
 		select {
@@ -112,6 +111,16 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		}
 		pause = min(2*pause, maxBackoff)
 	}
+}
+
+// neverUp says how Envoy failed, in its own last words.
+func (s *Supervisor) neverUp(times int) error {
+	why := s.tail.lastError()
+	if why == "" {
+		why = "it gives no reason"
+	}
+	return fmt.Errorf("%w: %s (it ended %d times before it answered on %s; its log is %s)",
+		ErrNeverUp, why, times, s.config.AdminAddress, s.tail.path)
 }
 
 // Ready says whether Envoy runs and has its first configuration.

@@ -53,7 +53,7 @@ func helper(dir string) error {
 func config(dir, binary string, bootstrap []byte, store *state.Store, log *slog.Logger) Config {
 	return Config{
 		Envoy: binary, Bootstrap: bootstrap, Dir: dir, AdminAddress: "unix://" + filepath.Join(dir, "admin.sock"),
-		DrainTimeout: 10 * time.Second, Concurrency: 1, Store: store, Log: log,
+		LogLevel: "info", DrainTimeout: 10 * time.Second, Concurrency: 1, Store: store, Log: log,
 	}
 }
 
@@ -372,8 +372,8 @@ func (s *site) killedSupervisor() {
 func TestBrokenBootstrapIsAnError(t *testing.T) {
 	s := newSite(t)
 	s.bootstrap = []byte("static_resources: {listeners: [{nonsense: 1}]}\n")
-	if err := s.runToTheEnd(); !errors.Is(err, ErrNeverUp) {
-		t.Errorf("got %v, want %v", err, ErrNeverUp)
+	if err := s.runToTheEnd(); !errors.Is(err, ErrNeverUp) || !strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("got %v, want %v and Envoy's complaint", err, ErrNeverUp)
 	}
 	if !strings.Contains(s.log.String(), "nonsense") {
 		t.Error("Envoy's complaint is not logged")

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -90,3 +92,25 @@ func (t *tail) pass(data []byte) []byte {
 		data = rest
 	}
 }
+
+// lastError gives the newest complaint in the file, which may not have been passed on yet.
+func (t *tail) lastError() string {
+	info, err := os.Stat(t.path)
+	if err != nil {
+		return ""
+	}
+	data, err := readFrom(t.path, max(0, info.Size()-lastErrorWithin))
+	if err != nil {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	for _, line := range slices.Backward(lines) {
+		if level, _, message := parseLine(line); level == slog.LevelError {
+			return strings.TrimSpace(message)
+		}
+	}
+	return ""
+}
+
+// lastErrorWithin is how many bytes at the end of the file are looked through for a complaint.
+const lastErrorWithin = 64 << 10

@@ -148,7 +148,7 @@ func together(ctx, untilSignal context.Context, serve, superviseEnvoy func(conte
 		err := superviseEnvoy(supervising)
 		switch {
 		case errors.Is(err, supervise.ErrNeverUp):
-			return withHint(cannotf("%w", err), "what Envoy said is in the log above; if its admin address is in use, give another --envoy-admin-address")
+			return withHint(cannotf("%w", err), "if that is the address of its admin interface, give another --envoy-admin-address")
 		case err != nil:
 			return cannotf("%w", err)
 		}
