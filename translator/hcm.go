@@ -8,7 +8,8 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// Limits of what a client may hold, from Envoy's edge best practices:
+// Limits of what a client may hold, from Envoy's edge best practices. docs/edge-defaults.md
+// explains these and all other defaults to users.
 // https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/best_practices/edge
 const (
 	requestHeadersTimeout   = 10   // seconds until all headers have come
@@ -49,10 +50,15 @@ func (e *encoder) connectionManager(c connectionManager) *listenerv3.Filter {
 		MergeSlashes:                 true,
 		PathWithEscapedSlashesAction: hcmv3.HttpConnectionManager_UNESCAPE_AND_REDIRECT,
 
+		// The fully qualified form of a DNS name is the same name.
+		StripTrailingHostDot: true,
+
 		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
 			IdleTimeout:                  seconds(connectionIdleTimeout),
 			HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
 		},
+		// Health checkers and simple clients still speak HTTP/1.0. They must send a Host.
+		HttpProtocolOptions: &corev3.Http1ProtocolOptions{AcceptHttp_10: true},
 		Http2ProtocolOptions: &corev3.Http2ProtocolOptions{
 			MaxConcurrentStreams:        wrapperspb.UInt32(concurrentStreams),
 			InitialStreamWindowSize:     wrapperspb.UInt32(streamWindow),

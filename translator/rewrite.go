@@ -72,7 +72,8 @@ var redirectCodes = map[int]routev3.RedirectAction_RedirectResponseCode{
 // redirectPort sets the port of the new location: the one asked for, that of the scheme asked
 // for, or that of the listener. One that the scheme implies is left out, as the Gateway API
 // recommends. Envoy keeps the port of the request's host where it is told neither a host nor a
-// port, so the host is told where it is known.
+// port, so the host is told where it is known; where it is not, and clients write the listener's
+// port into it, an implied port is better than a wrong one (docs/edge-defaults.md).
 func (s site) redirectPort(redirect *routev3.RedirectAction, f *gatewayv1.HTTPRequestRedirectFilter) {
 	own := "http"
 	if s.secure {

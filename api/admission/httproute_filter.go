@@ -97,6 +97,9 @@ func (r *report) filter(at *field.Path, f *gatewayv1.HTTPRouteFilter, matches []
 	switch f.Type {
 	case gatewayv1.HTTPRouteFilterRequestHeaderModifier:
 		r.headerFilter(at.Child("requestHeaderModifier"), f.RequestHeaderModifier)
+		for i, name := range f.RequestHeaderModifier.Remove {
+			r.arrivingHeader(at.Child("requestHeaderModifier", "remove").Index(i), name)
+		}
 	case gatewayv1.HTTPRouteFilterResponseHeaderModifier:
 		r.headerFilter(at.Child("responseHeaderModifier"), f.ResponseHeaderModifier)
 	case gatewayv1.HTTPRouteFilterRequestMirror:

@@ -44,6 +44,7 @@ func (r *report) match(at *field.Path, m *gatewayv1.HTTPRouteMatch) {
 	for i, h := range m.Headers {
 		names[i] = string(h.Name)
 		r.headerName(headers.Index(i).Child("name"), string(h.Name))
+		r.arrivingHeader(headers.Index(i).Child("name"), string(h.Name))
 		r.matchValue(headers.Index(i), string(*h.Type), h.Value, 4096)
 	}
 	r.distinctNames(headers, names, true)

@@ -3,6 +3,7 @@ package admission
 import (
 	"net/netip"
 	"regexp"
+	"strings"
 	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -100,6 +101,14 @@ func (r *report) headerName(path *field.Path, name string) {
 		r.missing(path, "give the name")
 	case len(name) > 256 || !tokenShape.MatchString(name):
 		r.fail(path, api.ReasonInvalidField, "use letters, digits and '-', at most 256 characters; pseudo-headers such as :path cannot be named", "%q is not a header name", name)
+	}
+}
+
+// arrivingHeader warns of a request header that Envoy lets nobody send.
+func (r *report) arrivingHeader(path *field.Path, name string) {
+	if strings.Contains(name, "_") {
+		r.warn(path, api.ReasonInvalidField, "use '-' in its place, here and in clients",
+			"requests with a '_' in the name of a header are answered 400, so %q never comes", name)
 	}
 }
 
