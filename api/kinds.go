@@ -11,6 +11,10 @@ import (
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
+// ControllerName is the spec.controllerName of the GatewayClasses that are ours. All others
+// are some other controller's business, and so are their Gateways and routes.
+const ControllerName gatewayv1.GatewayController = "gateway-cp.io/gateway-controller"
+
 // KindInfo says how objects of a kind are written and held.
 type KindInfo struct {
 	Kind Kind

@@ -32,7 +32,7 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonInvalidYAML, groupFiles,
-		"A document is not well-formed YAML or JSON, or a field has a value of another type than the kind asks for. The document is skipped; when it held an object before, that object's last good version stays in effect.",
+		"A document is not well-formed YAML or JSON, its aliases expand to too much, or a field has a value of another type than the kind asks for. The document is skipped; when it held an object before, that object's last good version stays in effect.",
 		"Correct the document at the line that is given. Strings that look like numbers, such as \"1.10\" or \"yes\", must be quoted.",
 	},
 	{
@@ -167,8 +167,8 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonTargetNotFound, groupTogether,
-		"A Rollout names a Service that does not exist in its namespace. The Rollout has no effect.",
-		"Correct spec.targetRef.name, or create the Service.",
+		"A Rollout, or an EndpointSlice, names a Service that does not exist in its namespace. It has no effect.",
+		"Correct spec.targetRef.name, or the label kubernetes.io/service-name of the EndpointSlice, or create the Service.",
 	},
 	{
 		ReasonTargetConflict, groupTogether,

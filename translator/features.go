@@ -47,6 +47,8 @@ func calledFor(r *Reader, o *api.Object) []Unit {
 		return fleetCalls(f)
 	case api.KindService:
 		return serviceCalls(r, o)
+	case api.KindEndpointSlice:
+		return endpointSliceCalls(o)
 	case api.KindRollout:
 		return rolloutCalls(o)
 	case api.KindGatewayClass:

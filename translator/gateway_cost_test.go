@@ -21,7 +21,7 @@ func manyRoutes(t fatal, n int) []Change {
 	}
 	add(&gatewayv1.GatewayClass{
 		ObjectMeta: metav1.ObjectMeta{Name: "ours"},
-		Spec:       gatewayv1.GatewayClassSpec{ControllerName: ControllerName},
+		Spec:       gatewayv1.GatewayClassSpec{ControllerName: api.ControllerName},
 	})
 	hostname := gatewayv1.Hostname("*.example.com")
 	add(&gatewayv1.Gateway{

@@ -37,7 +37,7 @@ func genAge(t *rapid.T, m *metav1.ObjectMeta) {
 
 func genGatewayClass(t *rapid.T) api.Value {
 	c := &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: pick(t, "name", "ours", "edge")}}
-	c.Spec.ControllerName = pick(t, "controller", ControllerName, ControllerName, ControllerName, "example.com/other")
+	c.Spec.ControllerName = pick(t, "controller", api.ControllerName, api.ControllerName, api.ControllerName, "example.com/other")
 	if maybe(t, "parameters") {
 		c.Spec.ParametersRef = &gatewayv1.ParametersReference{
 			Group: "gateway-cp.io",

@@ -36,7 +36,7 @@ func requestTakesTheRightRoute(t *rapid.T) {
 		o := admitted(t, v)
 		changes = append(changes, Change{Key: o.Key, Object: o})
 	}
-	add(&gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "ours"}, Spec: gatewayv1.GatewayClassSpec{ControllerName: ControllerName}})
+	add(&gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "ours"}, Spec: gatewayv1.GatewayClassSpec{ControllerName: api.ControllerName}})
 	gateway := &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "edge"}}
 	gateway.Spec.GatewayClassName = "ours"
 	for i, h := range rapid.Permutation(hostnames).Draw(t, "listeners")[:rapid.IntRange(1, 4).Draw(t, "listeners")] {

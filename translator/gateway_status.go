@@ -27,7 +27,7 @@ func buildGatewayStatus(r *Reader, u Unit) Result {
 		return Result{Problems: []api.Problem{{
 			Object: key, Path: "spec.gatewayClassName", Reason: api.ReasonGatewayClassNotFound, Severity: api.Error,
 			Message: fmt.Sprintf("there is no GatewayClass %s", gateway.Spec.GatewayClassName),
-			Hint:    "create it with controllerName " + string(ControllerName) + "; until then the Gateway is not served",
+			Hint:    "create it with controllerName " + string(api.ControllerName) + "; until then the Gateway is not served",
 		}}}
 	}
 	s := gatewayVerdicts{gateway: gateway, accepted: p.refused}

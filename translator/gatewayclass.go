@@ -10,14 +10,10 @@ import (
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
-// ControllerName is the spec.controllerName of the GatewayClasses that are ours. All others
-// are some other controller's business, and so are their Gateways and routes.
-const ControllerName gatewayv1.GatewayController = "gateway-cp.io/gateway-controller"
-
 // ourClass gives a GatewayClass, or nil when it is not there or not ours.
 func ourClass(r *Reader, name string) *gatewayv1.GatewayClass {
 	class := read[*gatewayv1.GatewayClass](r, api.KindGatewayClass, "", name)
-	if class == nil || class.Spec.ControllerName != ControllerName {
+	if class == nil || class.Spec.ControllerName != api.ControllerName {
 		return nil
 	}
 	return class
@@ -59,7 +55,7 @@ func fleetOfClass(r *Reader, class *gatewayv1.GatewayClass) (fleet, *api.Problem
 }
 
 func gatewayClassCalls(o *api.Object) []Unit {
-	if o.Value.(*gatewayv1.GatewayClass).Spec.ControllerName != ControllerName {
+	if o.Value.(*gatewayv1.GatewayClass).Spec.ControllerName != api.ControllerName {
 		return nil
 	}
 	return []Unit{{Feature: gatewayClassStatus, Name: o.Key.Name}}

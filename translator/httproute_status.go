@@ -82,7 +82,7 @@ func (s *routeVerdicts) parent(i int) {
 		accepted.condition(s.route, string(gatewayv1.RouteConditionAccepted), string(gatewayv1.RouteReasonAccepted)),
 		c.refs.condition(s.route, string(gatewayv1.RouteConditionResolvedRefs), string(gatewayv1.RouteReasonResolvedRefs)),
 	}, conditions...)
-	s.parents = append(s.parents, gatewayv1.RouteParentStatus{ParentRef: *ref, ControllerName: ControllerName, Conditions: conditions})
+	s.parents = append(s.parents, gatewayv1.RouteParentStatus{ParentRef: *ref, ControllerName: api.ControllerName, Conditions: conditions})
 }
 
 // attachment says whether the route is attached to any listener that a parentRef means. The

@@ -18,6 +18,33 @@ func endpointSliceLookups(o *api.Object) []lookup {
 	return []lookup{{indexSliceService, o.Key.Namespace, service}}
 }
 
+// endpointSliceCalls gives the unit of an EndpointSlice: whether it has an effect.
+func endpointSliceCalls(o *api.Object) []Unit {
+	service := o.Value.GetLabels()[discoveryv1.LabelServiceName]
+	if service == "" {
+		return nil
+	}
+	return []Unit{{Feature: endpointSliceCheck, Namespace: o.Key.Namespace, Name: o.Key.Name, Extra: service}}
+}
+
+// endpointSliceCheck says when the Service that an EndpointSlice names is not there. Its name is
+// in the unit, so that endpoints come and go without a new check.
+var endpointSliceCheck = &Feature{Name: "endpoint slice check", Build: checkEndpointSlice}
+
+func checkEndpointSlice(r *Reader, u Unit) Result {
+	if r.get(api.KindService, u.Namespace, u.Extra) != nil {
+		return Result{}
+	}
+	return Result{Problems: []api.Problem{{
+		Object:   api.Key{Kind: api.KindEndpointSlice, Namespace: u.Namespace, Name: u.Name},
+		Path:     "metadata.labels[" + discoveryv1.LabelServiceName + "]",
+		Reason:   api.ReasonTargetNotFound,
+		Severity: api.Warning,
+		Message:  "there is no Service " + u.Namespace + "/" + u.Extra,
+		Hint:     "the endpoints get no traffic until it exists; check the name",
+	}}}
+}
+
 // addSlices adds the endpoints of EndpointSlices; with pods, only those that are in one of
 // them. It returns the Pods that an endpoint was found for.
 func (s *selection) addSlices(r *Reader, slices []*api.Object, port *corev1.ServicePort, pods map[string]bool) map[string]bool {

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"regexp"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -19,6 +20,9 @@ func (r *report) gatewayClass(c *gatewayv1.GatewayClass) {
 		r.missing(at, "name the controller that serves Gateways of this class")
 	case len(name) > 253 || !controllerShape.MatchString(name):
 		r.fail(at, api.ReasonInvalidField, "use a domain and a path, such as example.com/controller", "%q is not a controller name", name)
+	case name != string(api.ControllerName) && strings.Contains(name, "gateway-cp"):
+		// The classes of other controllers are none of our business.
+		r.warn(at, api.ReasonInvalidField, "write "+string(api.ControllerName), "%q is not the name that gateway-cp answers to: Gateways of this class are not served", name)
 	}
 	if p := c.Spec.ParametersRef; p != nil {
 		r.objectRef(spec.Child("parametersRef"), string(p.Group), string(p.Kind), p.Name, p.Namespace)
