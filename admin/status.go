@@ -27,6 +27,8 @@ type Status struct {
 	Held *Held `json:"held,omitempty"`
 	// Problems are those of the objects, sorted; those that Envoys found are included.
 	Problems []api.Problem `json:"problems"`
+	// Rollouts is where the traffic of each Service with a Rollout stands, sorted.
+	Rollouts []RolloutStatus `json:"rollouts"`
 	// Envoys is the fleet, sorted by fleet and id.
 	Envoys []EnvoyStatus `json:"envoys"`
 }
@@ -87,4 +89,24 @@ type Refusal struct {
 	Since   time.Time `json:"since,omitzero"`
 	// Objects are those that the resource comes from, as "Kind namespace/name".
 	Objects []string `json:"objects,omitempty"`
+}
+
+// RolloutStatus is where a Rollout stands.
+type RolloutStatus struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Service   string `json:"service"`
+	Phase     string `json:"phase"`             // Stable, Waiting or Holding
+	Live      string `json:"live,omitempty"`    // the version that has the traffic (blueGreen)
+	Message   string `json:"message,omitempty"` // why it stands there
+	// Versions are all that are kept.
+	Versions []RolloutVersion `json:"versions"`
+}
+
+// RolloutVersion is a version and its share of the traffic.
+type RolloutVersion struct {
+	Name    string  `json:"name"`
+	Percent float64 `json:"percent"`
+	// HeldUntil is until when a version without traffic is kept for the way back.
+	HeldUntil time.Time `json:"heldUntil,omitzero"`
 }

@@ -28,7 +28,9 @@ type EnvoyStatus struct {
 }
 
 // InSync says whether the Envoy has acknowledged everything that there is for it.
-func (e EnvoyStatus) InSync() bool { return e.Connected && e.Applied == e.Current }
+func (e EnvoyStatus) InSync() bool {
+	return e.Connected && e.Applied == e.Current && len(e.Refused) == 0
+}
 
 // TypeStatus counts the resources of one type.
 type TypeStatus struct{ Held, Acked, Pending, Refused int }
@@ -98,20 +100,45 @@ func (c *conn) status() EnvoyStatus {
 		}
 		status.Types[resource.Type(t)] = n
 	}
-	for a, r := range s.refused {
-		n := status.Types[a.kind]
+	status.Refused = s.refusalList()
+	for _, r := range status.Refused {
+		n := status.Types[r.Type]
 		n.Refused++
-		status.Types[a.kind] = n
-		status.Refused = append(status.Refused, Refusal{a.kind, a.name, a.part, r.message, r.sources, r.since})
+		status.Types[r.Type] = n
 	}
-	slices.SortFunc(status.Refused, func(a, b Refusal) int {
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Part, b.Part))
-	})
 	for what := range s.waiting {
 		status.Waiting = append(status.Waiting, what.Type.String()+" "+what.Name)
 	}
 	slices.Sort(status.Waiting)
 	return status
+}
+
+// refusalList gives what the Envoy refuses, sorted.
+func (s *session) refusalList() []Refusal {
+	var list []Refusal
+	for a, r := range s.refused {
+		part := a.part
+		if part == together {
+			part = ""
+		}
+		list = append(list, Refusal{a.kind, a.name, part, r.message, r.sources, r.since})
+	}
+	slices.SortFunc(list, func(a, b Refusal) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Part, b.Part))
+	})
+	return list
+}
+
+// EachRefusal calls f with what every connected Envoy refuses, ordered by node id.
+func (s *Server) EachRefusal(f func(envoy string, r Refusal)) {
+	for _, c := range s.connected() {
+		c.mu.Lock()
+		list := c.session.refusalList()
+		c.mu.Unlock()
+		for _, r := range list {
+			f(c.session.node.ID, r)
+		}
+	}
 }
 
 func itoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }

@@ -11,6 +11,7 @@ type observed struct {
 	mu       sync.Mutex
 	clusters map[string]struct{}
 	every    bool
+	refusals bool
 	bell     chan struct{}
 }
 
@@ -29,6 +30,14 @@ func (o *observed) add(cluster string) {
 func (o *observed) all() {
 	o.mu.Lock()
 	o.every = true
+	o.mu.Unlock()
+	o.ring()
+}
+
+// refused notes that some Envoy refuses more or less than before.
+func (o *observed) refused() {
+	o.mu.Lock()
+	o.refusals = true
 	o.mu.Unlock()
 	o.ring()
 }
@@ -53,6 +62,17 @@ func (s *Server) Observations() (clusters map[string]struct{}, every bool) {
 	clusters, every = o.clusters, o.every
 	o.clusters, o.every = map[string]struct{}{}, false
 	return clusters, every
+}
+
+// RefusalsChanged says whether, since the last call, an Envoy has come or gone or refuses more or
+// less than before.
+func (s *Server) RefusalsChanged() bool {
+	o := &s.observed
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	changed := o.refusals || o.every
+	o.refusals = false
+	return changed
 }
 
 // ClusterOn is the state of one cluster on one connected Envoy.

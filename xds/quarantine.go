@@ -130,6 +130,7 @@ func (s *session) condemn(a atom, message string, sources []api.Key) {
 		r.head = target.head.hash
 	}
 	s.refused[a] = r
+	s.refusalsChanged()
 	s.keepGood(a)
 }
 

@@ -350,7 +350,7 @@ func TestARefusalOfAnEnvoyWithAnUnknownVersion(t *testing.T) {
 	if web := c.judges(resource.Scope, "poison")["web"]; web != nil {
 		t.Errorf("it was sent %s", c.hosts(web, "web"))
 	}
-	f.refuses("scope web \x00")
+	f.refuses("scope web")
 	f.apply(host("web", "p", "3"))
 	c.has(c.takes(resource.Scope, "web"), "web", "p=3 q=2")
 	f.eventually("healed", func() bool { return f.refusals() == "" && f.envoy().InSync() })

@@ -21,6 +21,10 @@ func (s *session) next() *response {
 			return r
 		}
 	}
+	if s.quiet() && len(s.refused) != s.refusals {
+		s.refusals = len(s.refused)
+		s.refusalsChanged()
+	}
 	if s.idle() {
 		s.applied = s.known
 		s.earlier = nil
@@ -30,12 +34,17 @@ func (s *session) next() *response {
 
 // idle says whether the Envoy has acknowledged everything that is there for it.
 func (s *session) idle() bool {
+	return s.quiet() && len(s.waiting) == 0 && len(s.refused) == 0
+}
+
+// quiet says whether everything has been answered.
+func (s *session) quiet() bool {
 	for _, sub := range s.subs {
 		if sub != nil && sub.asked && (len(sub.inflight) > 0 || len(sub.dirty) > 0 || len(sub.trials) > 0) {
 			return false
 		}
 	}
-	return len(s.waiting) == 0 && len(s.refused) == 0
+	return true
 }
 
 // nextOf is next for one type. One response at a time is on its way, and everything that

@@ -119,6 +119,7 @@ func (s *Server) join(c *conn, node Node) {
 	}
 	c.session = newSession(s.store, node, s.now, earlier)
 	c.session.warmed = s.observed.add
+	c.session.refusalsChanged = s.observed.refused
 	_, c.session.stateOfWorld = c.protocol.(sotw)
 	s.conns[c] = struct{}{}
 	s.last[node.ID] = c

@@ -67,6 +67,9 @@ type session struct {
 	applied uint64 // the newest change set that this Envoy has in full
 	// warmed is called when a cluster has become warm, or more or less healthy.
 	warmed func(cluster string)
+	// refusalsChanged is called when something is refused, and when fewer are than before.
+	refusalsChanged func()
+	refusals        int // how many there were when it was called
 	// earlier is the session of the same Envoy's stream before this one, if there was one.
 	earlier *session
 }
@@ -137,6 +140,8 @@ func newSession(s *store, node Node, now func() time.Time, earlier *session) *se
 		earlier:   earlier,
 		known:     s.current(),
 		warmed:    func(string) {},
+
+		refusalsChanged: func() {},
 	}
 }
 

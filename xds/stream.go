@@ -1,8 +1,10 @@
 package xds
 
 import (
+	"cmp"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -145,13 +147,10 @@ func (c *conn) send(m *encoded) error {
 	}
 }
 
-// refusalOf gives the message of a NACK; an ACK has none.
+// refusalOf gives the message of a NACK, in one line; an ACK has none.
 func refusalOf(detail *status.Status) string {
-	switch {
-	case detail == nil:
+	if detail == nil {
 		return ""
-	case detail.Message == "":
-		return "refused without a message"
 	}
-	return detail.Message
+	return cmp.Or(strings.Join(strings.Fields(detail.Message), " "), "refused without a message")
 }

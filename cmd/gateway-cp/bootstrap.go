@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	k8svalidation "k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/gateway-cp/gateway-cp/deploy/envoy"
 )
@@ -35,6 +36,9 @@ func addBootstrapFlags(cmd *cobra.Command, c *bootstrapConfig) {
 	f.Int64Var(&c.MaxConns, "envoy-max-connections", 50_000, "downstream connections that Envoy accepts at most")
 }
 
+// minHeap is less than any Envoy that does something needs.
+const minHeap = 64 << 20
+
 // complete checks the configuration and fills what follows from the rest.
 func (c *bootstrapConfig) complete() error {
 	if c.NodeID == "" {
@@ -44,14 +48,17 @@ func (c *bootstrapConfig) complete() error {
 		}
 		c.NodeID = host
 	}
-	if c.Fleet == "" {
-		return usagef("--fleet must not be empty")
+	if faults := k8svalidation.IsDNS1123Subdomain(c.Fleet); len(faults) > 0 {
+		return withHint(usagef("--fleet %q cannot be the name of a Fleet", c.Fleet), "%s", faults[0])
 	}
 	if c.StatsInterval <= 0 {
 		return usagef("--envoy-stats-interval must be more than 0, not %s", c.StatsInterval)
 	}
-	if c.MaxHeap == 0 || c.MaxConns <= 0 {
-		return usagef("--envoy-max-heap and --envoy-max-connections must be more than 0")
+	if c.MaxHeap < minHeap {
+		return usagef("--envoy-max-heap must be at least %d (64 MiB), not %d: Envoy would refuse every request", minHeap, c.MaxHeap)
+	}
+	if c.MaxConns <= 0 {
+		return usagef("--envoy-max-connections must be more than 0")
 	}
 	return checkAddress("envoy-admin-address", c.AdminAddress)
 }

@@ -143,5 +143,5 @@ func knownFlags(root *cobra.Command) []string {
 
 // configurable says whether a flag may be set from the environment and the config file.
 func configurable(f *pflag.Flag) bool {
-	return f.Name != "config" && f.Name != "help"
+	return f.Name != "config" && f.Name != "help" && f.Name != "version"
 }

@@ -20,8 +20,8 @@ func connect(socket string) (*admin.Client, error) {
 	case 1:
 		return admin.NewClient(live[0]), nil
 	case 0:
-		return nil, withHint(cannotf("no gateway-cp is running as this user"),
-			"start one with 'gateway-cp run DIR' or 'gateway-cp serve --dir DIR', or name its socket with --admin-socket")
+		return nil, withHint(cannotf("no gateway-cp of this user answers where its admin socket is by default"),
+			"name the socket of one that runs with a --state-dir or --admin-socket of its own with --admin-socket, or start one with 'gateway-cp run DIR' or 'gateway-cp serve --dir DIR'")
 	}
 	return nil, withHint(usagef("%d instances of gateway-cp are running", len(live)),
 		"choose one with --admin-socket: %s", strings.Join(live, ", "))

@@ -85,6 +85,7 @@ func (c *controlPlane) Run(ctx context.Context) error {
 			case batch := <-batches:
 				changes = c.take(batch)
 			case <-c.xds.Observed():
+				c.news = c.xds.RefusalsChanged() || c.news
 				c.rollouts.observe()
 			case <-wake.C:
 			case question := <-c.questions:
@@ -122,11 +123,10 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 	if !c.loaded.Load() {
 		c.rollouts.prune()
 	}
-	c.news = !slices.Equal(c.found, batch.Problems)
+	c.news = c.news || !slices.Equal(c.found, batch.Problems)
 	c.found = batch.Problems
 	c.revisions = append(c.revisions, revision{name: batch.Revision})
-	c.log.Info("objects changed", "set", len(batch.Set), "deleted", len(batch.Delete),
-		"problems", len(batch.Problems), "revision", batch.Revision)
+	c.log.Info("objects changed", "set", len(batch.Set), "deleted", len(batch.Delete), "revision", batch.Revision)
 	return changes
 }
 
@@ -266,8 +266,10 @@ func (c *controlPlane) logProblems() {
 	c.known = now
 }
 
-// problems are all of the objects, those of the source first found, with positions.
+// problems are all that stand: those of the source, of the translation, and what Envoys refuse,
+// with positions.
 func (c *controlPlane) problems() []api.Problem {
-	all := placed(c.translator.Problems(), c.translator.Object)
-	return append(append([]api.Problem{}, c.found...), all...)
+	all := c.translator.Problems()
+	c.xds.EachRefusal(func(envoy string, r xds.Refusal) { all = append(all, refusalProblem(envoy, r)) })
+	return append(placed(all, c.translator.Object), c.found...)
 }

@@ -86,19 +86,28 @@ that they are meant to be gone.`,
 	}
 }
 
-// showStatus asks for the status and prints it.
-func showStatus(cmd *cobra.Command, socket, format string,
-	text func(io.Writer, admin.Status) error, bad func(admin.Status) bool,
-) error {
+// askStatus asks a running gateway-cp.
+func askStatus(cmd *cobra.Command, socket string) (admin.Status, error) {
 	client, err := connect(socket)
 	if err != nil {
-		return err
+		return admin.Status{}, err
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), 10*time.Second)
 	defer cancel()
 	s, err := client.Status(ctx)
 	if err != nil {
-		return withHint(cannotf("%w", err), "is it running, as this user? Start it with 'gateway-cp run DIR' or 'gateway-cp serve --dir DIR'")
+		return s, withHint(cannotf("%w", err), "is it running, as this user? Start it with 'gateway-cp run DIR' or 'gateway-cp serve --dir DIR'")
+	}
+	return s, nil
+}
+
+// showStatus asks for the status and prints it.
+func showStatus(cmd *cobra.Command, socket, format string,
+	text func(io.Writer, admin.Status) error, bad func(admin.Status) bool,
+) error {
+	s, err := askStatus(cmd, socket)
+	if err != nil {
+		return err
 	}
 	err = print(cmd.OutOrStdout(), format, s, func(w io.Writer) error { return text(w, s) })
 	if err == nil && bad(s) {

@@ -86,6 +86,7 @@ func openDoors(c serveConfig, log *slog.Logger) (doors []door, err error) {
 			if creds, err = reloadingTLS(c.XDSCert, c.XDSKey, c.XDSClientCA, log); err != nil {
 				return doors, usagef("%w", err)
 			}
+			creds = logHandshakes(creds, log)
 		}
 		l, err := listen(c.XDSAddress)
 		if err != nil {

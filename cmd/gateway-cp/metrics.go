@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/gateway-cp/gateway-cp/admin"
 	"github.com/gateway-cp/gateway-cp/xds"
 )
 
@@ -12,7 +13,7 @@ import (
 type metrics struct {
 	c *controlPlane
 
-	problems, held, envoys, refused, pending, requests *prometheus.Desc
+	problems, held, envoys, refused, pending, requests, weight, phase *prometheus.Desc
 }
 
 func newMetrics(c *controlPlane) *metrics {
@@ -26,13 +27,15 @@ func newMetrics(c *controlPlane) *metrics {
 		envoys:   desc("envoys", "Envoys by fleet, whether they are connected, and whether they have everything.", "fleet", "connected", "in_sync"),
 		refused:  desc("refused_resources", "Resources, or parts of them, that an Envoy refuses.", "envoy", "type"),
 		pending:  desc("pending_resources", "Resources that an Envoy has not acknowledged yet.", "envoy", "type"),
+		weight:   desc("rollout_weight", "Share of a version of a Rollout, from 0 to 1.", "namespace", "rollout", "version"),
+		phase:    desc("rollout_phase", "1 for the phase that a Rollout is in.", "namespace", "rollout", "phase"),
 		requests: desc("upstream_requests_total", "Requests to the endpoints of a cluster as Envoys report them, by result: success (below 500), error, or dropped by a circuit breaker.", "fleet", "cluster", "result"),
 	}
 }
 
 // Describe is for Prometheus.
 func (m *metrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.problems, m.held, m.envoys, m.refused, m.pending, m.requests} {
+	for _, d := range []*prometheus.Desc{m.problems, m.held, m.envoys, m.refused, m.pending, m.requests, m.weight, m.phase} {
 		out <- d
 	}
 }
@@ -66,6 +69,12 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	for k, n := range envoys {
 		gauge(m.envoys, n, k[0], k[1], k[2])
 	}
+	for _, r := range status.Rollouts {
+		gauge(m.phase, 1, r.Namespace, r.Name, r.Phase)
+		for name, share := range shares(r) {
+			gauge(m.weight, share, r.Namespace, r.Name, name)
+		}
+	}
 	m.c.xds.EachLoad(func(fleet, cluster string, l xds.Load) {
 		counter := func(n uint64, result string) {
 			out <- prometheus.MustNewConstMetric(m.requests, prometheus.CounterValue, float64(n), fleet, cluster, result)
@@ -74,4 +83,13 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 		counter(l.Error, "error")
 		counter(l.Dropped, "dropped")
 	})
+}
+
+// shares adds up versions of the same name: one whose selector has changed is kept beside the new.
+func shares(r admin.RolloutStatus) map[string]float64 {
+	sum := map[string]float64{}
+	for _, v := range r.Versions {
+		sum[v.Name] += v.Percent / 100
+	}
+	return sum
 }

@@ -21,13 +21,14 @@ func (c *controlPlane) Status() admin.Status {
 	defer cancel()
 	s := admin.Status{
 		Version: readBuildInfo().Version, Started: c.started,
-		Problems: []api.Problem{}, Envoys: []admin.EnvoyStatus{},
+		Problems: []api.Problem{}, Envoys: []admin.EnvoyStatus{}, Rollouts: []admin.RolloutStatus{},
 	}
 	if h, held := c.source.Held(); held {
 		s.Held = &admin.Held{Missing: h.Missing, Message: h.Message}
 	}
 	fleet := c.xds.Fleet()
 	c.do(ctx, func() {
+		s.Rollouts = c.rollouts.status()
 		s.Problems = append(s.Problems, c.problems()...)
 		if n := len(c.revisions); n > 0 {
 			s.Revision = c.revisions[n-1].name
@@ -36,7 +37,6 @@ func (c *controlPlane) Status() admin.Status {
 			status := envoyStatus(e)
 			status.Revision = c.revisionAt(e.Applied)
 			s.Envoys = append(s.Envoys, status)
-			s.Problems = append(s.Problems, placed(refusalProblems(e), c.translator.Object)...)
 		}
 	})
 	slices.SortFunc(s.Problems, api.Problem.Compare)
@@ -66,22 +66,18 @@ func envoyStatus(e xds.EnvoyStatus) admin.EnvoyStatus {
 	return s
 }
 
-// refusalProblems puts what an Envoy refuses on the objects that it comes from.
-func refusalProblems(e xds.EnvoyStatus) []api.Problem {
-	var problems []api.Problem
-	for _, r := range e.Refused {
-		p := api.Problem{
-			Reason:   api.ReasonRefusedByEnvoy,
-			Severity: api.Error,
-			Message:  "Envoy " + e.ID + " refuses the " + r.Type.String() + " " + r.Name + " made from it: " + r.Message,
-			Hint:     "it keeps the last good version; change what Envoy's message speaks of",
-		}
-		if len(r.Sources) > 0 {
-			p.Object = r.Sources[0]
-		}
-		problems = append(problems, p)
+// refusalProblem puts what an Envoy refuses on the object that it comes from.
+func refusalProblem(envoy string, r xds.Refusal) api.Problem {
+	p := api.Problem{
+		Reason:   api.ReasonRefusedByEnvoy,
+		Severity: api.Error,
+		Message:  "Envoy " + envoy + " refuses the " + r.Type.String() + " " + r.Name + " made from it: " + r.Message,
+		Hint:     "it keeps the last good version and tries again from time to time; change what Envoy's message speaks of",
 	}
-	return problems
+	if len(r.Sources) > 0 {
+		p.Object = r.Sources[0]
+	}
+	return p
 }
 
 // Confirm lets a held source through.

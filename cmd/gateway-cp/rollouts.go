@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/gateway-cp/gateway-cp/admin"
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 	"github.com/gateway-cp/gateway-cp/resource"
@@ -32,6 +33,7 @@ type rollouts struct {
 	settled    time.Time
 
 	objects  map[api.Key]*api.Object
+	decided  map[api.Key]*v1alpha1.Rollout    // with the status that is in effect
 	byTarget map[api.Key]map[api.Key]struct{} // Service → Rollouts
 	clusters map[string]versionCluster
 }
@@ -47,6 +49,7 @@ func newRollouts(m *rollout.Manager, t *translator.Translator, x *xds.Server, lo
 	return &rollouts{
 		manager: m, translator: t, xds: x, log: log, settled: started.Add(settleTime),
 		objects:  map[api.Key]*api.Object{},
+		decided:  map[api.Key]*v1alpha1.Rollout{},
 		byTarget: map[api.Key]map[api.Key]struct{}{},
 		clusters: map[string]versionCluster{},
 	}
@@ -71,6 +74,7 @@ func (r *rollouts) set(o *api.Object) {
 func (r *rollouts) delete(k api.Key) {
 	r.untarget(k)
 	delete(r.objects, k)
+	delete(r.decided, k)
 	r.manager.Delete(k)
 }
 
@@ -154,6 +158,7 @@ func (r *rollouts) step(now time.Time) ([]translator.Change, time.Time) {
 	changes := make([]translator.Change, 0, len(decided))
 	for _, d := range decided {
 		k := rollout.Key(d.Namespace, d.Name)
+		r.decided[k] = d
 		changes = append(changes, translator.Change{Key: k, Object: rolloutObject(r.objects[k], d)})
 	}
 	return changes, wake
@@ -208,4 +213,25 @@ func (r *rollouts) version(clusters []string) (rollout.VersionObserved, bool) {
 		v.Envoys = append(v.Envoys, envoys[id])
 	}
 	return v, len(clusters) > 0
+}
+
+// status says where every rollout stands, sorted.
+func (r *rollouts) status() []admin.RolloutStatus {
+	all := []admin.RolloutStatus{}
+	for _, k := range slices.SortedFunc(maps.Keys(r.decided), api.Key.Compare) {
+		d := r.decided[k]
+		s := admin.RolloutStatus{
+			Namespace: d.Namespace, Name: d.Name, Service: d.Spec.TargetRef.Name,
+			Phase: string(d.Status.Phase), Live: d.Status.Live, Message: d.Status.Message,
+		}
+		for _, v := range d.Status.Versions {
+			version := admin.RolloutVersion{Name: v.Name, Percent: float64(v.Weight) * 100 / v1alpha1.WeightTotal}
+			if v.HeldUntil != nil {
+				version.HeldUntil = v.HeldUntil.Time
+			}
+			s.Versions = append(s.Versions, version)
+		}
+		all = append(all, s)
+	}
+	return all
 }

@@ -63,9 +63,32 @@ Exit codes: 0 fine, 1 problems found, 2 wrong usage, 3 could not run.`,
 		newBootstrapCommand(),
 		newValidateCommand(),
 		newFleetCommand(),
+		newRolloutCommand(),
 		newVersionCommand(),
 	)
+	strictCompletion(root)
 	return root
+}
+
+// strictCompletion makes cobra's command for completion refuse a shell that it does not know.
+func strictCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	cmd, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		return
+	}
+	var shells []string
+	for _, sub := range cmd.Commands() {
+		shells = append(shells, sub.Name())
+	}
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		of := strings.Join(shells, ", ")
+		if len(args) == 0 {
+			return usagef("completion needs a shell: one of %s", of)
+		}
+		return usagef("completion for %q is not there, only for %s", args[0], of)
+	}
 }
 
 // suggestFlag turns a flag error into one of usage, with the nearest flag that exists.
