@@ -198,7 +198,7 @@ func TestRefusedClientsAreLogged(t *testing.T) {
 	for range 3 {
 		refused(strangerCert, strangerKey)
 	}
-	if n := strings.Count(out.String(), "level=WARN"); n != 1 || !strings.Contains(out.String(), "unknown authority") ||
+	if n := strings.Count(out.String(), "level=WARN"); n != 1 || !strings.Contains(out.String(), "error=\"tls: ") ||
 		!strings.Contains(out.String(), "client=127.0.0.1:") {
 		t.Errorf("%d warnings, want 1 with the reason and the address: %s", n, out.String())
 	}
