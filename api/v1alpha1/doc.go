@@ -7,4 +7,5 @@
 package v1alpha1
 
 //go:generate go tool -modfile=../../tools/go.mod controller-gen object crd paths=. output:crd:dir=../../deploy/crds
+//go:generate go run ../internal/referencedoc ../../deploy/crds ../../docs/reference.md
 //go:generate go run ../internal/schemagen ../../deploy/crds ../../deploy/schemas

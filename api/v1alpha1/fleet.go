@@ -33,7 +33,8 @@ type FleetSpec struct {
 	// +optional
 	GatewaySelector *metav1.LabelSelector `json:"gatewaySelector,omitempty"`
 
-	// The namespace whose Services are also known by their bare name.
+	// The namespace whose Services are also known by their bare name: shop. All others need their
+	// namespace: shop.web, shop.web.svc or shop.web.svc.cluster.local.
 	//
 	// +optional
 	// +kubebuilder:default=default
@@ -60,7 +61,8 @@ type FleetSpec struct {
 	// +kubebuilder:validation:items:XValidation:message="must be an IP address",rule="isIP(self)"
 	Addresses []string `json:"addresses,omitempty"`
 
-	// Where every Service is reachable by its DNS names over HTTP.
+	// Where every Service is reachable by its DNS names over HTTP. It is open unless disabled,
+	// also without any Fleet or Service.
 	//
 	// +optional
 	// +kubebuilder:default={}
@@ -82,12 +84,16 @@ type ServiceListener struct {
 	//
 	// +optional
 	Disabled bool `json:"disabled,omitempty"`
+	// The IP address to listen on. Nothing said: every IPv4 address of the machine.
+	//
 	// +optional
 	// +kubebuilder:default="0.0.0.0"
 	// +kubebuilder:validation:MaxLength=45
 	// +kubebuilder:validation:Pattern=`^[0-9a-fA-F:.]+$`
 	// +kubebuilder:validation:XValidation:message="must be an IP address",rule="isIP(self)"
 	Address string `json:"address,omitempty"`
+	// The port to listen on.
+	//
 	// +optional
 	// +kubebuilder:default=10080
 	// +kubebuilder:validation:Minimum=1

@@ -64,13 +64,19 @@ type RolloutSpec struct {
 
 // TargetRef names the Service that a policy is attached to.
 type TargetRef struct {
+	// The API group of the Service: the core group, which has no name.
+	//
 	// +optional
 	// +kubebuilder:validation:Enum=""
 	Group string `json:"group,omitempty"`
+	// Always Service.
+	//
 	// +optional
 	// +kubebuilder:default=Service
 	// +kubebuilder:validation:Enum=Service
 	Kind string `json:"kind,omitempty"`
+	// The name of the Service.
+	//
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
@@ -80,6 +86,8 @@ type TargetRef struct {
 // Version is a set of Pods or Workloads that run the same version of the software. A version
 // whose selector changes is a new version.
 type Version struct {
+	// What traffic, blueGreen and messages call it.
+	//
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
@@ -141,6 +149,10 @@ type RolloutStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
+	// What the rollout is doing. Stable: the traffic is where the spec wants it. Waiting: the
+	// spec wants it elsewhere, and what stands there is not healthy yet, or not any more.
+	// Holding: the traffic has moved, and the version before is kept for holdOld.
+	//
 	// +optional
 	Phase RolloutPhase `json:"phase,omitempty"`
 
@@ -161,6 +173,8 @@ type RolloutStatus struct {
 	// +optional
 	Message string `json:"message,omitempty"`
 
+	// For other software; gateway-cp sets none yet.
+	//
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -186,9 +200,11 @@ const WeightTotal = 10000
 
 // VersionStatus is a version with its current weight.
 type VersionStatus struct {
-	Name     string            `json:"name"`
+	// The name in the spec.
+	Name string `json:"name"`
+	// The selector in the spec: another one is another version.
 	Selector map[string]string `json:"selector"`
-	// In units of 0.01 %.
+	// Its share of the traffic now, in units of 0.01 %.
 	Weight int32 `json:"weight"`
 	// No endpoint of the version passes its health check on any Envoy. With traffic by hand
 	// its share has gone to the others, if any of these is healthy; the live version of

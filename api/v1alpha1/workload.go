@@ -71,9 +71,13 @@ type WorkloadSpec struct {
 
 // WorkloadPort is a named port.
 type WorkloadPort struct {
+	// What a Service's targetPort, or a probe, calls the port.
+	//
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
+	// The number of the port.
+	//
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	Port int32 `json:"port"`
