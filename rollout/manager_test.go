@@ -238,6 +238,17 @@ func TestManagerOverRestartsAndDeletes(t *testing.T) {
 
 	// Deleted and made again between two steps: a first deployment, too.
 	m.Delete(Key("shop", "web"))
+	steps(t, m, ready(), epoch)
+	if got := m.Events(); len(got) != 1 || got[0].Key != Key("shop", "web") || got[0].Reason != EventEnded || !got[0].Warning {
+		t.Errorf("a deletion is told as %+v", got)
+	}
+	steps(t, m, ready(), epoch)
+	if got := m.Events(); len(got) != 0 {
+		t.Errorf("told again: %+v", got)
+	}
+	m.Set(rolloutNamed("web", toActive("blue", "green")))
+	steps(t, m, ready(), epoch)
+	m.Delete(Key("shop", "web"))
 	m.Set(rolloutNamed("web", toActive("blue", "green")))
 	expect(t, steps(t, m, ready(), epoch), "web: Stable blue=100%")
 	// And with another UID.
