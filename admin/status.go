@@ -44,12 +44,14 @@ type Held struct {
 // EnvoyStatus is what the control plane knows about one Envoy that is connected, or was a
 // short while ago.
 type EnvoyStatus struct {
-	ID       string `json:"id"`
-	Fleet    string `json:"fleet"`
-	Zone     string `json:"zone,omitempty"`
-	Node     string `json:"node,omitempty"`     // Kubernetes node
-	Version  string `json:"version,omitempty"`  // of Envoy
-	Protocol string `json:"protocol,omitempty"` // delta or sotw
+	ID    string `json:"id"`
+	Fleet string `json:"fleet"`
+	// UnknownFleet: there is no such fleet, and so nothing for this Envoy.
+	UnknownFleet bool   `json:"unknownFleet,omitempty"`
+	Zone         string `json:"zone,omitempty"`
+	Node         string `json:"node,omitempty"`     // Kubernetes node
+	Version      string `json:"version,omitempty"`  // of Envoy
+	Protocol     string `json:"protocol,omitempty"` // delta or sotw
 	// Connected says whether it is now, and Since when it connected or disconnected.
 	Connected bool      `json:"connected"`
 	Since     time.Time `json:"since"`

@@ -132,8 +132,8 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonFleetNotFound, groupTogether,
-		"A GatewayClass names a Fleet in its parametersRef that does not exist. Its Gateways have no effect.",
-		"Create the Fleet, or correct parametersRef. Without parametersRef, the Fleet \"default\" is meant, which needs no object.",
+		"A GatewayClass names a Fleet in its parametersRef that does not exist, and its Gateways have no effect; or an Envoy says that it is of such a fleet (node.cluster), and gets no configuration.",
+		"Create the Fleet, or correct parametersRef or the Envoy's bootstrap (--fleet). Without either, the Fleet \"default\" is meant, which needs no object.",
 	},
 	{
 		ReasonParentNotFound, groupTogether,

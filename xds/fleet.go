@@ -141,4 +141,13 @@ func (s *Server) EachRefusal(f func(envoy string, r Refusal)) {
 	}
 }
 
+// Nodes returns who every connected Envoy says it is, ordered by node id.
+func (s *Server) Nodes() []Node {
+	var nodes []Node
+	for _, c := range s.connected() {
+		nodes = append(nodes, c.session.node)
+	}
+	return nodes
+}
+
 func itoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }

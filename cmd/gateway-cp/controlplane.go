@@ -108,15 +108,21 @@ func (c *controlPlane) Run(ctx context.Context) error {
 func (c *controlPlane) take(batch source.Batch) []translator.Change {
 	var changes []translator.Change
 	for _, o := range batch.Set {
-		if o.Key.Kind == api.KindRollout {
+		switch o.Key.Kind {
+		case api.KindRollout:
 			c.rollouts.set(o)
 			continue
+		case api.KindFleet:
+			c.news = true // Envoys may belong to it
 		}
 		changes = append(changes, translator.Change{Key: o.Key, Object: o})
 	}
 	for _, k := range batch.Delete {
-		if k.Kind == api.KindRollout {
+		switch k.Kind {
+		case api.KindRollout:
 			c.rollouts.delete(k)
+		case api.KindFleet:
+			c.news = true
 		}
 		changes = append(changes, translator.Change{Key: k})
 	}
@@ -266,10 +272,15 @@ func (c *controlPlane) logProblems() {
 	c.known = now
 }
 
-// problems are all that stand: those of the source, of the translation, and what Envoys refuse,
-// with positions.
+// problems are all that stand: those of the source, of the translation, and what is wrong
+// with Envoys, with positions.
 func (c *controlPlane) problems() []api.Problem {
 	all := c.translator.Problems()
 	c.xds.EachRefusal(func(envoy string, r xds.Refusal) { all = append(all, refusalProblem(envoy, r)) })
+	for _, n := range c.xds.Nodes() {
+		if !c.hasFleet(n.Fleet) {
+			all = append(all, strangerProblem(n))
+		}
+	}
 	return append(placed(all, c.translator.Object), c.found...)
 }

@@ -135,6 +135,11 @@ func writeFleet(w io.Writer, s admin.Status) error {
 		return err
 	}
 	for _, e := range s.Envoys {
+		if e.UnknownFleet {
+			if _, err := fmt.Fprintf(w, "Envoy %s gets nothing: there is no Fleet %s\n", e.ID, e.Fleet); err != nil {
+				return err
+			}
+		}
 		if len(e.Waiting) > 0 {
 			if _, err := fmt.Fprintf(w, "Envoy %s waits for %s\n", e.ID, strings.Join(e.Waiting, ", ")); err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gateway-cp/gateway-cp/admin"
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 	"github.com/gateway-cp/gateway-cp/resource"
 	"github.com/gateway-cp/gateway-cp/xds"
 )
@@ -36,6 +37,7 @@ func (c *controlPlane) Status() admin.Status {
 		for _, e := range fleet {
 			status := envoyStatus(e)
 			status.Revision = c.revisionAt(e.Applied)
+			status.UnknownFleet = !c.hasFleet(e.Fleet)
 			s.Envoys = append(s.Envoys, status)
 		}
 	})
@@ -78,6 +80,22 @@ func refusalProblem(envoy string, r xds.Refusal) api.Problem {
 		p.Object = r.Sources[0]
 	}
 	return p
+}
+
+// strangerProblem is of an Envoy whose fleet does not exist.
+func strangerProblem(n xds.Node) api.Problem {
+	return api.Problem{
+		Object:   api.Key{Kind: api.KindFleet, Name: n.Fleet},
+		Reason:   api.ReasonFleetNotFound,
+		Severity: api.Warning,
+		Message:  "Envoy " + n.ID + " says that it is of this fleet, which does not exist: it gets no configuration",
+		Hint:     "create the Fleet, or correct the Envoy's node.cluster (bootstrap --fleet)",
+	}
+}
+
+// hasFleet says whether there is a fleet of the name; "default" needs no object.
+func (c *controlPlane) hasFleet(name string) bool {
+	return name == v1alpha1.DefaultFleet || c.translator.Object(api.Key{Kind: api.KindFleet, Name: name}) != nil
 }
 
 // Confirm lets a held source through.
