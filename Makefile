@@ -45,7 +45,7 @@ test-crds: ## The CRDs, in the API server's own code (a module of its own)
 
 .PHONY: test-e2e
 test-e2e: ## Tests against a real Envoy, in test/
-	GATEWAY_CP_RACE=1 $(GO) test -v -timeout 20m ./test/... 2>&1 | .ci/progress
+	GATEWAY_CP_RACE=1 $(GO) test -count=1 -v -timeout 20m ./test/... 2>&1 | .ci/progress
 
 .PHONY: check
 check: check-format check-vet check-staticcheck check-generated ## Format, vet, staticcheck, generated files fresh
@@ -88,7 +88,7 @@ bench: ## What one change costs among 100, 1,000 and 10,000 Services
 
 .PHONY: soak
 soak: ## The long forms of the tests against a real Envoy, with full counts
-	GATEWAY_CP_SOAK=1 GATEWAY_CP_RACE=1 $(GO) test -v -timeout 2h ./test/...
+	GATEWAY_CP_SOAK=1 GATEWAY_CP_RACE=1 $(GO) test -count=1 -v -timeout 2h ./test/...
 
 .PHONY: clean
 clean: ## Remove what was built here
