@@ -99,7 +99,23 @@ type edge struct {
 }
 
 // New returns an empty translator with the features of gateway-cp.
-func New() *Translator { return newTranslator(features()) }
+func New(options ...Option) *Translator {
+	t := newTranslator(features())
+	for _, o := range options {
+		o(&t.reader)
+	}
+	return t
+}
+
+// Option is what holds for everything that is built, whatever the objects say.
+type Option func(*Reader)
+
+// ExclusivePorts has Envoy refuse a listener whose port another process has. By default each
+// worker of an Envoy opens a socket of its own for a listener (SO_REUSEPORT), which spreads
+// connections evenly over many workers, and lets any other Envoy of the same user in as well:
+// the kernel then shares out the connections among both, and neither notices.
+// https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/listener/v3/listener.proto (enable_reuse_port)
+func ExclusivePorts(r *Reader) { r.exclusivePorts = true }
 
 func newTranslator(rules Rules) *Translator {
 	t := &Translator{

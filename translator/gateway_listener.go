@@ -49,7 +49,7 @@ func buildGatewayListenerHead(r *Reader, u Unit) Result {
 		return Result{}
 	}
 	e := &encoder{}
-	head := listenerHead(u.Name, u.Port)
+	head := listenerHead(r, u.Name, u.Port)
 	if here[0].secure {
 		head.ListenerFilters = []*listenerv3.ListenerFilter{{
 			Name:       "envoy.filters.listener.tls_inspector",

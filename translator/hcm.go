@@ -97,8 +97,8 @@ func overADS() *corev3.ConfigSource {
 }
 
 // listenerHead is a listener on a TCP address without its filter chains.
-func listenerHead(address string, port int32) *listenerv3.Listener {
-	return &listenerv3.Listener{
+func listenerHead(r *Reader, address string, port int32) *listenerv3.Listener {
+	l := &listenerv3.Listener{
 		Name: listenerName(address, port),
 		Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
 			Address:       address,
@@ -108,4 +108,8 @@ func listenerHead(address string, port int32) *listenerv3.Listener {
 		TcpBacklogSize:                wrapperspb.UInt32(tcpBacklog),
 		TrafficDirection:              corev3.TrafficDirection_INBOUND,
 	}
+	if r.exclusivePorts {
+		l.EnableReusePort = wrapperspb.Bool(false)
+	}
+	return l
 }

@@ -81,6 +81,8 @@ func (o *objects) remove(l lookup, k api.Key) {
 type Reader struct {
 	objects *objects
 	asked   []lookup
+
+	exclusivePorts bool // never changes
 }
 
 // get returns the object with this key, or nil.

@@ -26,7 +26,7 @@ func buildServiceListener(r *Reader, u Unit) Result {
 	e := &encoder{}
 	return e.result(
 		resource.Key{Type: resource.Listener, Audience: f.audience(), Name: name},
-		listenerHead(f.Spec.ServiceListener.Address, f.Spec.ServiceListener.Port),
+		listenerHead(r, f.Spec.ServiceListener.Address, f.Spec.ServiceListener.Port),
 		fromFleet(f),
 	)
 }

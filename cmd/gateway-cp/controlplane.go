@@ -45,12 +45,16 @@ func newControlPlane(i *instance) (*controlPlane, error) {
 	if err != nil {
 		return nil, cannotf("read the state of rollouts: %w", err)
 	}
+	var translation []translator.Option
+	if i.config.exclusivePorts {
+		translation = append(translation, translator.ExclusivePorts)
+	}
 	c := &controlPlane{
 		instance:   i,
 		log:        i.log,
 		started:    time.Now(),
 		source:     files.New(files.Options{Dir: i.config.Dir, State: i.store, Log: i.log}),
-		translator: translator.New(),
+		translator: translator.New(translation...),
 		xds:        xds.NewServer(i.log),
 		questions:  make(chan func()),
 		known:      map[string]struct{}{},

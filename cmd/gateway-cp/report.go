@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gateway-cp/gateway-cp/admin"
@@ -75,6 +76,9 @@ func refusalProblem(envoy string, r xds.Refusal) api.Problem {
 		Severity: api.Error,
 		Message:  "Envoy " + envoy + " refuses the " + r.Type.String() + " " + r.Name + " made from it: " + r.Message,
 		Hint:     "it keeps the last good version and tries again from time to time; change what Envoy's message speaks of",
+	}
+	if strings.Contains(r.Message, "Address already in use") {
+		p.Hint = "another process listens there, such as another Envoy: stop it, or choose another port; it is tried again every half minute"
 	}
 	if len(r.Sources) > 0 {
 		p.Object = r.Sources[0]

@@ -81,6 +81,9 @@ func (c *runConfig) complete() error {
 	if c.ownSocket, err = socketPath(c.StateDir, "xds.sock"); err != nil {
 		return err
 	}
+	// Another run that has the same port by mistake, or an Envoy that its own run has lost
+	// sight of, must not get half of the requests in silence.
+	c.exclusivePorts = true
 	if c.AdminSocket == "" {
 		if c.AdminSocket, err = socketPath(c.StateDir, adminSocketName); err != nil {
 			return err

@@ -25,6 +25,8 @@ type serveConfig struct {
 
 	// ownSocket is where the Envoy that run supervises connects; empty for serve.
 	ownSocket string
+	// exclusivePorts: a listener whose port another process has is refused, not shared.
+	exclusivePorts bool
 }
 
 func newServeCommand() *cobra.Command {
