@@ -23,7 +23,10 @@ func newFleetCommand() *cobra.Command {
 		Short: "Show the connected Envoys and what they have applied",
 		Long: `Fleet asks a running gateway-cp over its admin socket: which revision is live, which Envoys are
 connected, and for every type of resource how many were sent, acknowledged, are pending and
-were refused. It exits with 1 when an Envoy refuses something or the source is held.`,
+were refused. It exits with 1 when an Envoy refuses something or the source is held.
+
+An Envoy that is paused or cut off without a word counts as connected until it has not answered
+for 40 seconds.`,
 		Example: `  gateway-cp fleet
   gateway-cp fleet -o json | jq '.envoys[] | select(.inSync | not) | .id'
   gateway-cp fleet problems

