@@ -18,6 +18,8 @@
 //     order of paths and then of lines, is in effect.
 //   - When more than half of ten or more objects would vanish at once, or the directory
 //     itself is gone, nothing is deleted until they return or Confirm is called. See hold.go.
+//   - A file that loses objects while it is rewritten in place has them for a moment longer:
+//     it may be half written. See settle.go.
 //   - A burst of changes, such as a git checkout, is one batch.
 //
 // It may not know the translator, the xDS server or rollouts.

@@ -34,6 +34,9 @@ type Options struct {
 	// EmptyGrace is how long a file that was truncated to nothing is taken for one that is
 	// being written. 0: 2 s.
 	EmptyGrace time.Duration
+	// PartGrace is how long a file that was rewritten in place and has lost objects is taken
+	// for one that is being written, from its latest change on. 0: 400 ms.
+	PartGrace time.Duration
 	// Rescan is how often the tree is looked at even without events. 0: 30 s.
 	Rescan time.Duration
 	// HoldAtLeast is the number of objects from which a loss of most is held. 0: 10.
@@ -54,14 +57,13 @@ type Source struct {
 	confirmed atomic.Bool
 
 	// The latest look at the tree.
-	watch   *watch
-	dirs    map[string]string   // real -> shown
-	shown   map[string][]string // real path of a file -> shown paths
-	linked  bool                // there are symbolic links in the tree
-	git     *gitTree
-	lock    gitLock
-	emptied map[string]time.Time // files truncated to nothing: when that counts
-	look    time.Time            // when to look at the whole tree again, whatever happens
+	watch  *watch
+	dirs   map[string]string   // real -> shown
+	shown  map[string][]string // real path of a file -> shown paths
+	linked bool                // there are symbolic links in the tree
+	git    *gitTree
+	lock   gitLock
+	lookAt time.Time // when to look at the whole tree again, whatever happens
 }
 
 var _ source.Source = (*Source)(nil)
@@ -73,6 +75,7 @@ func New(o Options) *Source {
 	o.MaxBurst = cmp.Or(o.MaxBurst, 2*time.Second)
 	o.MaxGitLock = cmp.Or(o.MaxGitLock, 5*time.Second)
 	o.EmptyGrace = cmp.Or(o.EmptyGrace, 2*time.Second)
+	o.PartGrace = cmp.Or(o.PartGrace, 400*time.Millisecond)
 	o.Rescan = cmp.Or(o.Rescan, 30*time.Second)
 	o.HoldAtLeast = cmp.Or(o.HoldAtLeast, 10)
 	o.HoldAllAtLeast = cmp.Or(o.HoldAllAtLeast, 3)
@@ -81,10 +84,7 @@ func New(o Options) *Source {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Source{
-		o: o, log: log, set: newSet(o.Dir, o.HoldAtLeast, o.HoldAllAtLeast), pending: newPending(),
-		emptied: make(map[string]time.Time),
-	}
+	return &Source{o: o, log: log, set: newSet(o.Dir, o.HoldAtLeast, o.HoldAllAtLeast), pending: newPending()}
 }
 
 // Run implements source.Source. It fails when the directory does not exist and no earlier
@@ -101,7 +101,7 @@ func (s *Source) Run(ctx context.Context, out chan<- source.Batch) error {
 			s.watch.close()
 		}
 	}()
-	changes := s.rescan(nil)
+	changes := s.rescan(newNews())
 	if s.set.gone != "" && len(s.set.live) == 0 {
 		return fmt.Errorf("read %s: %s", s.o.Dir, s.set.gone)
 	}

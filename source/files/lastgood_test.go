@@ -216,7 +216,7 @@ func TestRestartWithBrokenFile(t *testing.T) {
 	r.wantServices("one", "two", "three", "five")
 	write(t, dir, "a.yaml", services("one"))
 	write(t, dir, "b.yaml", services("three"))
-	r.until("repaired", func() bool { return len(r.problems) == 0 })
+	r.until("repaired", func() bool { return len(r.problems) == 0 && len(r.objects) == 2 })
 	r.wantServices("one", "three")
 	must(t, r.stop())
 	r = start(t, Options{Dir: dir, State: store})

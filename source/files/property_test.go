@@ -28,7 +28,7 @@ func TestIncrementalEqualsFull(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			dir := t.TempDir()
 			write(t, dir, "keep.yaml", services("keep"))
-			o := Options{Dir: dir, HoldAtLeast: 1 << 30, HoldAllAtLeast: 1 << 30, Quiet: 5 * time.Millisecond, EmptyGrace: time.Millisecond, State: openState(t, t.TempDir())}
+			o := Options{Dir: dir, HoldAtLeast: 1 << 30, HoldAllAtLeast: 1 << 30, Quiet: 5 * time.Millisecond, EmptyGrace: time.Millisecond, PartGrace: time.Millisecond, State: openState(t, t.TempDir())}
 			r := start(t, o)
 			for range rounds {
 				var done []string
@@ -155,7 +155,7 @@ func BenchmarkOneChange(b *testing.B) {
 				}
 			}
 			s := New(Options{Dir: dir})
-			s.set.batch(s.set.apply(s.rescan(nil), false), "")
+			s.set.batch(s.set.apply(s.rescan(newNews()), false), "")
 			defer s.watch.close()
 			path := filepath.Join(dir, "s00042.yaml")
 			b.ReportAllocs()

@@ -12,21 +12,27 @@ import (
 // changes reads what is pending.
 func (s *Source) changes() map[string]*content {
 	n := s.pending.take()
+	settled := s.settled(n)
+	changes := s.look(n)
+	for _, path := range settled {
+		if _, changed := changes[path]; !changed {
+			delete(s.set.settling, path)
+		}
+	}
+	return changes
+}
+
+func (s *Source) look(n news) map[string]*content {
 	files := make(map[string]fileRef, len(n.dirty))
 	if n.all || !s.directories(n, files) {
-		return s.rescan(n.dirty)
+		return s.rescan(n)
 	}
 	for real := range n.dirty {
 		if !s.locate(real, files) {
-			return s.rescan(n.dirty)
+			return s.rescan(n)
 		}
 	}
-	for path := range s.emptied {
-		if c := s.set.files[path]; c != nil {
-			files[path] = c.ref
-		}
-	}
-	return s.read(files)
+	return s.read(files, n.placed)
 }
 
 // directories takes account of new and removed directories, and gives the files in them. It
@@ -92,58 +98,29 @@ func (s *Source) locate(real string, files map[string]fileRef) bool {
 }
 
 // read reads files, several at a time, and gives those that have changed.
-func (s *Source) read(files map[string]fileRef) map[string]*content {
+func (s *Source) read(files map[string]fileRef, placed map[string]bool) map[string]*content {
 	changes := readAll(files, s.o.MaxFileSize, s.set.files)
-	for path := range files {
-		if changes[path] == nil {
-			delete(s.emptied, path) // written back as it was
-		}
-	}
 	for path, c := range changes {
+		s.settle(path, c, placed[c.ref.real])
 		if c.missing {
 			changes[path] = nil
-		}
-		if s.beingWritten(path, c) {
-			delete(changes, path)
 		}
 	}
 	return changes
 }
 
-// beingWritten says whether a file that had objects was truncated to nothing just now. That
-// is what a program does that is about to write it (helm template > all.yaml), so its
-// objects stay for a moment.
-func (s *Source) beingWritten(path string, c *content) bool {
-	known := s.set.files[path]
-	if c.missing || c.problem != nil || c.size > 0 || known == nil || len(known.decoded.entries) == 0 {
-		delete(s.emptied, path)
-		return false
-	}
-	now := time.Now()
-	until, waiting := s.emptied[path]
-	if !waiting {
-		until = now.Add(s.o.EmptyGrace)
-		s.emptied[path] = until
-	}
-	if now.Before(until) {
-		return true
-	}
-	delete(s.emptied, path)
-	return false
-}
-
 // rescan looks at the whole tree, watches it, and reads the files that have changed. Those
 // that are dirty are read whatever their stamp says: a file may change twice within the
 // resolution of its times.
-func (s *Source) rescan(dirty map[string]bool) map[string]*content {
+func (s *Source) rescan(n news) map[string]*content {
 	w, t, err := s.survey()
 	if s.watch != nil {
 		s.watch.close()
 	}
 	s.watch = w
-	s.look = time.Now().Add(s.o.Rescan)
+	s.lookAt = time.Now().Add(s.o.Rescan)
 	if w == nil || w.err != nil {
-		s.look = time.Now().Add(min(s.o.Rescan, withoutEvents))
+		s.lookAt = time.Now().Add(min(s.o.Rescan, withoutEvents))
 	}
 	if err != nil {
 		s.set.gone = cause(err)
@@ -164,17 +141,17 @@ func (s *Source) rescan(dirty map[string]bool) map[string]*content {
 			}
 			continue
 		}
-		if dirty[f.ref.real] || known == nil || known.stat != f.stamp || known.ref.real != f.ref.real {
+		if n.dirty[f.ref.real] || known == nil || known.stat != f.stamp || known.ref.real != f.ref.real {
 			files[path] = f.ref
 		}
 	}
 	for path := range s.set.files {
 		if _, there := t.files[path]; !there && !s.set.beneathUnreadable(path) {
 			changes[path] = nil
-			delete(s.emptied, path)
+			delete(s.set.settling, path)
 		}
 	}
-	maps.Copy(changes, s.read(files))
+	maps.Copy(changes, s.read(files, n.placed))
 	return changes
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/admission"
@@ -19,17 +20,18 @@ type set struct {
 	troubled   map[string]bool     // files with problems: the cost of a batch must not grow with the number of files
 	claims     map[api.Key][]claim // by path, then by place in the file
 	live       map[api.Key]*live
-	twice      map[api.Key]bool // have several claims
-	kept       map[api.Key]bool // live without a claim, because their file is unclear
-	lost       map[api.Key]bool // live without a claim, because so many vanished at once
-	stale      map[api.Key]bool // live with a claim that is broken
-	unreadable []string         // directories that could not be listed
-	treeProbs  []api.Problem    // of directories
-	gone       string           // why the directory as a whole cannot be read; empty: it can
-	letGo      bool             // the loss is confirmed
-	base       int              // objects in effect before those in lost vanished
-	least      int              // the loss of most of fewer objects than this is not held
-	leastAll   int              // nor the loss of all of fewer than this
+	twice      map[api.Key]bool     // have several claims
+	kept       map[api.Key]bool     // live without a claim, because their file is unclear or settling
+	lost       map[api.Key]bool     // live without a claim, because so many vanished at once
+	stale      map[api.Key]bool     // live with a claim that is broken
+	unreadable []string             // directories that could not be listed
+	treeProbs  []api.Problem        // of directories
+	settling   map[string]time.Time // files that may be written at the moment: when what they say counts
+	gone       string               // why the directory as a whole cannot be read; empty: it can
+	letGo      bool                 // the loss is confirmed
+	base       int                  // objects in effect before those in lost vanished
+	least      int                  // the loss of most of fewer objects than this is not held
+	leastAll   int                  // nor the loss of all of fewer than this
 }
 
 // claim is a place that says what an object is.
@@ -61,6 +63,7 @@ func newSet(dir string, least, leastAll int) *set {
 		kept:     make(map[api.Key]bool),
 		lost:     make(map[api.Key]bool),
 		stale:    make(map[api.Key]bool),
+		settling: make(map[string]time.Time),
 	}
 }
 
@@ -160,7 +163,7 @@ func (s *set) resolve(key api.Key, d *delta) {
 		s.stale[key] = true
 		now.file = claims[0].path
 	case now == nil:
-	case !s.letGo && (s.gone != "" || s.unclear(now.file)):
+	case !s.letGo && (s.gone != "" || s.unclear(now.file) || s.isSettling(now.file)):
 		s.kept[key] = true
 	default:
 		s.lost[key] = true
@@ -198,6 +201,8 @@ func (s *set) unclear(path string) bool {
 	}
 	return s.beneathUnreadable(path)
 }
+
+func (s *set) isSettling(path string) bool { _, is := s.settling[path]; return is }
 
 func (s *set) beneathUnreadable(path string) bool {
 	return slices.ContainsFunc(s.unreadable, func(dir string) bool { return isBeneath(dir, path) })
@@ -273,7 +278,9 @@ func (s *set) problems() []api.Problem {
 	}
 	if s.gone == "" {
 		for key := range s.kept {
-			problems = append(problems, s.lastGood(key, s.whereUnclear(s.live[key].file)))
+			if file := s.live[key].file; s.unclear(file) {
+				problems = append(problems, s.lastGood(key, s.whereUnclear(file)))
+			}
 		}
 	}
 	if held, ok := s.held(); ok {

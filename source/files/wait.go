@@ -2,8 +2,6 @@ package files
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 )
 
@@ -11,12 +9,12 @@ import (
 // moment, and Git is not at work.
 func (s *Source) wait(ctx context.Context) bool {
 	var grace <-chan time.Time
-	if next, ok := s.nextEmptied(); ok {
+	if next, ok := s.nextSettled(); ok {
 		timer := time.NewTimer(time.Until(next))
 		defer timer.Stop()
 		grace = timer.C
 	}
-	look := time.NewTimer(time.Until(s.look))
+	look := time.NewTimer(time.Until(s.lookAt))
 	defer look.Stop()
 	select {
 	case <-ctx.Done():
@@ -46,12 +44,4 @@ func (s *Source) wait(ctx context.Context) bool {
 		case <-timer.C:
 		}
 	}
-}
-
-func (s *Source) nextEmptied() (time.Time, bool) {
-	times := slices.Collect(maps.Values(s.emptied))
-	if len(times) == 0 {
-		return time.Time{}, false
-	}
-	return slices.MinFunc(times, time.Time.Compare), true
 }

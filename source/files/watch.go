@@ -14,14 +14,15 @@ import (
 
 // news says what may have changed.
 type news struct {
-	dirty map[string]bool // real paths of manifests
-	made  map[string]bool // real paths of directories that are new
-	ended map[string]bool // real paths of directories that were removed
-	all   bool            // look at the whole tree
+	dirty  map[string]bool // real paths of manifests
+	placed map[string]bool // those among them that were created or renamed into place
+	made   map[string]bool // real paths of directories that are new
+	ended  map[string]bool // real paths of directories that were removed
+	all    bool            // look at the whole tree
 }
 
 func newNews() news {
-	return news{dirty: make(map[string]bool), made: make(map[string]bool), ended: make(map[string]bool)}
+	return news{dirty: make(map[string]bool), placed: make(map[string]bool), made: make(map[string]bool), ended: make(map[string]bool)}
 }
 
 // pending is what has happened since the last batch.
@@ -44,6 +45,16 @@ func (p *pending) note(path string, all bool) {
 			n.dirty[path] = true
 		}
 		n.all = n.all || all
+	})
+}
+
+// manifest records what happened to a manifest.
+func (p *pending) manifest(e fsnotify.Event) {
+	p.add(func(n *news) {
+		n.dirty[e.Name] = true
+		if e.Op.Has(fsnotify.Create) {
+			n.placed[e.Name] = true
+		}
 	})
 }
 
@@ -167,12 +178,12 @@ func (w *watch) event(e fsnotify.Event) {
 	case w.touches[path]:
 		w.pending.touch()
 	case w.targets[path]:
-		w.pending.note(path, false)
+		w.pending.manifest(e)
 	case w.added[path] && e.Op&(fsnotify.Remove|fsnotify.Rename) != 0:
 		w.pending.note("", true)
 	case !w.dirs[filepath.Dir(path)] || strings.HasPrefix(filepath.Base(path), "."):
 	case isManifest(path):
-		w.pending.note(path, false)
+		w.pending.manifest(e)
 	case e.Op.Has(fsnotify.Create):
 		info, err := os.Lstat(path)
 		switch {

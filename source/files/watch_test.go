@@ -83,7 +83,7 @@ func TestTruncatedThenWritten(t *testing.T) {
 	must(t, os.Truncate(filepath.Join(dir, "a.yaml"), 0))
 	r.silent(150 * time.Millisecond)
 	write(t, dir, "a.yaml", services("one", "three"))
-	r.next()
+	r.until("what was written", func() bool { return len(r.objects) == 2 && r.objects["Service default/three"] != nil })
 	r.wantServices("one", "three")
 
 	// Nothing comes: then the file is meant to be empty.
@@ -103,6 +103,47 @@ func TestTruncatedThenWrittenAsItWas(t *testing.T) {
 		r.silent(100 * time.Millisecond)
 		write(t, dir, "a.yaml", services("one", "two"))
 		r.silent(400 * time.Millisecond)
+	}
+}
+
+// What a program writes document by document has its objects as they come; what is not there
+// yet is not deleted. What is put in place whole is obeyed at once.
+func TestWrittenInParts(t *testing.T) {
+	dir := t.TempDir()
+	parts := []string{services("one") + "---\n", service("two", 81) + "---\n", services("three")}
+	path := filepath.Join(dir, "a.yaml")
+	write(t, dir, "a.yaml", services("one", "two", "three"))
+	r := start(t, Options{Dir: dir, PartGrace: 300 * time.Millisecond})
+	for range 2 {
+		must(t, os.Truncate(path, 0))
+		for _, part := range parts {
+			f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+			must(t, err)
+			_, err = f.WriteString(part)
+			must(t, err)
+			must(t, f.Close())
+			time.Sleep(150 * time.Millisecond)
+		}
+	}
+	if b := r.next(); len(b.Set) != 1 || r.port("two") != 81 {
+		t.Errorf("got %s", show(b))
+	}
+	r.silent(500 * time.Millisecond)
+	r.wantServices("one", "two", "three")
+
+	write(t, dir, "a.yaml", services("one")+"---\n"+service("two", 82)) // three is meant to be gone
+	if b := r.next(); len(b.Delete) != 0 || r.port("two") != 82 {
+		t.Errorf("what is set waits for nothing: %s", show(b))
+	}
+	r.next()
+	r.wantServices("one", "two")
+
+	begin := time.Now()
+	replace(t, dir, "a.yaml", services("one"))
+	r.next()
+	r.wantServices("one")
+	if took := time.Since(begin); took > 250*time.Millisecond {
+		t.Errorf("a file that was renamed into place waited %v", took)
 	}
 }
 
@@ -233,18 +274,18 @@ func TestGitLock(t *testing.T) {
 	write(t, root, "a.yaml", services("one"))
 	r := start(t, Options{Dir: root, MaxGitLock: 400 * time.Millisecond})
 	write(t, root, ".git/index.lock", "")
-	write(t, root, "a.yaml", services("two"))
+	replace(t, root, "a.yaml", services("two"))
 	r.silent(150 * time.Millisecond)
 	must(t, os.Remove(filepath.Join(root, ".git/index.lock")))
 	r.next()
 	r.wantServices("two")
 
 	write(t, root, ".git/index.lock", "")
-	write(t, root, "a.yaml", services("three"))
+	replace(t, root, "a.yaml", services("three"))
 	r.next()
 	r.wantServices("three")
 	begin := time.Now()
-	write(t, root, "a.yaml", services("four"))
+	replace(t, root, "a.yaml", services("four"))
 	r.next()
 	if took := time.Since(begin); took > 350*time.Millisecond {
 		t.Errorf("a lock that was given up on delays again: %v", took)
@@ -327,7 +368,7 @@ func TestRescanWithoutEvents(t *testing.T) {
 	write(t, dir, "a.yaml", services("one"))
 	r := start(t, Options{Dir: dir, Rescan: 100 * time.Millisecond})
 	_ = r.source.watch.fs.Remove(dir)
-	write(t, dir, "a.yaml", services("two"))
+	replace(t, dir, "a.yaml", services("two"))
 	r.next()
 	r.wantServices("two")
 }
