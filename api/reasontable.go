@@ -47,7 +47,7 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonDuplicateObject, groupFiles,
-		"The same object (kind, namespace and name) is written in more than one place, so it is not clear which one is meant. The problem names both places.",
+		"The same object (kind, namespace and name) is written in more than one place, so it is not clear which one is meant. The place that came first stays in effect, also over a restart; where both are new, the first in the order of paths and lines is. The problem is at the other place and names both.",
 		"Remove or rename one of the two.",
 	},
 	{

@@ -13,9 +13,10 @@
 //
 //   - A document that is broken never hurts another. The last good version of its object
 //     stays in effect. Where a broken file cannot be told apart into objects, all objects last
-//     read from it stay, unless another file has them now.
-//   - The same object in two places is an error at the second; the first place, in the
-//     order of paths and then of lines, is in effect.
+//     read from it stay, unless they move to another file.
+//   - The same object in two places is an error at the one that came later: the place that is
+//     in effect stays in effect, also over a restart. Where both are new, the order of paths
+//     decides, and then that of lines.
 //   - When more than half of ten or more objects would vanish at once, or the directory
 //     itself is gone, nothing is deleted until they return or Confirm is called. See hold.go.
 //   - A file that loses objects while it is rewritten in place has them for a moment longer:

@@ -154,6 +154,8 @@ func (s *Source) step(ctx context.Context, out chan<- source.Batch, changes map[
 		for path := range s.set.files {
 			changes[path] = nil
 		}
+		s.set.unreadable = nil
+		clear(s.set.settling)
 	}
 	d := s.set.apply(changes, confirmed)
 	if first {

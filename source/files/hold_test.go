@@ -110,6 +110,22 @@ func TestLossOfAllIsHeld(t *testing.T) {
 	r.wantServices("s07", "s08")
 }
 
+// To confirm a loss says nothing about objects whose file is there but broken.
+func TestConfirmWithBrokenFile(t *testing.T) {
+	dir := t.TempDir()
+	writeMany(t, dir, 0, 10)
+	r := start(t, Options{Dir: dir, Quiet: slow})
+	removeMany(t, dir, 0, 9)
+	write(t, dir, "s09.yaml", "a: [b")
+	r.next()
+	r.problem(api.ReasonSourceHeld)
+	if !r.source.Confirm() {
+		t.Fatal("nothing to confirm")
+	}
+	r.next()
+	r.wantServices("s09")
+}
+
 // A directory that is gone holds even a few objects, also at the start.
 func TestDirectoryGone(t *testing.T) {
 	root := t.TempDir()

@@ -186,6 +186,52 @@ func TestDuplicateObject(t *testing.T) {
 	}
 }
 
+// A copy that appears takes over nothing, whatever its name: not when it comes, not over a
+// restart, not while the original is broken, misspelt or half written. It counts when the
+// original is gone.
+func TestDuplicateThatSortsFirst(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{Dir: dir, State: openState(t, t.TempDir()), PartGrace: 200 * time.Millisecond}
+	write(t, dir, "u.yaml", services("zero", "one"))
+	r := start(t, o)
+	write(t, dir, "a.yaml", service("one", 81))
+	if b := r.next(); len(b.Set) != 0 || r.port("one") != 80 {
+		t.Fatalf("got %s", show(b))
+	}
+	check := func(what string, port int32, line int) {
+		t.Helper()
+		if r.port("one") != port {
+			t.Fatalf("%s: port %d", what, r.port("one"))
+		}
+		p := r.problem(api.ReasonDuplicateObject)
+		if p.Position.String() != filepath.Join(dir, "a.yaml")+":1:1" || !strings.Contains(p.Message, fmt.Sprint(filepath.Join(dir, "u.yaml"), ":", line, ":1")) {
+			t.Errorf("%s: got %s", what, p)
+		}
+	}
+	check("at once", 80, 10)
+	must(t, r.stop())
+	r = start(t, o)
+	check("after a restart", 80, 10)
+	for _, broken := range []string{"a: [b", services("zero") + "---\n" + strings.Replace(service("one", 80), "Service", "Servic", 1), service("zero", 80) + "---\n" + service("one", 0)} {
+		replace(t, dir, "u.yaml", broken)
+		r.next()
+		check("while the original is broken", 80, 10)
+		must(t, r.stop())
+		r = start(t, o)
+		check("after a restart with a broken original", 80, 10)
+	}
+	replace(t, dir, "u.yaml", services("zero")+"---\n"+service("one", 82))
+	r.next()
+	check("the original is repaired", 82, 10)
+	write(t, dir, "u.yaml", services("zero"))
+	r.silent(100 * time.Millisecond)
+	r.next()
+	if r.port("one") != 81 {
+		t.Errorf("the original is gone, port %d", r.port("one"))
+	}
+	wantNoProblems(t, r.problems)
+}
+
 // What was good before a restart is in effect after it, though its file is broken now.
 func TestRestartWithBrokenFile(t *testing.T) {
 	dir, stateDir := t.TempDir(), t.TempDir()

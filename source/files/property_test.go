@@ -16,8 +16,8 @@ import (
 
 // Whatever is done to the files, what the batches add up to is what a look at the files from
 // scratch gives: the same objects with the same places, the same problems. Where files are
-// broken there is more, each with LastGoodInEffect: what was good before. All this also
-// over restarts.
+// broken there is more, each with LastGoodInEffect: what was good before. Of duplicates, any
+// may be in effect. All this also over restarts.
 func TestIncrementalEqualsFull(t *testing.T) {
 	rounds := 40
 	if testing.Short() {
@@ -104,24 +104,32 @@ func agree(t *testing.T, r *running, dir string, done []string) {
 	t.Helper()
 	full, err := Load(LoadOptions{}, dir)
 	must(t, err)
+	want, wantTwice, _ := sortOut(full.Problems)
+	objects := make(map[string]*api.Object)
+	for _, o := range full.Objects {
+		objects[o.Key.String()] = o
+	}
 	same := func() bool {
-		lastGood := make(map[string]bool)
-		problems := slices.DeleteFunc(slices.Clone(r.problems), func(p api.Problem) bool {
-			if p.Reason == api.ReasonLastGoodInEffect {
-				lastGood[p.Object.String()] = true
-			}
-			return p.Reason == api.ReasonLastGoodInEffect
-		})
-		if len(full.Objects)+len(lastGood) != len(r.objects) || !slices.Equal(full.Problems, problems) {
+		problems, twice, lastGood := sortOut(r.problems)
+		if !slices.Equal(problems, want) {
 			return false
 		}
-		for name := range lastGood {
+		for name := range objects {
 			if r.objects[name] == nil {
 				return false
 			}
 		}
-		for _, o := range full.Objects {
-			if !sameObject(r.objects[o.Key.String()], o) {
+		for name, o := range r.objects {
+			files, kept := wantTwice[name], lastGood[name]
+			switch {
+			case len(twice[name]) != len(files) && !(kept && len(twice[name]) == len(files)+1):
+				return false
+			case kept:
+			case len(files) > 0: // which one is in effect depends on what was before
+				if !isIn(t, o, append(files, twice[name]...)) {
+					return false
+				}
+			case !sameObject(objects[name], o):
 				return false
 			}
 		}
@@ -137,6 +145,37 @@ func agree(t *testing.T, r *running, dir string, done []string) {
 			t.Fatalf("after %v:\nbatches add up to %v %v\nthe files say %d objects: %v", done, r.names(), r.problems, len(full.Objects), full.Problems)
 		}
 	}
+}
+
+// sortOut tells problems apart that depend on what was before: duplicates, of which it gives
+// the files by object, and objects that are the last good ones.
+func sortOut(all []api.Problem) (problems []api.Problem, twice map[string][]string, lastGood map[string]bool) {
+	twice, lastGood = make(map[string][]string), make(map[string]bool)
+	for _, p := range all {
+		switch p.Reason {
+		case api.ReasonDuplicateObject:
+			twice[p.Object.String()] = append(twice[p.Object.String()], p.Position.File)
+		case api.ReasonLastGoodInEffect:
+			lastGood[p.Object.String()] = true
+		default:
+			problems = append(problems, p)
+		}
+	}
+	return problems, twice, lastGood
+}
+
+// isIn says whether an object is what its file says, or one of the things that its file says.
+func isIn(t *testing.T, o *api.Object, duplicates []string) bool {
+	t.Helper()
+	file := o.Origin.At("").File
+	alone, err := Load(LoadOptions{}, file)
+	if err != nil {
+		return false
+	}
+	if _, twice, _ := sortOut(alone.Problems); len(twice[o.Key.String()]) > 0 {
+		return slices.Contains(duplicates, file)
+	}
+	return slices.ContainsFunc(alone.Objects, func(other *api.Object) bool { return other.Key == o.Key && sameObject(other, o) })
 }
 
 func sameObject(a, b *api.Object) bool {

@@ -18,7 +18,7 @@ type set struct {
 	dir        string              // as shown to people
 	files      map[string]*content // by shown path
 	troubled   map[string]bool     // files with problems: the cost of a batch must not grow with the number of files
-	claims     map[api.Key][]claim // by path, then by place in the file
+	claims     map[api.Key][]claim // the one that counts first: see prefer
 	live       map[api.Key]*live
 	twice      map[api.Key]bool     // have several claims
 	kept       map[api.Key]bool     // live without a claim, because their file is unclear or settling
@@ -46,6 +46,7 @@ type live struct {
 	object *api.Object
 	origin *origin
 	file   string
+	rivals []string // other files that had the object, too, when this one was taken from file; sorted
 	hash   uint64
 	stored []byte // from the last run, not decoded yet; object is nil
 	line   int    // of stored
@@ -137,33 +138,61 @@ func (s *set) replace(path string, c *content, touched map[api.Key]bool) {
 	for i := range c.decoded.entries {
 		e := &c.decoded.entries[i]
 		touched[e.key] = true
-		claims := append(s.claims[e.key], claim{path, i, e})
-		slices.SortFunc(claims, func(a, b claim) int {
-			guess := func(c claim) int { return map[bool]int{true: 1}[c.entry.guess] }
-			return cmp.Or(cmp.Compare(guess(a), guess(b)), strings.Compare(a.path, b.path), cmp.Compare(a.index, b.index))
-		})
-		s.claims[e.key] = claims
+		s.claims[e.key] = append(s.claims[e.key], claim{path, i, e})
 	}
+}
+
+// prefer sorts the claims to an object. The place that the object in effect is from comes
+// first: a copy that appears must not take over, whatever its name. Where there is no such
+// place, the order of paths decides, and then that in the file. Heir is false when the first
+// claim was there all the time and does not count while that place may still have the object.
+func (s *set) prefer(key api.Key) (claims []claim, heir bool) {
+	claims, now := s.claims[key], s.live[key]
+	isRival := func(claim) bool { return false }
+	if now != nil && (s.uncertain(now.file) || slices.ContainsFunc(claims, func(c claim) bool { return c.entry.guess && c.path == now.file })) {
+		isRival = func(c claim) bool { return slices.Contains(now.rivals, c.path) }
+	}
+	rank := func(c claim) int {
+		there := now != nil && c.path == now.file
+		switch {
+		case there && !c.entry.guess && c.entry.hash == now.hash:
+			return 0
+		case there && !c.entry.guess:
+			return 1
+		case !there && !c.entry.guess && !isRival(c):
+			return 2
+		case there:
+			return 3
+		case !c.entry.guess:
+			return 4
+		}
+		return 5
+	}
+	slices.SortFunc(claims, func(a, b claim) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.path, b.path), cmp.Compare(a.index, b.index))
+	})
+	return claims, len(claims) > 0 && rank(claims[0]) != 4
 }
 
 // resolve decides what is in effect for one object.
 func (s *set) resolve(key api.Key, d *delta) {
-	claims, now := s.claims[key], s.live[key]
+	claims, heir := s.prefer(key)
+	now := s.live[key]
 	delete(s.kept, key)
 	delete(s.lost, key)
 	delete(s.stale, key)
 	delete(s.twice, key)
-	if len(claims) > 1 && !claims[1].entry.guess {
+	if !heir && len(claims) > 0 || slices.ContainsFunc(claims[min(1, len(claims)):], func(c claim) bool { return !c.entry.guess }) {
 		s.twice[key] = true
 	}
 	switch {
-	case len(claims) > 0 && claims[0].entry.value != nil:
+	case heir && claims[0].entry.value != nil:
 		s.take(key, claims[0], now, d)
-	case len(claims) > 0 && now != nil:
+	case heir && now != nil:
 		s.stale[key] = true
 		now.file = claims[0].path
 	case now == nil:
-	case !s.letGo && (s.gone != "" || s.unclear(now.file) || s.isSettling(now.file)):
+	case s.gone != "" && !s.letGo, s.uncertain(now.file):
 		s.kept[key] = true
 	default:
 		s.lost[key] = true
@@ -172,10 +201,10 @@ func (s *set) resolve(key api.Key, d *delta) {
 
 // take puts a claim into effect.
 func (s *set) take(key api.Key, c claim, now *live, d *delta) {
-	e := c.entry
+	e, rivals := c.entry, s.rivals(key, c.path)
 	if now != nil && now.hash == e.hash {
-		if now.file != c.path {
-			now.file = c.path
+		if now.file != c.path || !slices.Equal(now.rivals, rivals) {
+			now.file, now.rivals = c.path, rivals
 			d.record[key] = e
 		} else {
 			e.doc = nil // it is in the state store
@@ -189,9 +218,27 @@ func (s *set) take(key api.Key, c claim, now *live, d *delta) {
 		d.record[key] = e
 	}
 	o := newOrigin(e.place)
-	l := &live{object: &api.Object{Key: key, Value: e.value, Origin: o}, origin: o, file: c.path, hash: e.hash}
+	l := &live{object: &api.Object{Key: key, Value: e.value, Origin: o}, origin: o, file: c.path, rivals: rivals, hash: e.hash}
 	s.live[key] = l
 	d.set[key] = l
+}
+
+// rivals gives the other files that say what an object is.
+func (s *set) rivals(key api.Key, path string) []string {
+	var paths []string
+	for _, c := range s.claims[key] {
+		if c.path != path && !c.entry.guess {
+			paths = append(paths, c.path)
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// uncertain says whether a file may have objects that were not found in it.
+func (s *set) uncertain(path string) bool {
+	_, settling := s.settling[path]
+	return settling || s.unclear(path)
 }
 
 // unclear says whether a file, or what it is in, is there but cannot be told apart into objects.
@@ -201,8 +248,6 @@ func (s *set) unclear(path string) bool {
 	}
 	return s.beneathUnreadable(path)
 }
-
-func (s *set) isSettling(path string) bool { _, is := s.settling[path]; return is }
 
 func (s *set) beneathUnreadable(path string) bool {
 	return slices.ContainsFunc(s.unreadable, func(dir string) bool { return isBeneath(dir, path) })
@@ -228,9 +273,11 @@ func (s *set) revive(d *delta) (dropped []api.Key) {
 			ok = !admission.HasError(admitJSON(nil, l.stored, value, key))
 		}
 		if !ok {
-			dropped = append(dropped, key)
 			s.forget(key)
 			d.record[key] = nil
+			if s.resolve(key, d); s.live[key] == nil { // another file may have it
+				dropped = append(dropped, key)
+			}
 			continue
 		}
 		l.origin = newOrigin(&place{file: fileRef{name: l.file, real: l.file}, line: l.line, column: l.column})
@@ -298,14 +345,17 @@ func (s *set) problems() []api.Problem {
 func (s *set) duplicates(key api.Key) []api.Problem {
 	var problems []api.Problem
 	claims := s.claims[key]
-	first := claims[0].entry.place.start()
-	for _, c := range claims[1:] {
+	inEffect, others := claims[0].entry.place.start(), claims[1:]
+	if s.kept[key] {
+		inEffect, others = s.live[key].origin.At(""), claims
+	}
+	for _, c := range others {
 		if c.entry.guess {
 			continue
 		}
 		problems = append(problems, api.Problem{
 			Object: key, Reason: api.ReasonDuplicateObject, Severity: api.Error,
-			Message:  fmt.Sprintf("the object is already in %s; only that one counts", first),
+			Message:  fmt.Sprintf("the object is already in %s; only that one counts", inEffect),
 			Hint:     "remove or rename one of the two",
 			Position: c.entry.place.start(),
 		})

@@ -22,7 +22,8 @@ const (
 
 // record is an object in the state store.
 type record struct {
-	File   string          `json:"file"` // below the directory
+	File   string          `json:"file"`             // below the directory
+	Rivals []string        `json:"rivals,omitempty"` // other files that have the object, too
 	Line   int             `json:"line,omitempty"`
 	Column int             `json:"column,omitempty"`
 	Hash   uint64          `json:"hash,string"` // of Doc
@@ -73,7 +74,10 @@ func loadStored(store *state.Store, dir string) (*stored, error) {
 			out.obsolete = append(out.obsolete, k)
 			return nil
 		}
-		out.objects[key] = &live{file: filepath.Join(dir, r.File), line: r.Line, column: r.Column, hash: r.Hash, stored: r.Doc}
+		for i, rival := range r.Rivals {
+			r.Rivals[i] = filepath.Join(dir, rival)
+		}
+		out.objects[key] = &live{file: filepath.Join(dir, r.File), rivals: r.Rivals, line: r.Line, column: r.Column, hash: r.Hash, stored: r.Doc}
 		return nil
 	})
 	if err != nil {
@@ -180,6 +184,14 @@ func (k *keeper) write(values map[string]any) error {
 	return k.store.Write(state.Objects, raw)
 }
 
+// below gives a path as seen from the directory.
+func (s *Source) below(path string) string {
+	if file, err := filepath.Rel(s.o.Dir, path); err == nil {
+		return file
+	}
+	return path
+}
+
 // save queues what a delta changed.
 func (s *Source) save(d delta) {
 	if s.keeper == nil {
@@ -195,11 +207,11 @@ func (s *Source) save(d delta) {
 		if doc == nil { // let go of earlier: the admitted object says the same
 			doc, _ = json.Marshal(e.value)
 		}
-		file, err := filepath.Rel(s.o.Dir, e.place.file.name)
-		if err != nil {
-			file = e.place.file.name
+		r := record{File: s.below(e.place.file.name), Line: e.place.line, Column: e.place.column, Hash: e.hash, Doc: doc}
+		for _, rival := range s.set.live[key].rivals {
+			r.Rivals = append(r.Rivals, s.below(rival))
 		}
-		values[storeKey(key)] = record{File: file, Line: e.place.line, Column: e.place.column, Hash: e.hash, Doc: doc}
+		values[storeKey(key)] = r
 	}
 	base := 0
 	if len(s.set.lost) > 0 {
