@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -292,7 +293,7 @@ func (d *decoder) admit(p *place, n *node, doc []byte, value api.Value, key api.
 
 // admitJSON decodes and admits an object. Problems without a line have none yet.
 func admitJSON(n *node, doc []byte, value api.Value, key api.Key) []api.Problem {
-	err := decodeTyped(doc, value)
+	complete, err := decodeTyped(doc, value)
 	if err == nil {
 		return admission.Admit(value)
 	}
@@ -306,12 +307,15 @@ func admitJSON(n *node, doc []byte, value api.Value, key api.Key) []api.Problem 
 			})
 		}
 	}
-	if key.Name == "" {
+	if key.Name == "" && !slices.ContainsFunc(problems, func(p api.Problem) bool { return p.Path == "metadata.name" }) {
 		problems = append(problems, api.Problem{
 			Object: key, Path: "metadata.name", Reason: api.ReasonMissingField, Severity: api.Error, Message: "is required", Hint: "give the object a name",
 		})
 	}
-	if len(problems) == 0 {
+	if complete {
+		problems = append(problems, besides(n, problems, admission.Admit(value))...)
+	}
+	if !admission.HasError(problems) {
 		message := strings.TrimPrefix(err.Error(), "json: ")
 		if secret {
 			message = "the object cannot be read as a " + reflect.TypeOf(value).Elem().Name()
@@ -320,3 +324,15 @@ func admitJSON(n *node, doc []byte, value api.Value, key api.Key) []api.Problem 
 	}
 	return problems
 }
+
+// besides gives what is wrong with an object apart from its unknown fields. What is said of
+// a field that is not written, beside one that is unknown, is most likely about that one.
+func besides(n *node, unknown, admitted []api.Problem) []api.Problem {
+	return slices.DeleteFunc(admitted, func(p api.Problem) bool {
+		return n == nil || !n.has(p.Path) && slices.ContainsFunc(unknown, func(u api.Problem) bool {
+			return parentPath(u.Path) == parentPath(p.Path)
+		})
+	})
+}
+
+func parentPath(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }

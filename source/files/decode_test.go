@@ -102,7 +102,7 @@ func TestDecodeProblems(t *testing.T) {
 		"indented too little":   {head + "spec:\n  ports: [{port: 80}]\nselector: {a: b}\n", `f.yaml:7:1: error: Service default/web: selector: unknown field "selector" (it is a field of spec: check the indentation) [UnknownField]`},
 		"indented too much":     {head + "spec:\n  ports:\n  - port: 80\n    selector: {a: b}\n", `f.yaml:8:5: error: Service default/web: spec.ports[0].selector: unknown field "selector" (it is a field of spec: check the indentation) [UnknownField]`},
 		"number for text":       {head + "  labels: {a.b/c: 1}\nspec: {ports: [{port: 80}]}\n", `f.yaml:5:12: error: Service default/web: metadata.labels["a.b/c"]: expected a string, found the number 1 (put the value in quotes) [InvalidField]`},
-		"Norway":                {head + "  labels:\n    country: no\nspec: {ports: [{port: 80}]}\n", `f.yaml:6:5: error: Service default/web: metadata.labels.country: expected a string, found the boolean false (put the value in quotes) [InvalidField]`},
+		"Norway":                {head + "  labels:\n    country: no\nspec: {ports: [{port: 80}]}\n", `f.yaml:6:5: error: Service default/web: metadata.labels.country: expected a string, found the boolean false (YAML reads no as false: quote it) [InvalidField]`},
 		"text for number":       {head + "spec:\n  ports:\n  - port: http\n", `f.yaml:7:5: error: Service default/web: spec.ports[0].port: expected a whole number, found the string "http" [InvalidField]`},
 		"map for list":          {head + "spec:\n  ports:\n    port: 80\n", `f.yaml:6:3: error: Service default/web: spec.ports: expected a list, found a map [InvalidField]`},
 		"number too large":      {head + "spec:\n  ports:\n  - port: 99999999999\n", `f.yaml:7:5: error: Service default/web: spec.ports[0].port: expected a whole number of at most 32 bits, found the number 99999999999 [InvalidField]`},
@@ -117,6 +117,11 @@ func TestDecodeProblems(t *testing.T) {
 		"old version":           {"apiVersion: gateway.networking.k8s.io/v1alpha2\nkind: HTTPRoute\nmetadata: {name: web}\n", `f.yaml:1:1: warning: HTTPRoute web: apiVersion: kind HTTPRoute of gateway.networking.k8s.io/v1alpha2 is not read by gateway-cp (for HTTPRoute, apiVersion gateway.networking.k8s.io/v1 is) [UnknownKind]`},
 		"just text":             {"hello world\n", `f.yaml:1:1: error: expected an object, found text (an object begins with apiVersion and kind) [MissingField]`},
 		"bad in a List":         {"apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata: {name: a}\n  spec:\n    prots: []\n    ports: [{port: 1}]\n", `f.yaml:8:5: error: Service default/a: spec.prots: unknown field "prots" (did you mean "ports"?) [UnknownField]`},
+		"JSON without a comma":  {"{\"apiVersion\": \"v1\",\n \"kind\": \"Service\"\n \"metadata\": {}}\n", `f.yaml:3:2: error: invalid character '"' after object key:value pair (put a comma before it, or close the bracket) [InvalidYAML]`},
+		"JSON cut off":          {"{\"apiVersion\": \"v1\",\n \"kind\": [\n\n", `f.yaml:2:11: error: unexpected end of JSON input (the file ends before all brackets and quotes are closed) [InvalidYAML]`},
+		"JSON with a bad word":  {"{\"a\": 1}\n  {\"b\": yes}\n", `f.yaml:2:9: error: invalid character 'y' looking for beginning of value (JSON has no comma before a closing bracket, and its text is in double quotes) [InvalidYAML]`},
+		"no is false":           {"apiVersion: v1\nkind: Service\nmetadata:\n  name: n\nspec: {ports: [{port: 80}]}\n", `f.yaml:4:3: error: Service default/: metadata.name: expected a string, found the boolean false (YAML reads n as false: quote it) [InvalidField]`},
+		"octal":                 {"apiVersion: v1\nkind: Service\nmetadata: {name: web, labels: {mode: 0777}}\nspec: {ports: [{port: 80}]}\n", `f.yaml:3:32: error: Service default/web: metadata.labels.mode: expected a string, found the number 511 (YAML reads 0777 as 511: quote it) [InvalidField]`},
 		"tab":                   {"a: 1\nb:\n\tc: 2\n", `f.yaml:3:2: error: found character that cannot start any token (YAML is indented with spaces, not with tabs) [InvalidYAML]`},
 		"bad indentation":       {services("one") + "---\nkind: Service\nmetadata:\n    name: x\n  labels: {}\n", `f.yaml:13:3: error: did not find expected key (check the indentation of this line and the one before) [InvalidYAML]`},
 		"open quote":            {"a: 1\nb: \"x\nc: 2\nd: 3\n", `f.yaml:2:1: error: found unexpected end of stream (fix the YAML syntax) [InvalidYAML]`},
@@ -141,6 +146,28 @@ func TestDecodeProblems(t *testing.T) {
 			}
 			t.Errorf("no problem %s\ngot: %v", test.want, problems)
 		})
+	}
+}
+
+// All that is wrong with an object is told at once, and nothing twice.
+func TestAllProblemsAtOnce(t *testing.T) {
+	problems := func(spec string) (reasons []string) {
+		text := "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: " + spec + "\n"
+		for _, e := range decode(fileRef{name: "f.yaml"}, []byte(text)).entries {
+			for _, p := range e.problems {
+				reasons = append(reasons, fmt.Sprintf("%s %s", p.Path, p.Reason))
+			}
+		}
+		return reasons
+	}
+	for spec, want := range map[string][]string{
+		"{selektor: {a: b}, ports: [{port: 0}]}": {"spec.selektor UnknownField", "spec.ports[0].port InvalidField", "spec.ports[0].targetPort InvalidField"},
+		"{ports: [{prot: 80}]}":                  {"spec.ports[0].prot UnknownField"},
+		"{ports: [{port: many, prot: 80}]}":      {"spec.ports[0].port InvalidField", "spec.ports[0].prot UnknownField"},
+	} {
+		if got := problems(spec); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", spec, got, want)
+		}
 	}
 }
 

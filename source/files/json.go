@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 )
 
@@ -151,4 +152,43 @@ func (b *jsonBuilder) object(n *node) error {
 	}
 	_, err := b.decoder.Token()
 	return err
+}
+
+// jsonStart tells JSON from the flow style of YAML, whose names need no quotes.
+var jsonStart = regexp.MustCompile(`^\s*\{\s*"`)
+
+// jsonError finds the first syntax error in a text that is meant as JSON; nil when it is
+// meant as something else, or has none.
+func jsonError(part []byte, seg segment) *textError {
+	if !jsonStart.Match(part) {
+		return nil
+	}
+	start := 0
+	decoder := json.NewDecoder(bytes.NewReader(part))
+	for raw := (json.RawMessage{}); decoder.Decode(&raw) == nil; {
+		start = int(decoder.InputOffset())
+	}
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(part[start:], new(json.RawMessage)); !errors.As(err, &syntax) {
+		return nil
+	}
+	e := &textError{message: syntax.Error(), hint: "fix the JSON syntax"}
+	at := start + max(int(syntax.Offset)-1, 0)
+	switch {
+	case strings.Contains(e.message, "unexpected end"):
+		at = len(bytes.TrimRight(part, " \t\r\n"))
+		e.hint = "the file ends before all brackets and quotes are closed"
+	case strings.Contains(e.message, "after object key:value pair"), strings.Contains(e.message, "after array element"):
+		e.hint = "put a comma before it, or close the bracket"
+	case strings.Contains(e.message, "looking for beginning of object key"):
+		e.hint = "JSON has no comma before a closing bracket, and its field names are in double quotes"
+	case strings.Contains(e.message, "looking for beginning of value"):
+		e.hint = "JSON has no comma before a closing bracket, and its text is in double quotes"
+	}
+	e.line, e.column = lineColumn(part, at)
+	if e.line == 1 {
+		e.column += seg.column - 1
+	}
+	e.line += seg.line - 1
+	return e
 }

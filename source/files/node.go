@@ -15,6 +15,7 @@ type node struct {
 	line   int
 	column int
 	scalar string // the JSON text of a scalar
+	plain  string // how a scalar is written that YAML reads as something else, such as no or 0777
 	fields []field
 	items  []*node
 }
@@ -214,6 +215,23 @@ func (n *node) find(path string) (line, column int) {
 		}
 	}
 	return line, column
+}
+
+// has says whether a field is written.
+func (n *node) has(path string) bool {
+	for _, s := range parsePath(path) {
+		switch {
+		case n == nil:
+			return false
+		case n.kind == listNode && s.name == "" && s.index < len(n.items):
+			n = n.items[s.index]
+		case s.name == "":
+			n = n.get(strconv.Itoa(s.index))
+		default:
+			n = n.get(s.name)
+		}
+	}
+	return n != nil
 }
 
 // kindName names the node's type, never its content.

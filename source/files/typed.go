@@ -15,16 +15,17 @@ import (
 )
 
 // decodeTyped reads a document's JSON into a typed object, as strictly as an API server with
-// fieldValidation=Strict: names are case-sensitive, and unknown fields are errors.
-func decodeTyped(doc []byte, value api.Value) error {
+// fieldValidation=Strict: names are case-sensitive, and unknown fields are errors. Complete
+// says that the value has everything else that the document says, also with an error.
+func decodeTyped(doc []byte, value api.Value) (complete bool, err error) {
 	strict, err := kjson.UnmarshalStrict(doc, value)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if len(strict) > 0 {
-		return strict[0]
+		return true, strict[0]
 	}
-	return nil
+	return true, nil
 }
 
 // explain finds out why decodeTyped failed: all fields that are unknown or of the wrong
@@ -73,6 +74,9 @@ func (e *explainer) wrongType(n *node, line, column int, expected string) {
 	}
 	if expected == "a string" && n.kind == scalarNode {
 		hint = "put the value in quotes"
+		if n.plain != "" && !e.secret {
+			hint = fmt.Sprintf("YAML reads %s as %s: quote it", n.plain, n.scalar)
+		}
 	}
 	e.add(line, column, api.ReasonInvalidField, hint, "expected %s, found %s", expected, found)
 }

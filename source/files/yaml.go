@@ -53,6 +53,9 @@ func parse(text []byte, seg segment) ([]document, *textError) {
 	if err == nil {
 		return docs, nil
 	}
+	if bad := jsonError(part, seg); bad != nil {
+		return nil, bad
+	}
 	return docs, syntaxError(part, seg, err)
 }
 
@@ -201,6 +204,9 @@ func (b *builder) value(n *yaml.Node) *node {
 			text = "null"
 		}
 		out.scalar = text
+		if tag := tagOf(text); tag != "!!str" && tag != "!!null" && text != n.Value {
+			out.plain = n.Value
+		}
 	}
 	return out
 }
