@@ -10,6 +10,9 @@ import (
 type Batch struct {
 	// Revision names the set after the batch, such as a Git commit; empty when unknown.
 	Revision string
+	// Partly says that not all of the revision is in effect: files or objects have errors, or
+	// deletions are held, so older versions are in effect or nothing is.
+	Partly bool
 	// Set are the objects that are new or have changed, sorted by key.
 	Set []*api.Object
 	// Delete are the objects that are gone, sorted.

@@ -50,6 +50,9 @@ func TestMassLossIsHeld(t *testing.T) {
 	if len(b.Delete) != 0 || len(b.Set) != 2 || len(r.objects) != 13 {
 		t.Fatalf("the loss is held, the rest applies: %s", show(b))
 	}
+	if !b.Partly {
+		t.Error("the revision is not in effect as a whole")
+	}
 	p := r.problem(api.ReasonSourceHeld)
 	if p.Severity != api.Error || p.Position.File != dir || !strings.Contains(p.Message, "7 of 12 objects vanished") || !strings.Contains(p.Message, "Service default/s00") {
 		t.Errorf("got %s", p)

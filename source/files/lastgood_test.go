@@ -45,9 +45,11 @@ func TestBrokenObject(t *testing.T) {
 	if p := r.problem(api.ReasonLastGoodInEffect); p.Object.Name != "one" || p.Severity != api.Warning {
 		t.Errorf("got %s", p)
 	}
+	if !b.Partly {
+		t.Error("the revision is not in effect as a whole")
+	}
 	replace(t, dir, "a.yaml", service("one", 81)+"---\n"+services("two", "new"))
-	r.next()
-	if r.port("one") != 81 {
+	if b := r.next(); r.port("one") != 81 || b.Partly {
 		t.Errorf("port %d after the fix", r.port("one"))
 	}
 	wantNoProblems(t, r.problems)

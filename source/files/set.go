@@ -297,6 +297,7 @@ func (s *set) forget(key api.Key) {
 // batch makes the batch of a delta.
 func (s *set) batch(d delta, revision string) source.Batch {
 	b := source.Batch{Revision: revision, Delete: d.gone, Problems: s.problems()}
+	b.Partly = admission.HasError(b.Problems) // a hold is an error, too
 	for _, key := range slices.SortedFunc(maps.Keys(d.set), api.Key.Compare) {
 		b.Set = append(b.Set, d.set[key].object)
 	}
