@@ -23,6 +23,9 @@ type Status struct {
 	// Revision is the revision of the objects that is translated and served now, such as a
 	// Git commit; empty when the source has none.
 	Revision string `json:"revision"`
+	// Partly says that not all of the revision is in effect: something in it has an error, or
+	// the source is held.
+	Partly bool `json:"partly,omitempty"`
 	// Held is set while the source lost so much at once that it waits for a confirmation.
 	Held *Held `json:"held,omitempty"`
 	// Problems are those of the objects, sorted; those that Envoys found are included.

@@ -142,15 +142,22 @@ func (s *Server) leave(c *conn) {
 	c.mu.Unlock()
 	s.mu.Lock()
 	delete(s.conns, c)
-	if s.last[id] == c {
-		for other := range s.conns { // a second stream of the same Envoy that is still open
-			if other.session.node.ID == id {
-				s.last[id] = other
-			}
+	open := false
+	for other := range s.conns { // a second stream with the same node id
+		if other.session.node.ID != id {
+			continue
+		}
+		open = true
+		if s.last[id] == c {
+			s.last[id] = other
 		}
 	}
 	s.mu.Unlock()
 	s.observed.all()
+	if open {
+		s.log.Info("one of two streams with the same node id has ended", "envoy", id)
+		return
+	}
 	s.log.Info("envoy disconnected", "envoy", id)
 }
 

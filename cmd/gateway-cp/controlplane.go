@@ -135,7 +135,7 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 	}
 	c.news = c.news || !slices.Equal(c.found, batch.Problems)
 	c.found = batch.Problems
-	c.revisions = append(c.revisions, revision{name: batch.Revision})
+	c.revisions = append(c.revisions, revision{name: batch.Revision, partly: batch.Partly})
 	c.log.Info("objects changed", "set", len(batch.Set), "deleted", len(batch.Delete), "revision", batch.Revision)
 	return changes
 }
@@ -229,6 +229,7 @@ func rolloutObject(from *api.Object, value *v1alpha1.Rollout) *api.Object {
 // have them.
 type revision struct {
 	name   string
+	partly bool // not all of it is in effect
 	number uint64
 }
 

@@ -155,8 +155,12 @@ func writeFleet(w io.Writer, s admin.Status) error {
 // writeHeader prints what is the same for all Envoys.
 func writeHeader(w io.Writer, s admin.Status) error {
 	errs, warnings := countProblems(s.Problems)
+	revision := cmp.Or(s.Revision, "unknown")
+	if s.Partly {
+		revision += " (not all of it is in effect: see gateway-cp fleet problems)"
+	}
 	_, err := fmt.Fprintf(w, "Revision: %s\nProblems: %s, %s, %s by an Envoy\n",
-		cmp.Or(s.Revision, "unknown"), plural(errs, "error"), plural(warnings, "warning"),
+		revision, plural(errs, "error"), plural(warnings, "warning"),
 		plural(refusals(s), "resource refused"))
 	if err == nil && s.Held != nil {
 		_, err = fmt.Fprintf(w, "HELD: %s\n  If that is meant: gateway-cp fleet confirm\n", s.Held.Message)

@@ -33,7 +33,7 @@ func (c *controlPlane) Status() admin.Status {
 		s.Rollouts = c.rollouts.status()
 		s.Problems = append(s.Problems, c.problems()...)
 		if n := len(c.revisions); n > 0 {
-			s.Revision = c.revisions[n-1].name
+			s.Revision, s.Partly = c.revisions[n-1].name, c.revisions[n-1].partly
 		}
 		for _, e := range fleet {
 			status := envoyStatus(e)
