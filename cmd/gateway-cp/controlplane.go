@@ -85,9 +85,10 @@ func (c *controlPlane) Run(ctx context.Context) error {
 		defer wake.Stop()
 		for {
 			var changes []translator.Change
+			read := false
 			select {
 			case batch := <-batches:
-				changes = c.take(batch)
+				changes, read = c.take(batch), true
 			case <-c.xds.Observed():
 				c.news = c.xds.RefusalsChanged() || c.news
 				c.rollouts.observe()
@@ -99,7 +100,7 @@ func (c *controlPlane) Run(ctx context.Context) error {
 				return nil
 			}
 			c.step(changes, wake)
-			if c.loaded.CompareAndSwap(false, true) {
+			if read && c.loaded.CompareAndSwap(false, true) {
 				close(ready)
 			}
 		}
