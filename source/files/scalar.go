@@ -15,33 +15,46 @@ import (
 // scalarJSON gives the JSON text of a YAML scalar as Kubernetes reads it: sigs.k8s.io/yaml
 // resolves plain scalars by YAML 1.1, where no, off and 0777 are not strings.
 func scalarJSON(n *yaml.Node) (string, error) {
+	s, err := resolve(n)
+	return s.text, err
+}
+
+// scalar is the value of a YAML scalar.
+type scalar struct {
+	text string // in JSON
+	tag  string // what YAML takes it for; 1e3 is a !!float, though its text is 1000
+}
+
+func resolve(n *yaml.Node) (scalar, error) {
 	const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
 	if n.Style&yaml.TaggedStyle == 0 {
 		if n.Style&quoted != 0 {
-			return quote(n.Value), nil
+			return stringScalar(n.Value), nil
 		}
-		return plainJSON(n.Value)
+		return resolvePlain(n.Value)
 	}
 	tag := n.ShortTag()
 	switch tag {
 	case "!!binary":
 		data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(n.Value), ""))
 		if err != nil {
-			return "", fmt.Errorf("not base64: %w", err)
+			return scalar{}, fmt.Errorf("not base64: %w", err)
 		}
-		return quote(string(data)), nil
+		return stringScalar(string(data)), nil
 	case "!!bool", "!!int", "!!float", "!!null":
-		text, err := plainJSON(n.Value)
+		s, err := resolvePlain(n.Value)
 		if err != nil {
-			return "", err
+			return scalar{}, err
 		}
-		if got := tagOf(text); got != tag && !(tag == "!!float" && got == "!!int") {
-			return "", fmt.Errorf("the value is not a %s", strings.TrimPrefix(tag, "!!"))
+		if s.tag != tag && !(tag == "!!float" && s.tag == "!!int") {
+			return scalar{}, fmt.Errorf("the value is not a %s", strings.TrimPrefix(tag, "!!"))
 		}
-		return text, nil
+		return s, nil
 	}
-	return quote(n.Value), nil
+	return stringScalar(n.Value), nil
 }
+
+func stringScalar(s string) scalar { return scalar{quote(s), "!!str"} }
 
 // tagOf names the type of a scalar's JSON text.
 func tagOf(text string) string {
@@ -60,64 +73,65 @@ func tagOf(text string) string {
 
 var yamlFloat = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
 
-// plainJSON resolves a plain scalar.
-func plainJSON(s string) (string, error) {
+// resolvePlain resolves a plain scalar.
+func resolvePlain(s string) (scalar, error) {
 	switch s {
 	case "", "~", "null", "Null", "NULL":
-		return "null", nil
+		return scalar{"null", "!!null"}, nil
 	case "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON":
-		return "true", nil
+		return scalar{"true", "!!bool"}, nil
 	case "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF":
-		return "false", nil
+		return scalar{"false", "!!bool"}, nil
 	case ".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF":
-		return "", fmt.Errorf("%s is not a number that JSON knows", s)
+		return scalar{}, fmt.Errorf("%s is not a number that JSON knows", s)
 	}
 	switch c := s[0]; {
 	case c == '.':
 		if f, err := strconv.ParseFloat(s, 64); err == nil {
-			return floatJSON(f)
+			return floatScalar(f)
 		}
 	case c >= '0' && c <= '9' || c == '+' || c == '-':
 		plain := strings.ReplaceAll(s, "_", "")
 		if i, err := strconv.ParseInt(plain, 0, 64); err == nil {
-			return strconv.FormatInt(i, 10), nil
+			return scalar{strconv.FormatInt(i, 10), "!!int"}, nil
 		}
 		if u, err := strconv.ParseUint(plain, 0, 64); err == nil {
-			return strconv.FormatUint(u, 10), nil
+			return scalar{strconv.FormatUint(u, 10), "!!int"}, nil
 		}
 		if yamlFloat.MatchString(plain) {
 			if f, err := strconv.ParseFloat(plain, 64); err == nil {
-				return floatJSON(f)
+				return floatScalar(f)
 			}
 		}
 	}
-	return quote(s), nil
+	return stringScalar(s), nil
 }
 
-func floatJSON(f float64) (string, error) {
+func floatScalar(f float64) (scalar, error) {
 	if math.IsInf(f, 0) || math.IsNaN(f) {
-		return "", fmt.Errorf("%v is not a number that JSON knows", f)
+		return scalar{}, fmt.Errorf("%v is not a number that JSON knows", f)
 	}
 	text, err := json.Marshal(f)
-	return string(text), err
+	return scalar{string(text), "!!float"}, err
 }
 
-// keyName gives a map key as Kubernetes reads it: on and 8080 become "true" and "8080".
+// keyName gives a map key as Kubernetes reads it: on, 8080 and 1e7 become "true", "8080" and
+// "1e+07".
 func keyName(n *yaml.Node) (string, error) {
-	text, err := scalarJSON(n)
+	key, err := resolve(n)
 	if err != nil {
 		return "", err
 	}
-	switch tagOf(text) {
+	switch key.tag {
 	case "!!null":
 		return "", fmt.Errorf("a key is empty")
 	case "!!str":
 		var s string
-		err := json.Unmarshal([]byte(text), &s)
+		err := json.Unmarshal([]byte(key.text), &s)
 		return s, err
 	case "!!float":
-		f, err := strconv.ParseFloat(text, 64)
+		f, err := strconv.ParseFloat(key.text, 64)
 		return strconv.FormatFloat(f, 'g', -1, 32), err
 	}
-	return text, nil
+	return key.text, nil
 }
