@@ -131,7 +131,14 @@ func keyName(n *yaml.Node) (string, error) {
 		return s, err
 	case "!!float":
 		f, err := strconv.ParseFloat(key.text, 64)
-		return strconv.FormatFloat(f, 'g', -1, 32), err
+		switch s := strconv.FormatFloat(f, 'g', -1, 32); s {
+		case "+Inf":
+			return ".inf", err
+		case "-Inf":
+			return "-.inf", err
+		default:
+			return s, err
+		}
 	}
 	return key.text, nil
 }
