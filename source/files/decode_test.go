@@ -317,7 +317,7 @@ func FuzzDecode(f *testing.F) {
 func FuzzReadAsKubernetes(f *testing.F) {
 	f.Add([]byte(services("one", "two")))
 	f.Add([]byte("22222222222222222222: a\n1e7: b\n")) // keys that are floats, though they look whole in JSON
-	f.Add([]byte("10E0088: a\n-1e39: b\n"))           // keys beyond a float32
+	f.Add([]byte("10E0088: a\n-1e39: b\n"))            // keys beyond a float32
 	f.Add([]byte("a: [on, 0x1F, 0o17, 1_000, .5, ~, 2001-01-01]\n? 08\n: yes\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) <= 1<<16 {
