@@ -13,6 +13,8 @@ const (
 	Error Severity = "error"
 	// Warning: the object works, but most likely not as its author means.
 	Warning Severity = "warning"
+	// Info: nothing is wrong; worth knowing all the same.
+	Info Severity = "info"
 )
 
 // Reason is the stable CamelCase name of a class of problems. Each is listed, with what
