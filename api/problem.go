@@ -34,9 +34,19 @@ type Problem struct {
 	Message  string   `json:"message"`           // what is wrong
 	Hint     string   `json:"hint,omitempty"`    // what to do about it
 	Position Position `json:"position,omitzero"` // where, when it comes from a file
+	Other    Other    `json:"other,omitzero"`    // the other object that it takes for this problem
 }
 
-// String gives one line: position, severity, object, path, message, hint and reason.
+// Other is a second object without which there would be no problem, such as the route that
+// wins where two ask for the same requests.
+type Other struct {
+	Object   Key      `json:"object"`
+	Path     string   `json:"path,omitempty"`
+	Position Position `json:"position,omitzero"`
+}
+
+// String gives one line: position, severity, object, path, message, the other
+// object's position, hint and reason.
 func (p Problem) String() string {
 	var b strings.Builder
 	if s := p.Position.String(); s != "" {
@@ -50,6 +60,9 @@ func (p Problem) String() string {
 		b.WriteString(p.Path + ": ")
 	}
 	b.WriteString(p.Message)
+	if s := p.Other.Position.String(); s != "" {
+		b.WriteString("; see " + s)
+	}
 	if p.Hint != "" {
 		b.WriteString(" (" + p.Hint + ")")
 	}
@@ -59,7 +72,7 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Compare orders problems by position, object, path, reason and message.
+// Compare orders problems by position, object, path, reason, message and the other object.
 func (p Problem) Compare(o Problem) int {
 	return cmp.Or(
 		cmp.Compare(p.Position.File, o.Position.File),
@@ -69,5 +82,7 @@ func (p Problem) Compare(o Problem) int {
 		cmp.Compare(p.Path, o.Path),
 		cmp.Compare(p.Reason, o.Reason),
 		cmp.Compare(p.Message, o.Message),
+		p.Other.Object.Compare(o.Other.Object),
+		cmp.Compare(p.Other.Path, o.Other.Path),
 	)
 }

@@ -1,0 +1,15 @@
+package lint
+
+import "github.com/gateway-cp/gateway-cp/api"
+
+// check looks for problems of some reasons.
+type check struct {
+	name    string
+	reasons []api.Reason
+	run     func(*checker)
+}
+
+// checks lists everything that is looked for.
+func checks() []check {
+	return nil
+}
