@@ -38,7 +38,8 @@ type decoder struct {
 	origin fileRef
 	text   []byte
 	out    decoded
-	bad    int // documents that are no objects at all
+	bad    int            // documents that are no objects at all
+	visit  func(Document) // nil: nobody asks
 }
 
 // maxBad is the number of documents in one file that may be no objects at all. A large file
@@ -46,9 +47,9 @@ type decoder struct {
 const maxBad = 100
 
 // decode reads a file's bytes into objects. It never panics, and its time and memory are
-// bounded by a multiple of the size.
-func decode(ref fileRef, data []byte) decoded {
-	d := &decoder{origin: ref}
+// bounded by a multiple of the size. Visit, which may be nil, is called with every object.
+func decode(ref fileRef, data []byte, visit func(Document)) decoded {
+	d := &decoder{origin: ref, visit: visit}
 	enc := charsetOf(data)
 	d.origin.charset = enc
 	text, bad := enc.text(data)
@@ -139,6 +140,7 @@ func (d *decoder) object(p *place, n *node, errs []fieldError, given schema.Grou
 		d.list(p, items, errs, gvk)
 		return
 	}
+	d.visiting(p, n, gvk)
 	if !known {
 		d.unknown(p, n, gvk)
 		return

@@ -17,6 +17,9 @@ type LoadOptions struct {
 	Stdin io.Reader
 	// MaxFileSize in bytes; larger files are not read. 0: 16 MiB.
 	MaxFileSize int64
+	// Visit is called with every object there is, also those of kinds that are not read and
+	// those with errors, by several goroutines at once. It may be nil.
+	Visit func(Document)
 }
 
 // Result is what Load found: the objects that are admitted, sorted by key, and all problems,
@@ -59,7 +62,7 @@ func Load(o LoadOptions, paths ...string) (*Result, error) {
 	}
 	s := newSet("", 1<<62, 1<<62)
 	s.treeProbs = t.problems
-	maps.Copy(changes, readAll(refs, o.MaxFileSize, nil))
+	maps.Copy(changes, readAll(refs, o.MaxFileSize, nil, o.Visit))
 	s.apply(changes, false)
 	result := &Result{Problems: s.problems()}
 	for _, key := range slices.SortedFunc(maps.Keys(s.live), api.Key.Compare) {

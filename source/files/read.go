@@ -54,7 +54,7 @@ func (c *content) hasProblems() bool {
 
 // readFile reads and decodes a file. Sum and size are those of the version that is known, if
 // any: a file with the same bytes in the same place is not decoded again, and changed is false.
-func readFile(ref fileRef, limit int64, known *content) (c *content, changed bool) {
+func readFile(ref fileRef, limit int64, known *content, visit func(Document)) (c *content, changed bool) {
 	c = &content{ref: ref}
 	data, err := c.read(ref, limit)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -71,12 +71,13 @@ func readFile(ref fileRef, limit int64, known *content) (c *content, changed boo
 		c.decoded = known.decoded
 		return c, false
 	}
-	c.decoded = decode(ref, data)
+	c.decoded = decode(ref, data, visit)
 	return c, true
 }
 
 // readAll reads files, several at a time, and gives those that differ from the known ones.
-func readAll(files map[string]fileRef, limit int64, known map[string]*content) map[string]*content {
+// Visit is called by several goroutines.
+func readAll(files map[string]fileRef, limit int64, known map[string]*content, visit func(Document)) map[string]*content {
 	changes := make(map[string]*content, len(files))
 	var mu sync.Mutex
 	work := make(chan fileRef)
@@ -85,7 +86,7 @@ func readAll(files map[string]fileRef, limit int64, known map[string]*content) m
 		group.Go(func() {
 			for ref := range work {
 				had := known[ref.name]
-				c, changed := readFile(ref, limit, had)
+				c, changed := readFile(ref, limit, had, visit)
 				mu.Lock()
 				if changed {
 					changes[ref.name] = c
