@@ -61,7 +61,16 @@ func buildCluster(r *Reader, u Unit) Result {
 		e.checkHealth(c, probe)
 		out.HealthChecked = true
 	}
-	return e.result(resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}, c, out, problems...)
+	return e.result(resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}, c, out, problems...).from(clusterOrigins(u, service, port, version)...)
+}
+
+// clusterOrigins are the port of the Service and, for a version, the Rollout that has it.
+func clusterOrigins(u Unit, service *corev1.Service, port *corev1.ServicePort, version versionKey) []Origin {
+	origins := []Origin{{serviceKey(u), portPath(service, port)}}
+	if version.ID != "" {
+		origins = append(origins, Origin{api.Key{Kind: api.KindRollout, Namespace: u.Namespace, Name: version.Rollout}, "spec.versions"})
+	}
+	return origins
 }
 
 // overHTTP2 speaks HTTP/2 to endpoints, with prior knowledge, whatever the client speaks.

@@ -33,6 +33,8 @@ type Result struct {
 	Status *Status
 	// Problems is what is wrong, in the order in which it was found.
 	Problems []api.Problem
+	// Origins say where Output comes from, in more detail than its Sources.
+	Origins Origins
 }
 
 // Change is one object that is new or has changed, or (with a nil Value) is gone.

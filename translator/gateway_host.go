@@ -69,15 +69,21 @@ func buildGatewayHost(r *Reader, fleetName, routes string, owner *gatewayListene
 		sources = append(sources, api.Key{Kind: api.KindHTTPRoute, Namespace: a.route.Namespace, Name: a.route.Name})
 	}
 	slices.SortStableFunc(entries, entry.compare)
+	origins := Origins{Of: []Origin{owner.origin()}}
 	for _, e := range entries {
 		host.Routes = append(host.Routes, e.routes...)
+		for range e.routes {
+			origins.Routes = append(origins.Routes, e.origin())
+		}
 	}
 	key := routeKey(fleetName, routes, host.Name)
-	return e.result(key, host, resource.Output{
+	result := e.result(key, host, resource.Output{
 		Clusters: clusterRefs(clusters),
 		Fallback: (&encoder{}).content(key, unavailableHost(host.Name, host.Domains)),
 		Sources:  append(sources, owner.key()),
 	})
+	result.Origins = origins
+	return result
 }
 
 // attachedRoute is a route with the rank of its hostname that answers.
@@ -140,7 +146,7 @@ func buildMisdirectedHost(r *Reader, u Unit) Result {
 			Routes:  []*routev3.Route{{Match: everyPath(), Action: answer(421)}},
 		},
 		resource.Output{Sources: []api.Key{l.key()}},
-	)
+	).from(l.origin())
 }
 
 // answer is an action that answers by itself.

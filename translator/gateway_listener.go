@@ -56,7 +56,7 @@ func buildGatewayListenerHead(r *Reader, u Unit) Result {
 			ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: e.any(&inspectorv3.TlsInspector{})},
 		}}
 	}
-	return e.result(listenerKey(u.Fleet, u.Name, u.Port, ""), head, resource.Output{Sources: gatewaysOf(here)})
+	return e.result(listenerKey(u.Fleet, u.Name, u.Port, ""), head, resource.Output{Sources: gatewaysOf(here)}).from(originsOf(here)...)
 }
 
 // opens says whether a listener has all that its filter chain needs.
@@ -95,7 +95,7 @@ func buildHTTPFilterChain(r *Reader, u Unit) Result {
 			Fetches: []resource.Ref{{Type: resource.Route, Name: name}},
 			Sources: gatewaysOf(here),
 		},
-	)
+	).from(originsOf(here)...)
 }
 
 func buildHTTPSFilterChain(r *Reader, u Unit) Result {
@@ -131,7 +131,7 @@ func buildHTTPSFilterChain(r *Reader, u Unit) Result {
 	if l.hostname != "" {
 		chain.FilterChainMatch = &listenerv3.FilterChainMatch{ServerNames: []string{l.hostname}}
 	}
-	return e.result(listenerKey(u.Fleet, address, u.Port, routes), chain, resource.Output{Fetches: fetches, Sources: sources})
+	return e.result(listenerKey(u.Fleet, address, u.Port, routes), chain, resource.Output{Fetches: fetches, Sources: sources}).from(l.origin())
 }
 
 // secureListener gives the HTTPS listener that a unit is about, if it is served, and all
@@ -160,7 +160,7 @@ func buildHTTPRouteHead(r *Reader, u Unit) Result {
 	if len(here) == 0 || here[0].secure {
 		return Result{}
 	}
-	return routeHead(u.Fleet, listenerName(u.Name, u.Port), gatewaysOf(here))
+	return routeHead(u.Fleet, listenerName(u.Name, u.Port), gatewaysOf(here)).from(originsOf(here)...)
 }
 
 func buildHTTPSRouteHead(r *Reader, u Unit) Result {
@@ -168,7 +168,7 @@ func buildHTTPSRouteHead(r *Reader, u Unit) Result {
 	if l == nil {
 		return Result{}
 	}
-	return routeHead(u.Fleet, secureRouteName(u.Namespace, u.Name, u.Extra), []api.Key{l.key()})
+	return routeHead(u.Fleet, secureRouteName(u.Namespace, u.Name, u.Extra), []api.Key{l.key()}).from(l.origin())
 }
 
 // routeHead is a route configuration without its virtual hosts.

@@ -123,10 +123,14 @@ func buildServiceHosts(r *Reader, u Unit) Result {
 		return Result{}
 	}
 	var hosts []host
+	var ports []Origin
 	for _, p := range servedPorts(service) {
 		hosts = append(hosts, host{p.Port, hostDomains(f, service, p.Port)})
+		ports = append(ports, Origin{serviceKey(u), portPath(service, p)})
 	}
-	return buildHosts(r, u, scopeName(u.Name), hosts)
+	result := buildHosts(r, u, scopeName(u.Name), hosts)
+	result.Origins.Routes = ports // a virtual host has one
+	return result
 }
 
 func buildBareServiceHost(r *Reader, u Unit) Result {

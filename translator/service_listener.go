@@ -28,7 +28,7 @@ func buildServiceListener(r *Reader, u Unit) Result {
 		resource.Key{Type: resource.Listener, Audience: f.audience(), Name: name},
 		listenerHead(r, f.Spec.ServiceListener.Address, f.Spec.ServiceListener.Port),
 		fromFleet(f),
-	)
+	).from(Origin{f.key(), "spec.serviceListener"})
 }
 
 func buildServiceFilterChain(r *Reader, u Unit) Result {
@@ -47,5 +47,5 @@ func buildServiceFilterChain(r *Reader, u Unit) Result {
 			Filters: []*listenerv3.Filter{e.connectionManager(connectionManager{statPrefix: servicesPart})},
 		},
 		out,
-	)
+	).from(Origin{f.key(), "spec.serviceListener"})
 }

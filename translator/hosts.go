@@ -1,0 +1,125 @@
+package translator
+
+import (
+	"slices"
+	"strings"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// Host is a virtual host of Gateways as it stands, for whoever looks at routing as a whole.
+type Host struct {
+	Fleet string
+	// Routes is the name of the route configuration that it is in, Domain its domain there.
+	Routes, Domain string
+	// Hostname is what it answers, in lower case; empty: every host.
+	Hostname string
+	// Gateway and Listener are the listener that it belongs to, by index.
+	Gateway  *gatewayv1.Gateway
+	Listener int
+	// Attached are the routes that answer here, and Matches their matches in the order in which
+	// Envoy tries them. A rule without matches has one, for everything, with index 0.
+	Attached []*gatewayv1.HTTPRoute
+	Matches  []HostMatch
+}
+
+// HostMatch is a match of a rule of a route.
+type HostMatch struct {
+	Route       *gatewayv1.HTTPRoute
+	Rule, Match int
+	// Value is the match, also where the rule has none and everything matches.
+	Value *gatewayv1.HTTPRouteMatch
+}
+
+// Hosts gives the virtual hosts of Gateways, sorted by fleet, route configuration and domain. It
+// is for looking at a set of objects once: it reads everything again.
+func (t *Translator) Hosts() []Host {
+	shared := &sharedReads{listeners: map[Unit][]*gatewayListener{}}
+	var all []Host
+	for u := range t.units {
+		if h, ok := t.host(u, shared); ok {
+			all = append(all, h)
+		}
+	}
+	slices.SortFunc(all, func(a, b Host) int {
+		return strings.Compare(a.Fleet+"\n"+a.Routes+"\n"+a.Domain, b.Fleet+"\n"+b.Routes+"\n"+b.Domain)
+	})
+	return all
+}
+
+// sharedReads are answers that many virtual hosts have in common.
+type sharedReads struct {
+	listeners map[Unit][]*gatewayListener // by fleet and port
+}
+
+func (s *sharedReads) on(r *Reader, fleet string, port int32) []*gatewayListener {
+	key := Unit{Fleet: fleet, Port: port}
+	all, known := s.listeners[key]
+	if !known {
+		all = listenersOn(r, fleet, port)
+		s.listeners[key] = all
+	}
+	return all
+}
+
+// host gives the virtual host of a unit; false when it is not the unit of one that stands.
+func (t *Translator) host(u Unit, shared *sharedReads) (Host, bool) {
+	if u.Feature != httpHost && u.Feature != httpsHost {
+		return Host{}, false
+	}
+	r := &Reader{objects: t.objects} // nobody is told what it asks
+	h := Host{Fleet: u.Fleet}
+	var owner *gatewayListener
+	if u.Feature == httpHost {
+		owner, h.Hostname, h.Routes = ownerOf(served(shared.on(r, u.Fleet, u.Port), u.Name), u.Extra), u.Extra, listenerName(u.Name, u.Port)
+	} else {
+		var section string
+		section, h.Hostname, _ = strings.Cut(u.Extra, "/")
+		h.Routes = secureRouteName(u.Namespace, u.Name, section)
+		l, all := secureListener(r, u, section)
+		if l != nil && ownerOf(neighbours(all, l), h.Hostname) == l {
+			owner = l
+		}
+	}
+	if owner == nil || u.Feature == httpHost && owner.secure {
+		return Host{}, false
+	}
+	attached, named := routesFor(r, owner, h.Hostname)
+	if !named && h.Hostname != owner.hostname {
+		return Host{}, false
+	}
+	h.Domain, h.Gateway, h.Listener = domain(h.Hostname), owner.gateway, owner.index
+	h.order(attached)
+	return h, true
+}
+
+// order fills in the matches, as buildGatewayHost puts them.
+func (h *Host) order(attached []attachedRoute) {
+	var entries []entry
+	for _, a := range attached {
+		h.Attached = append(h.Attached, a.route)
+		for i := range a.route.Spec.Rules {
+			matches := matchesOf(a.route, i)
+			for j := range matches {
+				if _, err := routeMatch(&matches[j]); err != nil {
+					continue
+				}
+				e := newEntry(a.route, i, j, &matches[j])
+				e.specificity = a.specificity
+				entries = append(entries, e)
+			}
+		}
+	}
+	slices.SortStableFunc(entries, entry.compare)
+	for _, e := range entries {
+		h.Matches = append(h.Matches, HostMatch{e.route, e.rule, e.match, &matchesOf(e.route, e.rule)[e.match]})
+	}
+}
+
+// matchesOf gives the matches of a rule; one for everything where it has none.
+func matchesOf(route *gatewayv1.HTTPRoute, rule int) []gatewayv1.HTTPRouteMatch {
+	if matches := route.Spec.Rules[rule].Matches; len(matches) > 0 {
+		return matches
+	}
+	return make([]gatewayv1.HTTPRouteMatch, 1)
+}
