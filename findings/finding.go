@@ -49,6 +49,9 @@ func Of(p api.Problem) Finding {
 	if _, known := api.Explain(p.Reason); known {
 		f.Page = pages + string(p.Reason) + ".md"
 	}
+	if p.Other.Position != (api.Position{}) {
+		f.Related = []Related{{Position: p.Other.Position, Message: p.Other.Object.String()}}
+	}
 	return f
 }
 

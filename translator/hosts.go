@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gateway-cp/gateway-cp/api"
 )
 
 // Host is a virtual host of Gateways as it stands, for whoever looks at routing as a whole.
@@ -32,7 +34,7 @@ type HostMatch struct {
 }
 
 // Hosts gives the virtual hosts of Gateways, sorted by fleet, route configuration and domain. It
-// is for looking at a set of objects once: it reads everything again.
+// is for looking at a set of admitted objects once: it reads everything again.
 func (t *Translator) Hosts() []Host {
 	shared := &sharedReads{listeners: map[Unit][]*gatewayListener{}}
 	var all []Host
@@ -62,6 +64,26 @@ func (s *sharedReads) on(r *Reader, fleet string, port int32) []*gatewayListener
 	return all
 }
 
+// secure gives the HTTPS listener with a name, if the hostname belongs to it.
+func (s *sharedReads) secure(r *Reader, u Unit, section, hostname string) *gatewayListener {
+	gateway := read[*gatewayv1.Gateway](r, api.KindGateway, u.Namespace, u.Name)
+	if gateway == nil {
+		return nil
+	}
+	for i := range gateway.Spec.Listeners {
+		if string(gateway.Spec.Listeners[i].Name) != section {
+			continue
+		}
+		all := s.on(r, u.Fleet, gateway.Spec.Listeners[i].Port)
+		for _, l := range all {
+			if l.is(gateway, i) && l.conflict.ok() && ownerOf(neighbours(all, l), hostname) == l {
+				return l
+			}
+		}
+	}
+	return nil
+}
+
 // host gives the virtual host of a unit; false when it is not the unit of one that stands.
 func (t *Translator) host(u Unit, shared *sharedReads) (Host, bool) {
 	if u.Feature != httpHost && u.Feature != httpsHost {
@@ -76,12 +98,9 @@ func (t *Translator) host(u Unit, shared *sharedReads) (Host, bool) {
 		var section string
 		section, h.Hostname, _ = strings.Cut(u.Extra, "/")
 		h.Routes = secureRouteName(u.Namespace, u.Name, section)
-		l, all := secureListener(r, u, section)
-		if l != nil && ownerOf(neighbours(all, l), h.Hostname) == l {
-			owner = l
-		}
+		owner = shared.secure(r, u, section, h.Hostname)
 	}
-	if owner == nil || u.Feature == httpHost && owner.secure {
+	if owner == nil || owner.secure != (u.Feature == httpsHost) {
 		return Host{}, false
 	}
 	attached, named := routesFor(r, owner, h.Hostname)
@@ -101,9 +120,6 @@ func (h *Host) order(attached []attachedRoute) {
 		for i := range a.route.Spec.Rules {
 			matches := matchesOf(a.route, i)
 			for j := range matches {
-				if _, err := routeMatch(&matches[j]); err != nil {
-					continue
-				}
 				e := newEntry(a.route, i, j, &matches[j])
 				e.specificity = a.specificity
 				entries = append(entries, e)
