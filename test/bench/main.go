@@ -28,7 +28,11 @@ func run() error {
 		}
 	}
 	fmt.Print("\nFrom the write of a file, 1 client (20 ms of that is waiting for the writer to stop)\n\n")
-	return filesTable()
+	if err := filesTable(); err != nil {
+		return err
+	}
+	fmt.Printf("\nA gateway-cp process, %d endpoints a Service\n\n", endpointsOfEach)
+	return processTable()
 }
 
 // row is what was measured among one crowd.
