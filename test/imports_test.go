@@ -23,6 +23,7 @@ var rooms = map[string]struct{ ours, never []string }{
 	"state":      {never: []string{grpc, envoyProtos, kubernetes}},
 	"source":     {ours: []string{"source", "api", "state"}, never: []string{grpc, envoyProtos}},
 	"findings":   {ours: []string{"api"}, never: []string{grpc, envoyProtos, "log", "log/slog", "net/http"}},
+	"traffic":    {ours: []string{"api", "resource", "translator"}, never: []string{grpc, "log", "log/slog", "os", "net/http", "math/rand", "math/rand/v2", "k8s.io/client-go"}},
 	"translator": {ours: []string{"api", "resource"}, never: []string{grpc, "log", "log/slog", "os", "net/http", "math/rand", "math/rand/v2", "k8s.io/client-go"}},
 	"lint":       {ours: []string{"api", "translator", "resource"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net/http", "math/rand", "math/rand/v2", "k8s.io/client-go"}},
 	"rollout":    {ours: []string{"api", "state"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net", "net/http", "math/rand", "math/rand/v2"}},

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/rollout"
+	"github.com/gateway-cp/gateway-cp/source/files"
+	"github.com/gateway-cp/gateway-cp/state"
+	"github.com/gateway-cp/gateway-cp/traffic"
+	"github.com/gateway-cp/gateway-cp/translator"
+	"github.com/gateway-cp/gateway-cp/xds"
+)
+
+// worldOptions say how manifests become a world.
+type worldOptions struct {
+	Stdin io.Reader // what the path "-" means
+	// StateDir is the state directory that rollouts continue from; empty: every Rollout is a
+	// first deployment.
+	StateDir string
+}
+
+// addWorldFlags adds the flags of commands that look at manifests without a control plane.
+func addWorldFlags(f *pflag.FlagSet, o *worldOptions) {
+	f.StringVar(&o.StateDir, "state", "", "state directory that rollouts continue from (default: each is a first deployment)")
+}
+
+// world is what manifests come to, without any Envoy: the objects, the translation, and the
+// rollouts where they would stand once all that is ready is healthy. Every command that
+// looks at manifests offline goes through it, and through the code that serve uses.
+type world struct {
+	Objects  []*api.Object // as they were read, sorted by key
+	Problems []api.Problem // of reading and translating, with positions, sorted
+
+	translator *translator.Translator
+}
+
+// loadWorld reads files, directories and standard input ("-") together, and translates them.
+func loadWorld(o worldOptions, paths []string) (*world, error) {
+	loaded, err := readPaths(files.LoadOptions{Stdin: o.Stdin}, paths)
+	if err != nil {
+		return nil, err
+	}
+	return newWorld(loaded, o)
+}
+
+// readPaths reads manifests. A path that is not there is wrong usage.
+func readPaths(o files.LoadOptions, paths []string) (*files.Result, error) {
+	for _, path := range paths {
+		if path == "-" {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			return nil, usagef("%s: %w", path, unwrapPath(err))
+		}
+	}
+	loaded, err := files.Load(o, paths...)
+	if err != nil {
+		return nil, cannotf("%w", err)
+	}
+	return loaded, nil
+}
+
+// newWorld translates what was read.
+func newWorld(loaded *files.Result, o worldOptions) (*world, error) {
+	states, err := loadStates(o.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	manager, err := rollout.NewManager(states)
+	if err != nil {
+		return nil, cannotf("read the state of rollouts: %w", err)
+	}
+	w := &world{Objects: loaded.Objects, translator: translator.New()}
+	if err := w.settle(manager); err != nil {
+		return nil, err
+	}
+	w.Problems = slices.Concat(loaded.Problems, placed(w.translator.Problems(), w.translator.Object))
+	slices.SortFunc(w.Problems, api.Problem.Compare)
+	return w, nil
+}
+
+// settle translates the objects and lets the rollouts decide, in turns, as the main loop of the
+// control plane does. No Envoy is there, so that what the objects say to be ready counts.
+func (w *world) settle(manager *rollout.Manager) error {
+	quiet := slog.New(slog.DiscardHandler)
+	moved := newRollouts(manager, w.translator, xds.NewServer(quiet), quiet, time.Time{})
+	var changes []translator.Change
+	for _, o := range w.Objects {
+		if o.Key.Kind == api.KindRollout {
+			moved.set(o)
+			continue
+		}
+		changes = append(changes, translator.Change{Key: o.Key, Object: o})
+	}
+	now := time.Now()
+	for range maxRounds + 1 {
+		moved.notice(w.translator.Apply(changes))
+		if changes, _ = moved.step(now); len(changes) == 0 {
+			return nil
+		}
+	}
+	moved.notice(w.translator.Apply(changes))
+	return nil
+}
+
+// object gives an object as it is translated, a Rollout with where it stands; nil when there
+// is none.
+func (w *world) object(k api.Key) *api.Object { return w.translator.Object(k) }
+
+// traffic is what an Envoy does with requests.
+func (w *world) traffic(of traffic.Viewer) (*traffic.Model, error) {
+	m, err := traffic.Build(traffic.Snapshot(w.translator), of)
+	if err != nil {
+		return nil, cannotf("%w", err)
+	}
+	return m, nil
+}
+
+// originPosition finds the place of a field, through the objects that a function knows.
+func originPosition(object func(api.Key) *api.Object, key api.Key, path string) api.Position {
+	o := object(key)
+	if o == nil || o.Origin == nil {
+		return api.Position{}
+	}
+	return o.Origin.At(path)
+}
+
+// memoryStates is where rollouts keep their state when nothing may be written.
+type memoryStates map[api.Key]rollout.State
+
+func (m memoryStates) Load() (map[api.Key]rollout.State, error) { return m, nil }
+
+func (m memoryStates) Save(map[api.Key]*rollout.State) error { return nil }
+
+// loadStates reads the states of rollouts from a state directory.
+func loadStates(dir string) (memoryStates, error) {
+	if dir == "" {
+		return memoryStates{}, nil
+	}
+	if _, err := os.Stat(filepath.Join(dir, "state.db")); err != nil {
+		return nil, withHint(usagef("--state: %s is not a state directory: %w", dir, unwrapPath(err)),
+			"it is what serve --state-dir names; without --state every Rollout is a first deployment")
+	}
+	db, err := state.Open(dir, time.Second)
+	if err != nil {
+		if errors.Is(err, state.ErrLocked) {
+			return nil, withHint(cannotf("--state: %w", err), "ask the gateway-cp that runs there (explain --live), or look at a copy of the directory")
+		}
+		return nil, cannotf("--state: %w", err)
+	}
+	states, err := rollout.NewStore(db).Load()
+	if err = errors.Join(err, db.Close()); err != nil {
+		return nil, cannotf("--state: %w", err)
+	}
+	return states, nil
+}
