@@ -45,6 +45,32 @@ const (
 	ReasonVersionUnhealthy     Reason = "VersionUnhealthy"
 	ReasonInvalidResource      Reason = "InvalidResource"
 
+	// The whole set: valid, and most likely not what is meant.
+
+	ReasonRouteConflict           Reason = "RouteConflict"
+	ReasonRuleUnreachable         Reason = "RuleUnreachable"
+	ReasonMatchNeverTrue          Reason = "MatchNeverTrue"
+	ReasonHostnameUnserved        Reason = "HostnameUnserved"
+	ReasonRedirectLoop            Reason = "RedirectLoop"
+	ReasonNodePortConflict        Reason = "NodePortConflict"
+	ReasonClusterIPConflict       Reason = "ClusterIPConflict"
+	ReasonGrantWithoutTarget      Reason = "GrantWithoutTarget"
+	ReasonControllerNameMistyped  Reason = "ControllerNameMistyped"
+	ReasonVersionsOverlap         Reason = "VersionsOverlap"
+	ReasonNoWayBack               Reason = "NoWayBack"
+	ReasonCertificateExpired      Reason = "CertificateExpired"
+	ReasonCertificateExpiring     Reason = "CertificateExpiring"
+	ReasonCertificateNotYetValid  Reason = "CertificateNotYetValid"
+	ReasonCertificateHostMismatch Reason = "CertificateHostMismatch"
+	ReasonCertificateWeak         Reason = "CertificateWeak"
+	ReasonCertificateChainBroken  Reason = "CertificateChainBroken"
+	ReasonCertificateUnsuited     Reason = "CertificateUnsuited"
+	ReasonListenerOpenToAll       Reason = "ListenerOpenToAll"
+	ReasonCatchAllRoute           Reason = "CatchAllRoute"
+	ReasonGrantToAllSecrets       Reason = "GrantToAllSecrets"
+	ReasonPlainHTTPAnswered       Reason = "PlainHTTPAnswered"
+	ReasonAdminPortExposed        Reason = "AdminPortExposed"
+
 	// The fleet.
 
 	ReasonRefusedByEnvoy Reason = "RefusedByEnvoy"

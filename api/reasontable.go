@@ -15,6 +15,7 @@ const (
 	groupFiles    = "Reading files"
 	groupObject   = "One object by itself"
 	groupTogether = "Objects together"
+	groupSet      = "The whole set"
 	groupFleet    = "The fleet"
 )
 
@@ -189,6 +190,121 @@ var Reasons = []ReasonInfo{
 		ReasonInvalidResource, groupTogether,
 		"What was made from the object does not pass Envoy's own validation, so it is never sent; every Envoy keeps the last good version that it has.",
 		"Look at the message for the field that is out of range and change the object accordingly. If nothing in the object explains it, it is an error in gateway-cp: please report it with the object.",
+	},
+	{
+		ReasonRouteConflict, groupSet,
+		"Two HTTPRoutes ask for the same requests: same hostname, path, method, headers and query parameters on the same listener. One of them gets all of these requests, the other none: the older one wins, then the first by namespace and name (manifests without creationTimestamp are of the same age). Neither author sees it in his own file.",
+		"Change the hostname, path or match of one of the two, or remove it. To share requests out between backends, list both as backendRefs of one rule with weights.",
+	},
+	{
+		ReasonRuleUnreachable, groupSet,
+		"A match of a rule gets no request, since another one goes before it and takes them all, at every hostname and listener that the route answers. The order is not that of the file: the more specific hostname goes first, then an exact path, the longer path, a method, more headers, more query parameters, the older route, the first by namespace and name, and only then the first in the list. A regular expression stands among the prefixes by its length in characters, so that one of \".*\" goes before the prefix \"/\".",
+		"Remove the match, or let one of the two ask for something that the other does not take.",
+	},
+	{
+		ReasonMatchNeverTrue, groupSet,
+		"A match asks for what no request has when it comes to routing: a path that does not begin with '/' or holds a query, an escape that Envoy has decoded before it compares, a header that Envoy writes itself, or the method CONNECT, which listeners do not take.",
+		"Change the match as the problem's hint says. A regular expression is compared with the whole path, from the '/' at its beginning, without the query.",
+	},
+	{
+		ReasonHostnameUnserved, groupSet,
+		"A route is attached, but one of its hostnames gets no request: no listener that the route is attached to takes it, or another listener on the same port has a more specific hostname, and the route is not attached to that one.",
+		"Correct the hostname, give the Gateway a listener for it, or name the listener with the more specific hostname in parentRefs as well.",
+	},
+	{
+		ReasonRedirectLoop, groupSet,
+		"A rule redirects requests to the very address that they came to, so that a client goes round in circles until it gives up. Most often a route that redirects to HTTPS is attached to the HTTPS listener, too, since its parentRef has no sectionName.",
+		"Name the listener that the redirect is meant for (sectionName in parentRefs), or redirect to another host, port or path.",
+	},
+	{
+		ReasonNodePortConflict, groupSet,
+		"Two Services ask for the same node port and protocol. Kubernetes refuses the second one.",
+		"Change or remove nodePort of one of the two; without one, Kubernetes chooses a free one.",
+	},
+	{
+		ReasonClusterIPConflict, groupSet,
+		"Two Services ask for the same cluster IP. Kubernetes refuses the second one.",
+		"Remove clusterIP (and clusterIPs) of one of the two; Kubernetes then chooses a free one. It is often left over from a Service that was copied out of a cluster.",
+	},
+	{
+		ReasonGrantWithoutTarget, groupSet,
+		"A ReferenceGrant permits references to a Service by a name that no Service of its namespace has, although the set holds others there. It permits nothing.",
+		"Correct the name, or leave it out to mean all Services of the namespace.",
+	},
+	{
+		ReasonControllerNameMistyped, groupSet,
+		"The controllerName of a GatewayClass is almost the one of gateway-cp. The class belongs to some other controller then, and its Gateways are silently not served.",
+		"Write gateway-cp.io/gateway-controller, or ignore the problem if there really is another controller of that name.",
+	},
+	{
+		ReasonVersionsOverlap, groupSet,
+		"Two versions of a Rollout select some of the same Pods or Workloads. Their traffic is then not split as the weights say: what both select gets requests of either version, and a version that is meant to be without traffic is not.",
+		"Give each version a label with a value of its own, such as version: blue and version: green. A version's selector is laid over that of the Service.",
+	},
+	{
+		ReasonNoWayBack, groupSet,
+		"A blue/green Rollout has holdOld 0s: the version that had the traffic is given up the moment the new one has it. When the new version turns out to be bad, there is no instant way back, and requests that are still under way at the old one are at its mercy.",
+		"Leave holdOld out (10m), or set it to the time in which you would notice.",
+	},
+	{
+		ReasonCertificateExpired, groupSet,
+		"The certificate of an HTTPS listener is past its end at the date that is looked at. It is served, but clients refuse it.",
+		"Renew the certificate and replace the Secret.",
+	},
+	{
+		ReasonCertificateExpiring, groupSet,
+		"The certificate of an HTTPS listener ends within 30 days of the date that is looked at. Clients refuse it from then on.",
+		"Renew the certificate and replace the Secret; better, have it renewed by software, such as cert-manager.",
+	},
+	{
+		ReasonCertificateNotYetValid, groupSet,
+		"The certificate of an HTTPS listener begins after the date that is looked at. It is served, but clients refuse it until then. A clock that was wrong when it was issued does the same.",
+		"Wait with the change, or issue the certificate again with an earlier beginning.",
+	},
+	{
+		ReasonCertificateHostMismatch, groupSet,
+		"No certificate of an HTTPS listener is for a hostname that is served there, so clients refuse the connection. Only the names in the certificate's subject alternative names count, not its common name, and a wildcard stands for exactly one label: *.example.com is for a.example.com, but neither for example.com nor for a.b.example.com.",
+		"Issue a certificate whose subject alternative names cover the hostname, name another Secret, or change the hostname.",
+	},
+	{
+		ReasonCertificateWeak, groupSet,
+		"A certificate in the chain of an HTTPS listener is signed with SHA-1 or MD5. Such signatures can be forged, and clients have refused them since 2017.",
+		"Issue the certificate again with SHA-256 or better.",
+	},
+	{
+		ReasonCertificateChainBroken, groupSet,
+		"The certificates in tls.crt do not follow from each other: each must be issued by the next. Clients that do not happen to know the missing one refuse the connection; browsers often do know it, which hides the mistake.",
+		"Put the server's certificate first, then the one that issued it, and so on. The root need not be there.",
+	},
+	{
+		ReasonCertificateUnsuited, groupSet,
+		"The first certificate of an HTTPS listener is not made for a server: it is that of a certification authority, or its extended key usage leaves out server authentication. Many clients refuse it. Whoever holds the key of an authority's certificate can issue certificates for any name.",
+		"Put the server's own certificate first. openssl req -x509 makes an authority's certificate unless -addext basicConstraints=CA:FALSE is given.",
+	},
+	{
+		ReasonListenerOpenToAll, groupSet,
+		"A listener without a hostname, or with a wildcard, takes routes from all namespaces: whoever may create an HTTPRoute anywhere can answer for any hostname under it, also for one that another team uses for a path that is not taken yet.",
+		"Allow the namespaces that need it (allowedRoutes.namespaces.from: Selector), or give the listener the hostnames it is for. Ignore the problem where all namespaces are in the same hands.",
+	},
+	{
+		ReasonCatchAllRoute, groupSet,
+		"A route answers requests for every hostname and path, on a listener where other routes name their hostnames. Requests for unknown hosts, such as those of scanners that try IP addresses, reach its backend instead of being answered 404.",
+		"Give the route the hostnames that it is for, or remove it.",
+	},
+	{
+		ReasonGrantToAllSecrets, groupSet,
+		"A ReferenceGrant lets another namespace use every Secret of this one, also those that are no certificates and those that come later.",
+		"Name the Secret (spec.to[].name), with an entry for each.",
+	},
+	{
+		ReasonPlainHTTPAnswered, groupSet,
+		"A hostname that is served over HTTPS is answered over plain HTTP by the same route, rather than redirected. What clients send there, cookies included, can be read and changed on the way. Most often the parentRef has no sectionName, so that the route is attached to both listeners.",
+		"Name the HTTPS listener in parentRefs (sectionName), and attach a route to the HTTP listener that redirects: a RequestRedirect filter with scheme: https.",
+	},
+	{
+		ReasonAdminPortExposed, groupSet,
+		"A route leads to a port of a Service that is named like one for administration, such as metrics, admin or debug, through a Gateway. Such ports seldom ask who is there.",
+		"Refer to the port that is meant for clients. Ignore the problem if the port is meant to be reached, and protected.",
 	},
 	{
 		ReasonRefusedByEnvoy, groupFleet,

@@ -10,11 +10,13 @@ type checker struct {
 	World
 	options  Options
 	objects  map[api.Key]*api.Object
+	patterns *patterns
+	hosts    []virtualHost // of routing
 	problems []api.Problem
 }
 
 func newChecker(w World, o Options) *checker {
-	c := &checker{World: w, options: o, objects: make(map[api.Key]*api.Object, len(w.Objects))}
+	c := &checker{World: w, options: o, patterns: newPatterns(), objects: make(map[api.Key]*api.Object, len(w.Objects))}
 	for _, object := range w.Objects {
 		c.objects[object.Key] = object
 	}

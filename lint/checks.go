@@ -11,5 +11,7 @@ type check struct {
 
 // checks lists everything that is looked for.
 func checks() []check {
-	return nil
+	return []check{
+		{"routes that take each other's requests", []api.Reason{api.ReasonRouteConflict, api.ReasonRuleUnreachable}, unreachable},
+	}
 }

@@ -29,6 +29,8 @@ type Host struct {
 type HostMatch struct {
 	Route       *gatewayv1.HTTPRoute
 	Rule, Match int
+	// Specificity ranks the hostname of the route that answers, the larger the more specific.
+	Specificity int
 	// Value is the match, also where the rule has none and everything matches.
 	Value *gatewayv1.HTTPRouteMatch
 }
@@ -128,7 +130,7 @@ func (h *Host) order(attached []attachedRoute) {
 	}
 	slices.SortStableFunc(entries, entry.compare)
 	for _, e := range entries {
-		h.Matches = append(h.Matches, HostMatch{e.route, e.rule, e.match, &matchesOf(e.route, e.rule)[e.match]})
+		h.Matches = append(h.Matches, HostMatch{e.route, e.rule, e.match, e.specificity, &matchesOf(e.route, e.rule)[e.match]})
 	}
 }
 
