@@ -26,11 +26,12 @@ build: ## Build bin/gateway-cp
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/gateway-cp ./cmd/gateway-cp
 
 .PHONY: tools
-tools: ## Fetch what the rest needs: modules, staticcheck, controller-gen, Envoy
+tools: ## Fetch what the rest needs: modules, staticcheck, controller-gen, Envoy, an XSD validator
 	$(GO) mod download
 	$(STATICCHECK) -version
 	$(GO) tool -modfile=tools/go.mod controller-gen --version
 	$(GO) run ./envoybin/find-envoy
+	.ci/xmlschema
 
 .PHONY: test
 test: check test-unit test-crds fuzz-short test-e2e ## All that CI runs

@@ -13,8 +13,8 @@ type Report struct {
 	Command string
 	// Version of gateway-cp.
 	Version string
-	// Objects is how many objects were checked; Files how many files were read.
-	Objects, Files int
+	// Objects is how many objects were checked.
+	Objects int
 	// Cases are the names of all tests that were made, also of those that found nothing: for
 	// formats that count what is fine. For validate they are the files.
 	Cases []string
@@ -55,15 +55,18 @@ func (r *Report) fails(f *Finding) bool {
 // format is one way to write a report.
 type format struct {
 	name  string
-	about string
 	write func(io.Writer, *Report, Options) error
 }
 
 // formats are all ways to write a report; the first is the default.
 var formats = []format{
-	{"text", "for people", writeText},
-	{"json", "for programs", writeJSON},
-	{"yaml", "as json", writeYAML},
+	{"text", writeText},
+	{"json", writeJSON},
+	{"yaml", writeYAML},
+	{"sarif", writeSARIF},
+	{"junit", writeJUnit},
+	{"github", writeGitHub},
+	{"gitlab", writeGitLab},
 }
 
 // Formats gives the names of the formats, the default first.
