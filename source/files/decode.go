@@ -13,6 +13,7 @@ import (
 
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/admission"
+	"github.com/gateway-cp/gateway-cp/api/nearest"
 )
 
 // entry is one object as written in a file.
@@ -230,7 +231,7 @@ func (d *decoder) unknown(p *place, n *node, gvk schema.GroupVersionKind) {
 			problem.Path, problem.Position = "apiVersion", p.position(n, "apiVersion")
 			problem.Hint = fmt.Sprintf("for %s, apiVersion %s is", kind, info.GVK.GroupVersion())
 			e.key = identity(info.Kind, namespace, name)
-		case distance(string(info.Kind), kind) == 1:
+		case nearest.Distance(string(info.Kind), kind) == 1:
 			problem.Hint = fmt.Sprintf("did you mean %s?", info.Kind)
 			e.key = identity(info.Kind, namespace, name)
 		}

@@ -12,6 +12,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/nearest"
 )
 
 // decodeTyped reads a document's JSON into a typed object, as strictly as an API server with
@@ -159,8 +160,8 @@ func (e *explainer) suggest(name string, t reflect.Type, names []string) string 
 			return "it is a field of the object itself: check the indentation"
 		}
 	}
-	similar := nearest(name, names)
-	if similar != "" && distance(strings.ToLower(similar), strings.ToLower(name)) <= 1 {
+	similar := nearest.Name(name, names)
+	if similar != "" && nearest.Distance(strings.ToLower(similar), strings.ToLower(name)) <= 1 {
 		return fmt.Sprintf("did you mean %q?", similar)
 	}
 	if under := below(t, name, 2); under != "" {
