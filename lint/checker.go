@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"slices"
+
 	"github.com/gateway-cp/gateway-cp/api"
 )
 
@@ -8,20 +10,61 @@ import (
 // problems found so far.
 type checker struct {
 	World
-	options  Options
-	objects  map[api.Key]*api.Object
-	patterns *patterns
-	hosts    []virtualHost // of routing
+	options Options
+
+	objects    map[api.Key]*api.Object
+	kinds      map[api.Kind][]*api.Object // sorted by key
+	holds      map[kindIn]bool
+	namespaces map[string]bool  // those that the set has anything of
+	addressed  map[api.Key]bool // Services whose endpoints are written down
+	promised   map[api.Key]bool // objects that other software makes from what is in the set
+	templates  *templates
+	patterns   *patterns
+	hosts      []virtualHost // of routing
+
 	problems []api.Problem
 }
 
+// kindIn is a kind in a namespace.
+type kindIn struct {
+	kind      api.Kind
+	namespace string
+}
+
 func newChecker(w World, o Options) *checker {
-	c := &checker{World: w, options: o, patterns: newPatterns(), objects: make(map[api.Key]*api.Object, len(w.Objects))}
-	for _, object := range w.Objects {
-		c.objects[object.Key] = object
+	c := &checker{
+		World: w, options: o,
+		objects: make(map[api.Key]*api.Object, len(w.Objects)), kinds: map[api.Kind][]*api.Object{},
+		holds: map[kindIn]bool{}, namespaces: map[string]bool{},
+		addressed: map[api.Key]bool{}, promised: map[api.Key]bool{},
+		templates: newTemplates(), patterns: newPatterns(),
+	}
+	sorted := slices.Clone(w.Objects)
+	slices.SortFunc(sorted, func(a, b *api.Object) int { return a.Key.Compare(b.Key) })
+	for _, object := range sorted {
+		k := object.Key
+		c.objects[k] = object
+		c.kinds[k.Kind] = append(c.kinds[k.Kind], object)
+		c.holds[kindIn{k.Kind, k.Namespace}] = true
+		c.namespaces[k.Namespace] = true
+		c.templates.addObject(object)
+		switch k.Kind {
+		case api.KindEndpointSlice:
+			if service, ok := targetService(object); ok {
+				c.addressed[service] = true
+			}
+		case api.KindEndpoints:
+			c.addressed[api.Key{Kind: api.KindService, Namespace: k.Namespace, Name: k.Name}] = true
+		}
+	}
+	for _, f := range w.Foreign {
+		c.readForeign(f)
 	}
 	return c
 }
+
+// of gives the objects of a kind, sorted by key.
+func (c *checker) of(k api.Kind) []*api.Object { return c.kinds[k] }
 
 // add takes a problem in, with its positions, unless its reason is turned off.
 func (c *checker) add(p api.Problem) {
@@ -40,9 +83,4 @@ func (c *checker) position(k api.Key, path string) api.Position {
 		return o.Origin.At(path)
 	}
 	return api.Position{}
-}
-
-// translated takes in what the translator says.
-func (c *checker) translated(p api.Problem) {
-	c.add(p)
 }

@@ -12,6 +12,12 @@ type check struct {
 // checks lists everything that is looked for.
 func checks() []check {
 	return []check{
+		{"selectors of Services", []api.Reason{api.ReasonSelectorMatchesNone, api.ReasonPortNotFound}, serviceSelectors},
+		{"versions of Rollouts", []api.Reason{api.ReasonVersionEmpty, api.ReasonVersionsOverlap}, rolloutVersions},
+		{"the way back of Rollouts", []api.Reason{api.ReasonNoWayBack}, rolloutHold},
+		{"node ports and cluster IPs", []api.Reason{api.ReasonNodePortConflict, api.ReasonClusterIPConflict}, serviceAddresses},
+		{"ReferenceGrants", []api.Reason{api.ReasonGrantToAllSecrets, api.ReasonGrantWithoutTarget}, grants},
+		{"controller names", []api.Reason{api.ReasonControllerNameMistyped}, controllerNames},
 		{"routes that take each other's requests", []api.Reason{api.ReasonRouteConflict, api.ReasonRuleUnreachable}, unreachable},
 	}
 }
