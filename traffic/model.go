@@ -14,11 +14,14 @@ import (
 	"github.com/gateway-cp/gateway-cp/translator"
 )
 
-// Model is what one Envoy does with requests. It is immutable.
+// Model is what one Envoy does with requests. It is not changed once it is built, and may be
+// used by many goroutines.
 type Model struct {
 	Viewer    Viewer
 	Listeners []*Listener         // sorted by name
 	Clusters  map[string]*Cluster // by name
+
+	regexes regexes
 }
 
 // Viewer says which Envoy a model is of; zone and node may be empty.
