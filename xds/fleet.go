@@ -2,7 +2,6 @@ package xds
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -14,18 +13,30 @@ import (
 // EnvoyStatus is what is known of one Envoy.
 type EnvoyStatus struct {
 	Node
+	Peer      string // the address that it connects from
 	Protocol  string // delta or sotw
 	Connected bool
 	Since     time.Time // when it connected, or disconnected
+	// Twin: another Envoy with the same id is connected.
+	Twin bool
 	// Applied is the number of the newest change set that it has in full, of Current ones.
 	Applied, Current uint64
-	Sent             uint64 // responses since it connected
-	Resources        uint64 // resources in them
-	Types            map[resource.Type]TypeStatus
-	Refused          []Refusal
-	// Waiting names what parts of its configuration wait for, such as a cluster to be warm.
-	Waiting []string
+	// Last is the last change that concerned it and that it has answered.
+	Last LastChange
+	// Behind is when the oldest change came that it has not answered; zero: there is none.
+	Behind    time.Time
+	Sent      uint64 // responses since it connected
+	Resources uint64 // resources in them
+	Types     map[resource.Type]TypeStatus
+	Refused   []Refusal
+	// Waiting is what parts of its configuration wait for, such as a cluster to be warm, and
+	// Pending what it has not acknowledged yet; of each, maxListed at most.
+	Waiting []Waiting
+	Pending []Pending
 }
+
+// maxListed bounds the lists in an EnvoyStatus; the counts are in Types.
+const maxListed = 100
 
 // InSync says whether the Envoy has acknowledged everything that there is for it.
 func (e EnvoyStatus) InSync() bool {
@@ -46,35 +57,48 @@ type Refusal struct {
 }
 
 // Fleet returns the status of every Envoy that is connected or was a short while ago, ordered
-// by node id.
-func (s *Server) Fleet() []EnvoyStatus {
+// by node id and the time when it connected.
+func (s *Server) Fleet() []EnvoyStatus { return s.fleet(true) }
+
+// Summary is Fleet without what takes time to find out: the counts of resources that an Envoy
+// has, and the lists Waiting and Pending.
+func (s *Server) Summary() []EnvoyStatus { return s.fleet(false) }
+
+func (s *Server) fleet(details bool) []EnvoyStatus {
 	current := s.store.current()
-	s.mu.Lock()
-	conns := slices.Collect(maps.Values(s.last))
-	s.mu.Unlock()
+	now := s.now()
+	conns := s.known(now)
+	twins := s.twins(now)
 	all := make([]EnvoyStatus, 0, len(conns))
 	for _, c := range conns {
-		status := c.status()
+		status := c.status(details)
 		status.Current = current
+		status.Twin = status.Connected && twins[status.ID]
 		all = append(all, status)
 	}
-	slices.SortFunc(all, func(a, b EnvoyStatus) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(all, func(a, b EnvoyStatus) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), a.Since.Compare(b.Since), cmp.Compare(a.Peer, b.Peer))
+	})
 	return all
 }
 
-func (c *conn) status() EnvoyStatus {
+func (c *conn) status(details bool) EnvoyStatus {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.session
 	status := EnvoyStatus{
 		Node:      s.node,
+		Peer:      c.peer,
 		Protocol:  "delta",
 		Connected: c.ended.IsZero(),
 		Since:     c.since,
 		Applied:   s.applied,
+		Last:      s.progress.last,
+		Behind:    s.behind(),
 		Sent:      c.counts.sent,
 		Resources: c.counts.resources,
 		Types:     map[resource.Type]TypeStatus{},
+		Refused:   s.refusalList(),
 	}
 	if _, ok := c.protocol.(sotw); ok {
 		status.Protocol = "sotw"
@@ -83,34 +107,40 @@ func (c *conn) status() EnvoyStatus {
 		status.Since = c.ended
 	}
 	for t, sub := range s.subs {
-		if sub == nil || !sub.asked {
-			continue
+		if sub != nil && sub.asked {
+			status.Types[resource.Type(t)] = sub.count(details)
 		}
-		n := TypeStatus{Pending: len(sub.dirty)}
-		for _, h := range sub.held {
-			if h.sent != nil || h.unknown != "" {
-				n.Held++
-			}
-			switch {
-			case h.removing || h.sent != h.acked:
-				n.Pending++
-			case h.acked != nil || h.unknown != "":
-				n.Acked++
-			}
-		}
-		status.Types[resource.Type(t)] = n
 	}
-	status.Refused = s.refusalList()
 	for _, r := range status.Refused {
 		n := status.Types[r.Type]
 		n.Refused++
 		status.Types[r.Type] = n
 	}
-	for what := range s.waiting {
-		status.Waiting = append(status.Waiting, what.Type.String()+" "+what.Name)
+	if details && status.Connected {
+		status.Waiting = s.waitingList()
+		status.Pending = s.pendingList()
 	}
-	slices.Sort(status.Waiting)
 	return status
+}
+
+// count gives the counts of one type; without held, only Pending.
+func (s *subscription) count(held bool) TypeStatus {
+	n := TypeStatus{Pending: len(s.dirty)}
+	for _, r := range s.inflight {
+		n.Pending += len(r.items) + len(r.removed)
+	}
+	if !held {
+		return n
+	}
+	for _, h := range s.held {
+		if h.sent != nil || h.unknown != "" {
+			n.Held++
+		}
+		if !h.removing && h.sent == h.acked && (h.acked != nil || h.unknown != "") {
+			n.Acked++
+		}
+	}
+	return n
 }
 
 // refusalList gives what the Envoy refuses, sorted.

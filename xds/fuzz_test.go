@@ -126,7 +126,7 @@ func (r *requests) change(kind resource.Type) {
 		}
 	}
 	number, changed := r.store.apply(resource.ChangeSet{Entries: []resource.Entry{e}})
-	r.s.notify(number, changed)
+	r.s.notify(number, r.now(), changed)
 }
 
 func (r *requests) request(kind resource.Type, nonce uint64, refuse bool) {

@@ -2,6 +2,7 @@ package xds
 
 import (
 	"sync"
+	"time"
 
 	"github.com/gateway-cp/gateway-cp/resource"
 )
@@ -13,6 +14,7 @@ type inbox struct {
 	changed map[resource.Ref]struct{}
 	healthy map[string]int
 	number  uint64 // of the newest change set that is in changed
+	changes []change
 	wake    chan struct{}
 }
 
@@ -25,16 +27,22 @@ func newInbox() inbox {
 	}
 }
 
-// notify tells the session that resources have changed in the store with a change set.
-func (s *session) notify(number uint64, changed []ident) {
+// notify tells the session that resources have changed in the store with a change set, which came
+// at that time.
+func (s *session) notify(number uint64, at time.Time, changed []ident) {
 	s.inbox.mu.Lock()
 	s.inbox.number = max(s.inbox.number, number)
+	concerned := false
 	for _, id := range changed {
 		for _, a := range s.audiences {
 			if a == id.audience {
 				s.inbox.changed[resource.Ref{Type: id.kind, Name: id.name}] = struct{}{}
+				concerned = true
 			}
 		}
+	}
+	if concerned {
+		s.inbox.changes = addChange(s.inbox.changes, change{number, at})
 	}
 	s.inbox.mu.Unlock()
 	s.inbox.ring() // also one that this does not concern has the change set in full now
@@ -65,16 +73,25 @@ func (s *session) takeNotice() {
 	if len(s.inbox.changed) > 0 {
 		changed, s.inbox.changed = s.inbox.changed, map[resource.Ref]struct{}{}
 	}
+	changes := s.inbox.changes
+	s.inbox.changes = nil
 	var healthy map[string]int
 	if len(s.inbox.healthy) > 0 {
 		healthy, s.inbox.healthy = s.inbox.healthy, map[string]int{}
 	}
 	s.inbox.mu.Unlock()
+	concerned := false
 	for ref := range changed {
 		if sub := s.subs[ref.Type]; sub != nil && sub.wants(ref.Name) {
 			sub.touch(ref.Name)
+			concerned = true
 		}
 		s.happened(ref)
+	}
+	if concerned {
+		for _, c := range changes {
+			s.progress.open = addChange(s.progress.open, c)
+		}
 	}
 	for cluster, n := range healthy {
 		s.setHealthy(cluster, n)

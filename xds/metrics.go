@@ -18,7 +18,7 @@ const (
 
 // StreamMetrics takes in what an Envoy's metrics sink sends.
 func (s *Server) StreamMetrics(stream metricsv3.MetricsService_StreamMetricsServer) error {
-	id := ""
+	id, from := "", peerOf(stream.Context())
 	for {
 		m, err := stream.Recv()
 		if err != nil {
@@ -34,11 +34,8 @@ func (s *Server) StreamMetrics(stream metricsv3.MetricsService_StreamMetricsServ
 		if len(healthy) == 0 {
 			continue
 		}
-		s.mu.Lock()
-		c := s.last[id]
-		s.mu.Unlock()
-		if c != nil {
-			c.session.notifyHealthy(healthy)
+		for _, session := range s.sessionsOf(id, from) {
+			session.notifyHealthy(healthy)
 		}
 	}
 }

@@ -433,7 +433,7 @@ func TestReferencesHoldOnEveryEnvoy(t *testing.T) {
 			}
 			want := w.entries()
 			number, changed := store.apply(diff(have, want))
-			e.s.notify(number, changed)
+			e.s.notify(number, now, changed)
 			have = want
 			e.drain()
 		}

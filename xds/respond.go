@@ -25,8 +25,8 @@ func (s *session) next() *response {
 		s.refusals = len(s.refused)
 		s.refusalsChanged()
 	}
+	s.advance()
 	if s.idle() {
-		s.applied = s.known
 		s.earlier = nil
 	}
 	return nil
@@ -40,7 +40,7 @@ func (s *session) idle() bool {
 // quiet says whether everything has been answered.
 func (s *session) quiet() bool {
 	for _, sub := range s.subs {
-		if sub != nil && sub.asked && (len(sub.inflight) > 0 || len(sub.dirty) > 0 || len(sub.trials) > 0) {
+		if sub != nil && sub.asked && sub.busy() {
 			return false
 		}
 	}
@@ -78,7 +78,10 @@ func (s *session) nextOf(t resource.Type) *response {
 	sub.greet = false
 	s.nonce++
 	s.sends++
-	r.nonce, r.sent, r.at = s.nonce, s.sends, s.now()
+	r.nonce, r.sent, r.at, r.through = s.nonce, s.sends, s.now(), sub.through
+	if len(sub.dirty) == 0 && len(sub.trials) == 0 {
+		r.through = s.known
+	}
 	sub.inflight = append(sub.inflight, r)
 	return r
 }
@@ -194,6 +197,7 @@ func (s *session) answer(t resource.Type, nonce uint64, message string) {
 	}
 	answered := sub.inflight[:i+1]
 	sub.inflight = slices.Clone(sub.inflight[i+1:])
+	sub.through = max(sub.through, answered[i].through)
 	for k, r := range answered {
 		s.acquit(r)
 		if k == i && message != "" {

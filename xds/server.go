@@ -27,6 +27,10 @@ type Server struct {
 	loadv3.UnimplementedLoadReportingServiceServer
 	metricsv3.UnimplementedMetricsServiceServer
 
+	// Answered, when set, is called with how long it took from a change until an Envoy of the
+	// fleet had answered it. Set it before the first Envoy connects; it must not block.
+	Answered func(fleet string, took time.Duration)
+
 	log     *slog.Logger
 	now     func() time.Time
 	store   *store
@@ -35,7 +39,7 @@ type Server struct {
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
-	last  map[string]*conn // by node id: the newest stream, also when it has ended
+	gone  map[string]*conn // by node id: the last stream of those without an open one
 
 	observed observed
 	load     load
@@ -49,7 +53,7 @@ func NewServer(log *slog.Logger) *Server {
 		store:    newStore(),
 		closing:  make(chan struct{}),
 		conns:    map[*conn]struct{}{},
-		last:     map[string]*conn{},
+		gone:     map[string]*conn{},
 		observed: newObserved(),
 		load:     newLoad(),
 	}
@@ -84,12 +88,13 @@ func (s *Server) Apply(set resource.ChangeSet) uint64 {
 	if len(set.Entries) == 0 {
 		return s.store.current()
 	}
+	at := s.now()
 	number, changed := s.store.apply(set)
 	s.store.good.prune(set, s.store.hasPart)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.session.notify(number, changed)
+		c.session.notify(number, at, changed)
 	}
 	return number
 }
@@ -108,28 +113,21 @@ func (s *Server) join(c *conn, node Node) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var earlier *session
-	if before := s.last[node.ID]; before != nil {
-		before.mu.Lock()
-		if !before.ended.IsZero() {
-			earlier = before.session
-		} else {
-			s.log.Warn("two streams with the same node id are open", "envoy", node.ID)
-		}
-		before.mu.Unlock()
+	if before := s.gone[node.ID]; before != nil {
+		earlier = before.session
+		delete(s.gone, node.ID)
 	}
 	c.session = newSession(s.store, node, s.now, earlier)
 	c.session.warmed = s.observed.add
 	c.session.refusalsChanged = s.observed.refused
+	if s.Answered != nil {
+		c.session.answered = func(took time.Duration) { s.Answered(node.Fleet, took) }
+	}
 	_, c.session.stateOfWorld = c.protocol.(sotw)
 	s.conns[c] = struct{}{}
-	s.last[node.ID] = c
-	for id, old := range s.last {
-		if old.over(s.now().Add(-forgetTime)) {
-			delete(s.last, id)
-		}
-	}
+	s.meetTwin(c)
 	s.observed.all()
-	s.log.Info("envoy connected", "envoy", node.ID, "fleet", node.Fleet, "version", node.Version)
+	s.log.Info("envoy connected", "envoy", node.ID, "fleet", node.Fleet, "from", c.peer, "version", node.Version)
 }
 
 func (s *Server) leave(c *conn) {
@@ -143,22 +141,19 @@ func (s *Server) leave(c *conn) {
 	s.mu.Lock()
 	delete(s.conns, c)
 	open := false
-	for other := range s.conns { // a second stream with the same node id
-		if other.session.node.ID != id {
-			continue
-		}
-		open = true
-		if s.last[id] == c {
-			s.last[id] = other
-		}
+	for other := range s.conns {
+		open = open || other.session.node.ID == id
+	}
+	if !open {
+		s.gone[id] = c
 	}
 	s.mu.Unlock()
 	s.observed.all()
 	if open {
-		s.log.Info("one of two streams with the same node id has ended", "envoy", id)
+		s.log.Info("one of several streams with the same node id has ended", "envoy", id, "from", c.peer)
 		return
 	}
-	s.log.Info("envoy disconnected", "envoy", id)
+	s.log.Info("envoy disconnected", "envoy", id, "from", c.peer)
 }
 
 // over says whether the stream ended before a time.

@@ -70,6 +70,9 @@ type session struct {
 	// refusalsChanged is called when something is refused, and when fewer are than before.
 	refusalsChanged func()
 	refusals        int // how many there were when it was called
+	// progress is how far it is with changes, and answered is called with how long one took.
+	progress progress
+	answered func(took time.Duration)
 	// earlier is the session of the same Envoy's stream before this one, if there was one.
 	earlier *session
 }
@@ -84,6 +87,7 @@ type subscription struct {
 	asked    bool   // the Envoy has asked for this type at all
 	since    uint64 // how many responses had been sent when it asked for all of it
 	greet    bool   // a response is due even if there is nothing to say
+	through  uint64 // the newest change set that the last answer covers: see progress
 	// suspects were in a refused response and are held back; each is in one of the trials, or
 	// in one that is on its way. trying are those that may go out right now.
 	suspects map[atom]struct{}
@@ -112,6 +116,7 @@ type response struct {
 	items   []*composed
 	removed []string
 	at      time.Time
+	through uint64 // the newest change set of which it has all that could be sent
 }
 
 // maxInflight is how many unanswered responses a session has for clusters at most.
@@ -142,6 +147,7 @@ func newSession(s *store, node Node, now func() time.Time, earlier *session) *se
 		warmed:    func(string) {},
 
 		refusalsChanged: func() {},
+		answered:        func(time.Duration) {},
 	}
 }
 

@@ -169,7 +169,7 @@ func TestAPartWaitsForItsClusterAndItsNeighboursMoveOn(t *testing.T) {
 	// p keeps its last good version, the new r has none: it gets its fallback.
 	f.apply(host("web", "p", "2", "b"), host("web", "q", "2", "a"), host("web", "r", "1", "b"))
 	c.has(c.takes(resource.Scope, "web"), "web", "p=1 q=2 r=503")
-	if got := f.envoy(); len(got.Waiting) != 1 || got.Waiting[0] != "cluster b" || got.InSync() {
+	if got := f.envoy(); len(got.Waiting) != 1 || got.Waiting[0].Ref != (resource.Ref{Type: resource.Cluster, Name: "b"}) || got.InSync() {
 		t.Errorf("waiting for %v, in sync %v", got.Waiting, got.InSync())
 	}
 	f.apply(cluster("b", ""), endpoints("b", ""))
@@ -300,27 +300,6 @@ func TestNoncesThatNoResponseHas(t *testing.T) {
 	if e := f.envoy(); len(e.Refused) != 0 || !e.InSync() {
 		t.Errorf("%+v", e)
 	}
-}
-
-func TestTwoStreamsWithTheSameNodeID(t *testing.T) {
-	f := newFixture(t)
-	f.apply(scope("web"))
-	one := f.starts()
-	one.asks(resource.Scope)
-	one.takes(resource.Scope, "web")
-	two := f.connect("e")
-	two.asks(resource.Scope)
-	two.takes(resource.Scope, "web")
-	f.apply(host("web", "p", "1"))
-	one.takes(resource.Scope, "web")
-	two.takes(resource.Scope, "web")
-	two.leave()
-	f.eventually("the first is seen", func() bool {
-		return f.envoy().Connected && f.envoy().Types[resource.Cluster].Held == 0 && f.envoy().InSync()
-	})
-	one.hearsNothing()
-	one.leave()
-	f.eventually("gone", func() bool { return !f.envoy().Connected })
 }
 
 // A client that does not read its responses holds up nobody else, nor the one who applies.

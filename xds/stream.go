@@ -34,10 +34,13 @@ type conn struct {
 	protocol protocol
 	stream   grpc.ServerStream
 	since    time.Time
+	peer     string // where it comes from
 
 	mu      sync.Mutex
 	session *session
 	ended   time.Time // zero while the stream is open
+	heard   time.Time // when the client said something last
+	watched time.Time // since when its next word is news: see twins.go
 	counts  counts
 }
 
@@ -63,7 +66,7 @@ func (s *Server) serve(stream grpc.ServerStream, p protocol) error {
 			}
 		}
 	}()
-	c := &conn{protocol: p, stream: stream, since: s.now()}
+	c := &conn{protocol: p, stream: stream, since: s.now(), peer: peerOf(stream.Context())}
 	defer s.leave(c)
 	var wake <-chan struct{}
 	timer := time.NewTimer(time.Hour)
@@ -78,7 +81,7 @@ func (s *Server) serve(stream grpc.ServerStream, p protocol) error {
 				s.join(c, nodeOf(r.GetNode()))
 				wake = c.session.inbox.wake
 			}
-			c.receive(r)
+			s.receive(c, r)
 		case <-wake:
 		case <-timer.C:
 		case err := <-failed:
@@ -100,13 +103,14 @@ func (s *Server) serve(stream grpc.ServerStream, p protocol) error {
 	}
 }
 
-func (c *conn) receive(r request) {
+func (s *Server) receive(c *conn, r request) {
 	t, known := resource.TypeByURL(r.GetTypeUrl())
 	if !known {
 		return // a type that is not served here, such as runtime: no resource will ever come
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s.hear(c)
 	c.protocol.receive(c.session, t, r)
 }
 

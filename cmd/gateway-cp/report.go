@@ -50,7 +50,10 @@ func envoyStatus(e xds.EnvoyStatus) admin.EnvoyStatus {
 	s := admin.EnvoyStatus{
 		ID: e.ID, Fleet: e.Node.Fleet, Zone: e.Zone, Node: e.Name, Version: e.Version, Protocol: e.Protocol,
 		Connected: e.Connected, Since: e.Since, InSync: e.InSync(),
-		Applied: e.Applied, Current: e.Current, Resources: e.Resources, Waiting: e.Waiting,
+		Applied: e.Applied, Current: e.Current, Resources: e.Resources,
+	}
+	for _, w := range e.Waiting {
+		s.Waiting = append(s.Waiting, w.Type.String()+" "+w.Name)
 	}
 	for t := range resource.NumTypes {
 		if n, ok := e.Types[t]; ok {
