@@ -13,6 +13,11 @@ const (
 	ReasonSourceHeld       Reason = "SourceHeld"
 	ReasonLastGoodInEffect Reason = "LastGoodInEffect"
 
+	// What files say about problems.
+
+	ReasonInvalidSuppression Reason = "InvalidSuppression"
+	ReasonUnusedSuppression  Reason = "UnusedSuppression"
+
 	// One object by itself.
 
 	ReasonInvalidField       Reason = "InvalidField"

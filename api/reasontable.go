@@ -62,6 +62,16 @@ var Reasons = []ReasonInfo{
 		"Correct the error that is reported beside this one. The new version takes effect at once.",
 	},
 	{
+		ReasonInvalidSuppression, groupFiles,
+		"A comment gateway-cp:ignore, or the annotation gateway-cp.io/ignore, names a reason that does not exist or that cannot be ignored, or does not say why the problem is fine. It has no effect.",
+		"Write the name of the reason and a few words why: `# gateway-cp:ignore SelectorMatchesNone its Pods are not in Git`.",
+	},
+	{
+		ReasonUnusedSuppression, groupFiles,
+		"A comment gateway-cp:ignore, or the annotation gateway-cp.io/ignore, is about a problem that is not there: not in the document, the next line or the line that it belongs to, or not any more. It would hide the problem should it come back.",
+		"Remove the comment, or move it: over the first line of the document, alone over the line, or to its end.",
+	},
+	{
 		ReasonInvalidField, groupObject,
 		"A field has a value that is out of range, of the wrong form, or in conflict with another field of the same object. As an error, the object is not taken and its last good version stays in effect; as a warning, the field has no effect or most likely not the one that was meant.",
 		"Change the field as the problem's hint says.",
