@@ -29,6 +29,7 @@ var rooms = map[string]struct{ ours, never []string }{
 	"rollout":    {ours: []string{"api", "state"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net", "net/http", "math/rand", "math/rand/v2"}},
 	"xds":        {ours: []string{"api", "resource"}, never: []string{kubernetes, "sigs.k8s.io"}},
 	"admin":      {ours: []string{"api"}, never: []string{envoyProtos}},
+	"configdump": {ours: []string{"resource"}, never: []string{grpc, kubernetes, "log", "log/slog", "os", "net/http"}},
 	"supervise":  {ours: []string{"state"}, never: []string{grpc, kubernetes}},
 	"envoybin":   {ours: []string{"envoybin"}, never: []string{grpc, kubernetes, envoyProtos}},
 	"deploy":     {ours: []string{"deploy"}, never: []string{kubernetes}},
