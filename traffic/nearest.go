@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
+	"github.com/gateway-cp/gateway-cp/api/nearest"
 )
 
 // maxMisses is how many near misses are told.
@@ -72,7 +72,7 @@ func (f *flow) nearestHosts() {
 	var all []near
 	for _, t := range f.chain.Tables {
 		t.domains(func(d string, h *Host) {
-			distance := levenshtein.Distance(name, withoutPort(d), nil)
+			distance := nearest.Distance(name, withoutPort(d))
 			if withoutPort(d) == name {
 				distance = 0
 			}
