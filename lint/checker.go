@@ -21,6 +21,8 @@ type checker struct {
 	templates  *templates
 	patterns   *patterns
 	hosts      []virtualHost // of routing
+	// certificates are those of listeners, by Secret; see chains.
+	certificates map[api.Key]*use
 
 	problems []api.Problem
 }

@@ -19,5 +19,18 @@ func checks() []check {
 		{"ReferenceGrants", []api.Reason{api.ReasonGrantToAllSecrets, api.ReasonGrantWithoutTarget}, grants},
 		{"controller names", []api.Reason{api.ReasonControllerNameMistyped}, controllerNames},
 		{"routes that take each other's requests", []api.Reason{api.ReasonRouteConflict, api.ReasonRuleUnreachable}, unreachable},
+		{"matches that are never true", []api.Reason{api.ReasonMatchNeverTrue}, neverTrue},
+		{"matches on x-forwarded-proto", []api.Reason{api.ReasonMatchNeverTrue}, forwardedProto},
+		{"hostnames that get no requests", []api.Reason{api.ReasonHostnameUnserved}, hostnames},
+		{"redirects in circles", []api.Reason{api.ReasonRedirectLoop}, redirectLoops},
+		{"certificates", []api.Reason{
+			api.ReasonCertificateExpired, api.ReasonCertificateExpiring, api.ReasonCertificateNotYetValid,
+			api.ReasonCertificateUnsuited, api.ReasonCertificateWeak, api.ReasonCertificateChainBroken,
+		}, certificates},
+		{"certificates of hosts", []api.Reason{api.ReasonCertificateHostMismatch}, certificateHosts},
+		{"listeners that are open to all", []api.Reason{api.ReasonListenerOpenToAll}, openListeners},
+		{"routes for everything", []api.Reason{api.ReasonCatchAllRoute}, catchAlls},
+		{"plain HTTP beside HTTPS", []api.Reason{api.ReasonPlainHTTPAnswered}, plainHTTP},
+		{"ports for administration", []api.Reason{api.ReasonAdminPortExposed}, adminPorts},
 	}
 }

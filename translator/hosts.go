@@ -141,3 +141,7 @@ func matchesOf(route *gatewayv1.HTTPRoute, rule int) []gatewayv1.HTTPRouteMatch 
 	}
 	return make([]gatewayv1.HTTPRouteMatch, 1)
 }
+
+// Under says whether requests for the virtual host's hostname are requests for this hostname, as a
+// route writes it.
+func (h *Host) Under(hostname string) bool { return covers(strings.ToLower(hostname), h.Hostname) }
