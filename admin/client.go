@@ -1,12 +1,15 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -39,9 +42,22 @@ func (c *Client) Confirm(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, confirmPath, nil)
 }
 
-// call does one request. Errors name the socket.
+// call does one request without a body.
 func (c *Client) call(ctx context.Context, method, path string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, method, "http://gateway-cp"+path, nil)
+	return c.ask(ctx, method, path, nil, into)
+}
+
+// ask does one request, with JSON unless question is nil. Errors name the socket.
+func (c *Client) ask(ctx context.Context, method, path string, question, into any) error {
+	var body io.Reader
+	if question != nil {
+		data, err := json.Marshal(question)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://gateway-cp"+path, body)
 	if err != nil {
 		return err
 	}
@@ -57,6 +73,10 @@ func (c *Client) call(ctx context.Context, method, path string, into any) error 
 	switch {
 	case resp.StatusCode == http.StatusConflict && path == confirmPath:
 		return ErrNothingHeld
+	case resp.StatusCode == http.StatusUnprocessableEntity:
+		var f failure
+		_ = json.NewDecoder(resp.Body).Decode(&f)
+		return fmt.Errorf("%w%s", ErrQuestion, strings.TrimPrefix(f.Error, ErrQuestion.Error()))
 	case resp.StatusCode >= 300:
 		var f failure
 		_ = json.NewDecoder(resp.Body).Decode(&f)

@@ -34,6 +34,7 @@ func Serve(ctx context.Context, l net.Listener, view View) error {
 			w.WriteHeader(http.StatusNoContent)
 		}
 	})
+	handleExplain(mux, view)
 	return serve(ctx, l, mux)
 }
 

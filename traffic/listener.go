@@ -79,22 +79,39 @@ func reaches(listener, address string) bool {
 	return err1 == nil && err2 == nil && (l == a || l.IsUnspecified() && l.Is4() == a.Is4())
 }
 
-// answering narrows listeners down to those where a virtual host is there for the request.
+// answering narrows listeners down to those that have the most specific virtual host for the
+// request.
 func (m *Model) answering(found []*Listener, r *Request, note string) ([]*Listener, string) {
 	var kept []*Listener
+	best := 0
 	for _, l := range found {
-		e := m.explainAt(l, *r)
-		if e.Host != nil && !(e.Host.Domain == "*" && len(e.Routes) == 0) {
+		rank := hostRank(m.explainAt(l, *r))
+		if rank > best {
+			kept, best = nil, rank
+		}
+		if rank == best {
 			kept = append(kept, l)
 		}
 	}
-	if len(kept) == 0 {
-		return found, note
-	}
 	if len(kept) == 1 && note == "" {
-		note = fmt.Sprintf("of %s only one answers for %s", names(found), r.Authority)
+		note = fmt.Sprintf("of %s one answers for %s", names(found), r.Authority)
 	}
 	return kept, note
+}
+
+// hostRank says how well the virtual host that was found fits.
+func hostRank(e *Explanation) int {
+	switch {
+	case e.Host == nil:
+		return 0
+	case e.Host.Domain == "*" && len(e.Routes) == 0:
+		return 1
+	case e.Host.Domain == "*":
+		return 2
+	case strings.HasPrefix(e.Host.Domain, "*"):
+		return 3
+	}
+	return 4
 }
 
 func wanted(r *Request) string {

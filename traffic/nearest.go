@@ -84,10 +84,15 @@ func (f *flow) nearestHosts() {
 	slices.SortFunc(all, func(a, b near) int {
 		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.domain, b.domain))
 	})
+	seen := map[*Host]bool{}
 	for _, n := range all {
 		if len(f.explanation.Nearest) >= maxMisses {
 			return
 		}
+		if seen[n.host] {
+			continue
+		}
+		seen[n.host] = true
 		f.miss(n.host, "there is %s", n.domain)
 	}
 }
