@@ -13,10 +13,12 @@ import (
 // EnvoyStatus is what is known of one Envoy.
 type EnvoyStatus struct {
 	Node
-	Peer      string // the address that it connects from
-	Protocol  string // delta or sotw
-	Connected bool
-	Since     time.Time // when it connected, or disconnected
+	Peer     string // the address that it connects from
+	Protocol string // delta or sotw
+	// Certificate is what it proves with who it is.
+	Certificate Certificate
+	Connected   bool
+	Since       time.Time // when it connected, or disconnected
 	// Twin: another Envoy with the same id is connected.
 	Twin bool
 	// Applied is the number of the newest change set that it has in full, of Current ones.
@@ -87,18 +89,19 @@ func (c *conn) status(details bool) EnvoyStatus {
 	defer c.mu.Unlock()
 	s := c.session
 	status := EnvoyStatus{
-		Node:      s.node,
-		Peer:      c.peer,
-		Protocol:  "delta",
-		Connected: c.ended.IsZero(),
-		Since:     c.since,
-		Applied:   s.applied,
-		Last:      s.progress.last,
-		Behind:    s.behind(),
-		Sent:      c.counts.sent,
-		Resources: c.counts.resources,
-		Types:     map[resource.Type]TypeStatus{},
-		Refused:   s.refusalList(),
+		Node:        s.node,
+		Peer:        c.peer,
+		Protocol:    "delta",
+		Certificate: certificateOf(c.stream.Context()),
+		Connected:   c.ended.IsZero(),
+		Since:       c.since,
+		Applied:     s.applied,
+		Last:        s.progress.last,
+		Behind:      s.behind(),
+		Sent:        c.counts.sent,
+		Resources:   c.counts.resources,
+		Types:       map[resource.Type]TypeStatus{},
+		Refused:     s.refusalList(),
 	}
 	if _, ok := c.protocol.(sotw); ok {
 		status.Protocol = "sotw"

@@ -13,7 +13,6 @@ import (
 	loadv3 "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
 	metricsv3 "github.com/envoyproxy/go-control-plane/envoy/service/metrics/v3"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
 
 	"github.com/gateway-cp/gateway-cp/resource"
 )
@@ -43,10 +42,20 @@ type Server struct {
 
 	observed observed
 	load     load
+	guard    *guard
 }
 
+// Option is a setting of a Server.
+type Option func(*Server)
+
+// WithLimits sets limits other than DefaultLimits.
+func WithLimits(l Limits) Option { return func(s *Server) { s.guard.limits = l } }
+
+// WithIdentity sets where certificates carry who an Envoy is; without it: AnyCertificate.
+func WithIdentity(r IdentityRule) Option { return func(s *Server) { s.guard.identity = r } }
+
 // NewServer returns a server without resources.
-func NewServer(log *slog.Logger) *Server {
+func NewServer(log *slog.Logger, options ...Option) *Server {
 	s := &Server{
 		log:      log,
 		now:      time.Now,
@@ -59,17 +68,19 @@ func NewServer(log *slog.Logger) *Server {
 	}
 	s.store.good.log = log
 	s.close = sync.OnceFunc(func() { close(s.closing) })
+	s.guard = newGuard(log, func() time.Time { return s.now() }, s.observed.refused)
+	for _, o := range options {
+		o(s)
+	}
 	return s
 }
 
 // Options are the gRPC server options that Register's server must have.
 func (s *Server) Options() []grpc.ServerOption {
-	return []grpc.ServerOption{
+	return append(s.guard.limits.options(),
 		grpc.ForceServerCodecV2(newCodec()),
-		grpc.MaxConcurrentStreams(1 << 20),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 500 * time.Millisecond, PermitWithoutStream: true}),
-	}
+		grpc.StreamInterceptor(s.guard.intercept),
+	)
 }
 
 // Register adds the services: ADS, load reporting and metrics.
@@ -85,6 +96,8 @@ func (s *Server) Close() { s.close() }
 // Apply takes in a change set and tells the Envoys that it concerns. It returns the number of
 // the change set: see EnvoyStatus.Applied.
 func (s *Server) Apply(set resource.ChangeSet) uint64 {
+	s.guard.closeFleets()
+	defer s.guard.openFleets()
 	if len(set.Entries) == 0 {
 		return s.store.current()
 	}

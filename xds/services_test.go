@@ -26,7 +26,7 @@ func (f *fixture) reports(id string) func(cluster string, healthy float64, label
 	if err != nil {
 		f.Fatal(err)
 	}
-	who := &metricsv3.StreamMetricsMessage_Identifier{Node: &corev3.Node{Id: id}}
+	who := &metricsv3.StreamMetricsMessage_Identifier{Node: &corev3.Node{Id: id, Cluster: "f"}}
 	return func(cluster string, healthy float64, label bool) {
 		f.Helper()
 		m := &dto.Metric{Gauge: &dto.Gauge{Value: &healthy}}

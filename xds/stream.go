@@ -2,6 +2,7 @@ package xds
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -82,6 +83,9 @@ func (s *Server) serve(stream grpc.ServerStream, p protocol) error {
 				wake = c.session.inbox.wake
 			}
 			s.receive(c, r)
+			if err := s.guard.checkSubscriptions(c.session.subscriptions()); err != nil {
+				return err
+			}
 		case <-wake:
 		case <-timer.C:
 		case err := <-failed:
@@ -89,6 +93,8 @@ func (s *Server) serve(stream grpc.ServerStream, p protocol) error {
 				return nil
 			}
 			return err
+		case <-stream.Context().Done():
+			return context.Cause(stream.Context())
 		case <-s.closing:
 			return grpcstatus.Error(codes.Unavailable, "the control plane is shutting down")
 		}
