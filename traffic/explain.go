@@ -263,21 +263,17 @@ const internalHeaders = "keep-alive proxy-connection transfer-encoding x-envoy-i
 	"x-envoy-expected-rq-timeout-ms x-envoy-force-trace x-envoy-ip-tags x-envoy-original-url x-envoy-hedge-on-per-try-timeout " +
 	"x-forwarded-client-cert"
 
-// header gives the value that a matcher sees: all of a name, joined.
-func (f *flow) header(name string) (string, bool) {
+// values gives the values of a header, or of a part of the request line, each by itself.
+func (f *flow) values(name string) []string {
 	switch name {
 	case ":method":
-		return f.request.Method, true
+		return []string{f.request.Method}
 	case ":authority", "host":
-		return f.authority, true
+		return []string{f.authority}
 	case ":path":
-		return f.path, true
+		return []string{f.path}
 	case ":scheme":
-		return f.request.Scheme, true
-	}
-	separator := ","
-	if name == "cookie" && f.request.Protocol == HTTP2 {
-		separator = "; " // the codec joins what HTTP/2 splits
+		return []string{f.request.Scheme}
 	}
 	var values []string
 	for _, h := range f.headers {
@@ -285,7 +281,16 @@ func (f *flow) header(name string) (string, bool) {
 			values = append(values, h.Value)
 		}
 	}
-	return strings.Join(values, separator), len(values) > 0
+	if name == "cookie" && f.request.Protocol == HTTP2 && len(values) > 1 {
+		return []string{strings.Join(values, "; ")} // the codec joins what HTTP/2 splits
+	}
+	return values
+}
+
+// header gives all values of a header, joined; false when there is none.
+func (f *flow) header(name string) (string, bool) {
+	values := f.values(name)
+	return strings.Join(values, ","), len(values) > 0
 }
 
 func (f *flow) set(name, value string) {

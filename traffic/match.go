@@ -3,6 +3,8 @@ package traffic
 import (
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -13,8 +15,9 @@ import (
 )
 
 // misses gives everything about a request that a match does not take; none: it matches.
-// The path is looked at without the query, headers with all values of a name joined, query
-// parameters as they are written, the first of a name (RouteEntryImplBase::matchRoute).
+// The path is looked at without the query; of a header that is there several times one value is
+// enough; of a query parameter the first counts, as it is written
+// (RouteEntryImplBase::matchRoute).
 func (f *flow) misses(m *routev3.RouteMatch) []string {
 	var all []string
 	path, query := splitQuery(f.path)
@@ -22,8 +25,9 @@ func (f *flow) misses(m *routev3.RouteMatch) []string {
 		all = append(all, "the path "+path+" is not "+want)
 	}
 	for _, h := range m.Headers {
-		value, present := f.header(h.Name)
-		if ok := present && f.matchesString(h.GetStringMatch(), value); ok != h.InvertMatch {
+		values := f.values(h.Name)
+		matches := slices.ContainsFunc(values, func(v string) bool { return f.matchesString(h.GetStringMatch(), v) })
+		if matches != h.InvertMatch {
 			continue
 		}
 		what := "header " + h.Name
@@ -32,11 +36,11 @@ func (f *flow) misses(m *routev3.RouteMatch) []string {
 		}
 		switch {
 		case h.Name == ":method":
-			all = append(all, fmt.Sprintf("the method %s is not %s", value, h.GetStringMatch().GetExact()))
-		case !present:
+			all = append(all, fmt.Sprintf("the method %s is not %s", f.request.Method, h.GetStringMatch().GetExact()))
+		case len(values) == 0:
 			all = append(all, fmt.Sprintf("there is no %s (%s is asked for)", what, describeString(h.GetStringMatch())))
 		default:
-			all = append(all, fmt.Sprintf("%s is %q, not %s", what, value, describeString(h.GetStringMatch())))
+			all = append(all, fmt.Sprintf("%s is %s, not %s", what, quoted(values), describeString(h.GetStringMatch())))
 		}
 	}
 	for _, q := range m.QueryParameters {
@@ -49,6 +53,14 @@ func (f *flow) misses(m *routev3.RouteMatch) []string {
 		}
 	}
 	return all
+}
+
+func quoted(values []string) string {
+	var all []string
+	for _, v := range values {
+		all = append(all, strconv.Quote(v))
+	}
+	return strings.Join(all, " and ")
 }
 
 // matchesPath says whether a path matches, and what is asked for.
