@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -26,6 +27,18 @@ type view struct {
 }
 
 func (v *view) Status() Status { return v.status }
+
+func (v *view) Config(id string) []EnvoyConfig {
+	if id != "gw/1" {
+		return nil
+	}
+	return []EnvoyConfig{{ID: id, Fleet: "default", Resources: []Resource{{Type: "cluster", Name: "a", Content: []byte(`{"name":"a"}`)}}}}
+}
+
+func (v *view) ConfigFor(fleet, zone, node string) EnvoyConfig {
+	return EnvoyConfig{Fleet: fleet, Zone: zone, Node: node, Resources: []Resource{}}
+}
+
 func (v *view) Confirm() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -76,7 +89,10 @@ func TestStatusArrivesWhole(t *testing.T) {
 			Since: since, InSync: true, Revision: "abc", Applied: 7, Current: 7, Resources: 12,
 			Types:   []TypeStatus{{Type: "cluster", Sent: 3, Acked: 2, Pending: 1, Refused: 1}},
 			Refused: []Refusal{{Type: "listener", Name: "a", Part: "b", Message: "no", Since: since, Objects: []string{"Gateway shop/web"}}},
-			Waiting: []string{"cluster shop/web/80"},
+			Waiting: []Waiting{{Type: "cluster", Name: "shop/web/80", Why: "it is not warm", For: []string{"scope web"}, Count: 1}},
+			Pending: []Pending{{Type: "cluster", Name: "shop/web/80", Sent: since}},
+
+			LastChange: &Change{Number: 7, At: since, TookSeconds: 0.25}, BehindSince: since, SharesID: true, Address: "127.0.0.1:1",
 		}},
 	}
 	got, err := NewClient(start(t, &view{status: want})).Status(t.Context())
@@ -86,6 +102,61 @@ func TestStatusArrivesWhole(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
+}
+
+func TestWhatAnEnvoyShallHave(t *testing.T) {
+	c := NewClient(start(t, &view{}))
+	got, err := c.Config(t.Context(), "gw/1")
+	if err != nil || len(got) != 1 || string(got[0].Resources[0].Content) != `{"name":"a"}` {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := c.Config(t.Context(), "nobody"); err != nil || len(got) != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	stranger, err := c.ConfigFor(t.Context(), "edge", "z 1", "n&1")
+	if err != nil || stranger.Fleet != "edge" || stranger.Zone != "z 1" || stranger.Node != "n&1" {
+		t.Errorf("%+v, %v", stranger, err)
+	}
+}
+
+// The API as machines see it: the paths, and what they say when there is nothing.
+func TestPathsOfEnvoys(t *testing.T) {
+	socket := start(t, &view{status: Status{Envoys: []EnvoyStatus{{ID: "gw-1"}, {ID: "gw-1"}, {ID: "gw-2"}}}})
+	for path, want := range map[string]string{
+		"/v1/envoys":               `200 [{"id":"gw-1",`,
+		"/v1/envoys/gw-2":          `200 [{"id":"gw-2",`,
+		"/v1/envoys/gw-3":          `404 {"error":"no Envoy gw-3 is connected, or was a short while ago"}`,
+		"/v1/envoys/gw-3/config":   `404 {"error":"no Envoy gw-3 is connected, or was a short while ago"}`,
+		"/v1/envoys/gw%2F1/config": `200 [{"id":"gw/1",`,
+		"/v1/config?fleet=edge":    `200 {"fleet":"edge",`,
+	} {
+		if got := page(t, socket, path); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+	if got := page(t, socket, "/v1/envoys/gw-1"); strings.Count(got, `"gw-1"`) != 2 {
+		t.Errorf("both Envoys of one id: %s", got)
+	}
+}
+
+// page gives status and body of what a socket answers.
+func page(t *testing.T, socket, path string) string {
+	t.Helper()
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	resp, err := client.Get("http://socket" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d %s", resp.StatusCode, body)
 }
 
 func TestConfirmOnlyWhatIsHeld(t *testing.T) {

@@ -9,9 +9,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
+
+// errNotFound means that what was asked about is not known.
+var errNotFound = errors.New("not found")
 
 // Client talks to the Server of a running gateway-cp.
 type Client struct {
@@ -35,6 +39,23 @@ func NewClient(socket string) *Client {
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	var s Status
 	return s, c.call(ctx, http.MethodGet, statusPath, &s)
+}
+
+// Config asks for what the Envoys of an id shall have; none when no such Envoy is known.
+func (c *Client) Config(ctx context.Context, id string) ([]EnvoyConfig, error) {
+	var all []EnvoyConfig
+	err := c.call(ctx, http.MethodGet, envoysPath+"/"+url.PathEscape(id)+"/config", &all)
+	if errors.Is(err, errNotFound) {
+		return nil, nil
+	}
+	return all, err
+}
+
+// ConfigFor asks for what an Envoy would get that has never connected.
+func (c *Client) ConfigFor(ctx context.Context, fleet, zone, node string) (EnvoyConfig, error) {
+	q := url.Values{"fleet": {fleet}, "zone": {zone}, "node": {node}}
+	var config EnvoyConfig
+	return config, c.call(ctx, http.MethodGet, configPath+"?"+q.Encode(), &config)
 }
 
 // Confirm lets a held source through; ErrNothingHeld when none is held.
@@ -80,6 +101,9 @@ func (c *Client) ask(ctx context.Context, method, path string, question, into an
 	case resp.StatusCode >= 300:
 		var f failure
 		_ = json.NewDecoder(resp.Body).Decode(&f)
+		if resp.StatusCode == http.StatusNotFound && f.Error != "" {
+			return fmt.Errorf("gateway-cp on %s: %w: %s", c.socket, errNotFound, f.Error)
+		}
 		return fmt.Errorf("gateway-cp on %s: %s: %s", c.socket, resp.Status, f.Error)
 	case into == nil:
 		return nil

@@ -13,14 +13,18 @@ import (
 // ErrNothingHeld means that there is no source to confirm.
 var ErrNothingHeld = errors.New("no source is held")
 
+// The paths; docs/admin-api.md describes them.
 const (
 	statusPath  = "/v1/status"
+	envoysPath  = "/v1/envoys"
+	configPath  = "/v1/config"
 	confirmPath = "/v1/source/confirm"
 )
 
 // Serve answers the CLI on a listener until ctx ends.
 func Serve(ctx context.Context, l net.Listener, view View) error {
 	mux := http.NewServeMux()
+	serveEnvoys(mux, view)
 	mux.HandleFunc("GET "+statusPath, func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, view.Status())
 	})
@@ -36,6 +40,32 @@ func Serve(ctx context.Context, l net.Listener, view View) error {
 	})
 	handleExplain(mux, view)
 	return serve(ctx, l, mux)
+}
+
+// serveEnvoys answers what concerns single Envoys.
+func serveEnvoys(mux *http.ServeMux, view View) {
+	mux.HandleFunc("GET "+envoysPath, func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, view.Status().Envoys)
+	})
+	mux.HandleFunc("GET "+envoysPath+"/{id}", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, r.PathValue("id"), view.Status().Named(r.PathValue("id")))
+	})
+	mux.HandleFunc("GET "+envoysPath+"/{id}/config", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, r.PathValue("id"), view.Config(r.PathValue("id")))
+	})
+	mux.HandleFunc("GET "+configPath, func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		writeJSON(w, http.StatusOK, view.ConfigFor(q.Get("fleet"), q.Get("zone"), q.Get("node")))
+	})
+}
+
+// answer writes what is known of the Envoys of one id.
+func answer[T any](w http.ResponseWriter, id string, found []T) {
+	if len(found) == 0 {
+		writeJSON(w, http.StatusNotFound, failure{"no Envoy " + id + " is connected, or was a short while ago"})
+		return
+	}
+	writeJSON(w, http.StatusOK, found)
 }
 
 // failure is the body of an answer that is not a success.

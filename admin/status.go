@@ -6,10 +6,14 @@ import (
 	"github.com/gateway-cp/gateway-cp/api"
 )
 
-// View is what the server needs of the control plane. Both are called from any goroutine.
+// View is what the server needs of the control plane. All are called from any goroutine.
 type View interface {
 	// Status is an immutable snapshot of everything.
 	Status() Status
+	// Config is what the Envoys of an id shall have; none when no such Envoy is known.
+	Config(id string) []EnvoyConfig
+	// ConfigFor is what an Envoy would get that has never connected.
+	ConfigFor(fleet, zone, node string) EnvoyConfig
 	// Confirm lets a held source through. It fails with ErrNothingHeld when none is held.
 	Confirm() error
 }
@@ -36,64 +40,23 @@ type Status struct {
 	Envoys []EnvoyStatus `json:"envoys"`
 }
 
+// Named gives the Envoys of an id; several share it when something is wrong.
+func (s Status) Named(id string) []EnvoyStatus {
+	var found []EnvoyStatus
+	for _, e := range s.Envoys {
+		if e.ID == id {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
 // Held describes a source that lost so much that its deletions wait for a confirmation.
 type Held struct {
 	// Missing is how many objects would be deleted.
 	Missing int `json:"missing"`
 	// Message says what happened and what to do.
 	Message string `json:"message"`
-}
-
-// EnvoyStatus is what the control plane knows about one Envoy that is connected, or was a
-// short while ago.
-type EnvoyStatus struct {
-	ID    string `json:"id"`
-	Fleet string `json:"fleet"`
-	// UnknownFleet: there is no such fleet, and so nothing for this Envoy.
-	UnknownFleet bool   `json:"unknownFleet,omitempty"`
-	Zone         string `json:"zone,omitempty"`
-	Node         string `json:"node,omitempty"`     // Kubernetes node
-	Version      string `json:"version,omitempty"`  // of Envoy
-	Protocol     string `json:"protocol,omitempty"` // delta or sotw
-	// Connected says whether it is now, and Since when it connected or disconnected.
-	Connected bool      `json:"connected"`
-	Since     time.Time `json:"since"`
-	// InSync: it is connected and has acknowledged everything that there is for it.
-	InSync bool `json:"inSync"`
-	// Revision is the newest revision that the Envoy has in full, when that is known.
-	Revision string `json:"revision,omitempty"`
-	// Applied is the number of the newest change that the Envoy has in full, Current that of
-	// the newest there is.
-	Applied uint64 `json:"applied"`
-	Current uint64 `json:"current"`
-	// Resources is how many resources were sent since it connected.
-	Resources uint64 `json:"resourcesSent"`
-	// Types are the counts by resource type, in the order of delivery.
-	Types []TypeStatus `json:"types"`
-	// Refused are the resources that the Envoy does not accept, sorted by type and name.
-	Refused []Refusal `json:"refused,omitempty"`
-	// Waiting names what parts of its configuration wait for, such as a cluster to be warm.
-	Waiting []string `json:"waiting,omitempty"`
-}
-
-// TypeStatus counts the resources of one type towards one Envoy.
-type TypeStatus struct {
-	Type    string `json:"type"`    // cluster, endpoint, secret, listener, scope, route
-	Sent    int    `json:"sent"`    // delivered, and not taken away since
-	Acked   int    `json:"acked"`   // acknowledged in their newest version
-	Pending int    `json:"pending"` // sent and not acknowledged, or still to be sent
-	Refused int    `json:"refused"` // in quarantine
-}
-
-// Refusal is a resource, or a part of one, that an Envoy refused.
-type Refusal struct {
-	Type    string    `json:"type"`
-	Name    string    `json:"name"`
-	Part    string    `json:"part,omitempty"` // virtual host or filter chain
-	Message string    `json:"message"`        // Envoy's words
-	Since   time.Time `json:"since,omitzero"`
-	// Objects are those that the resource comes from, as "Kind namespace/name".
-	Objects []string `json:"objects,omitempty"`
 }
 
 // RolloutStatus is where a Rollout stands.

@@ -78,5 +78,6 @@ const (
 
 	// The fleet.
 
-	ReasonRefusedByEnvoy Reason = "RefusedByEnvoy"
+	ReasonRefusedByEnvoy  Reason = "RefusedByEnvoy"
+	ReasonDuplicateNodeID Reason = "DuplicateNodeID"
 )

@@ -321,6 +321,11 @@ var Reasons = []ReasonInfo{
 		"An Envoy refused a resource that was made from the object. Only that resource is held back: the Envoy keeps its last good version, and everything else is delivered. It is tried again as soon as the object changes.",
 		"Look at Envoy's message, which is part of the problem, and change the object accordingly. An Envoy older than 1.40 may lack a feature.",
 	},
+	{
+		ReasonDuplicateNodeID, groupFleet,
+		"Several Envoys that are connected say that they have the same node id. Each gets its configuration, and each is shown; but what they report about the health of endpoints and about requests is told apart only by the connection that it comes over, and an Envoy's history is that of both.",
+		"Give each Envoy an id of its own: bootstrap --node-id, or node.id in its bootstrap. The problem names the addresses that they connect from.",
+	},
 }
 
 // Explain gives what is known about a reason. It is false for a reason that does not exist.

@@ -63,7 +63,9 @@ func newControlPlane(i *instance) (*controlPlane, error) {
 		return nil, cannotf("read what Envoys have in place of refused parts: %w", err)
 	}
 	c.rollouts = newRollouts(manager, c.translator, c.xds, i.log, c.started)
-	i.registry.MustRegister(newMetrics(c))
+	m := newMetrics(c)
+	c.xds.Answered = func(fleet string, took time.Duration) { m.answered.WithLabelValues(fleet).Observe(took.Seconds()) }
+	i.registry.MustRegister(m)
 	return c, nil
 }
 
@@ -283,6 +285,10 @@ func (c *controlPlane) logProblems() {
 func (c *controlPlane) problems() []api.Problem {
 	all := c.translator.Problems()
 	c.xds.EachRefusal(func(envoy string, r xds.Refusal) { all = append(all, refusalProblem(envoy, r)) })
+	ids, peers := c.xds.Twins()
+	for _, id := range ids {
+		all = append(all, twinProblem(id, peers[id]))
+	}
 	for _, n := range c.xds.Nodes() {
 		if !c.hasFleet(n.Fleet) {
 			all = append(all, strangerProblem(n))

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -13,80 +12,75 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gateway-cp/gateway-cp/admin"
-	"github.com/gateway-cp/gateway-cp/api"
 )
 
-func newFleetCommand() *cobra.Command {
-	var socket, format string
-	cmd := &cobra.Command{
-		Use:   "fleet",
-		Short: "Show the connected Envoys and what they have applied",
-		Long: `Fleet asks a running gateway-cp over its admin socket: which revision is live, which Envoys are
-connected, and for every type of resource how many were sent, acknowledged, are pending and
-were refused. It exits with 1 when an Envoy refuses something or the source is held.
+// fleetConfig is what the commands about the fleet share.
+type fleetConfig struct {
+	socket string
+	format string
+	watch  bool
+}
 
-An Envoy that is paused or cut off without a word counts as connected until it has not answered
-for 40 seconds.`,
+func newFleetCommand() *cobra.Command {
+	var c fleetConfig
+	cmd := &cobra.Command{
+		Use:   "fleet [ENVOY]",
+		Short: "Show the Envoys of the fleet and what they have applied",
+		Long: `Fleet asks a running gateway-cp over its admin socket: which revision is live, which Envoys are
+connected, whether each has everything that there is for it, and what the last change that
+concerned it was and how long that took, from the change to the acknowledgement. With the name of
+an Envoy it tells all about that one: what waits for what, what is on its way, what it refuses.
+
+Envoys that have disconnected are shown for 10 minutes. An Envoy that is paused or cut off without a
+word counts as connected until it has not answered for 40 seconds.
+
+It exits with 1 when an Envoy refuses something or the source is held, or when the Envoy that is
+named is not known, is not connected or refuses something.`,
 		Example: `  gateway-cp fleet
+  gateway-cp fleet gw-1
+  gateway-cp fleet --watch
   gateway-cp fleet -o json | jq '.envoys[] | select(.inSync | not) | .id'
+  gateway-cp fleet diff gw-1
   gateway-cp fleet problems
   gateway-cp fleet confirm`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return showStatus(cmd, socket, format, writeFleet, func(s admin.Status) bool {
-				return s.Held != nil || refusals(s) > 0
-			})
+		Args: atMostOneEnvoy,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if c.watch {
+				return watchFleet(cmd, c, args)
+			}
+			return showFleet(cmd, cmd.OutOrStdout(), c, args)
 		},
+		ValidArgsFunction: completeEnvoys(&c.socket),
 	}
-	cmd.PersistentFlags().StringVar(&socket, "admin-socket", "", "admin socket of the gateway-cp to ask (default: the one that is running)")
+	cmd.PersistentFlags().StringVar(&c.socket, "admin-socket", "", "admin socket of the gateway-cp to ask (default: the one that is running)")
 	_ = cmd.MarkPersistentFlagFilename("admin-socket")
-	outputFlag(cmd, &format)
-	cmd.AddCommand(newFleetProblemsCommand(&socket), newFleetConfirmCommand(&socket))
+	cmd.Flags().BoolVarP(&c.watch, "watch", "w", false, "show it again whenever something changes, until interrupted")
+	outputFlag(cmd, &c.format)
+	cmd.AddCommand(newFleetDiffCommand(&c.socket), newFleetProblemsCommand(&c.socket), newFleetConfirmCommand(&c.socket))
 	return cmd
 }
 
-func newFleetProblemsCommand(socket *string) *cobra.Command {
-	var format string
-	cmd := &cobra.Command{
-		Use:   "problems",
-		Short: "Show what is wrong with the objects, and what Envoys refuse",
-		Long: `Problems lists every problem of the live objects, and every resource that an Envoy refuses, with
-Envoy's message and the objects that it comes from. It exits with 1 when there is an error.`,
-		Example: "  gateway-cp fleet problems\n  gateway-cp fleet problems -o json",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return showStatus(cmd, *socket, format, writeProblems, func(s admin.Status) bool {
-				return s.Held != nil || refusals(s) > 0 || hasErrors(s.Problems)
-			})
-		},
+func atMostOneEnvoy(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usagef("%s takes one ENVOY, but got %q as well", name(cmd), args[1])
 	}
-	outputFlag(cmd, &format)
-	return cmd
+	return nil
 }
 
-func newFleetConfirmCommand(socket *string) *cobra.Command {
-	return &cobra.Command{
-		Use:   "confirm",
-		Short: "Obey a source that suddenly lost most of its objects",
-		Long: `When most objects vanish at once, gateway-cp holds the last state until they return. Confirm says
-that they are meant to be gone.`,
-		Example: "  gateway-cp fleet confirm",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := connect(*socket)
-			if err != nil {
-				return err
-			}
-			switch err := client.Confirm(cmd.Context()); {
-			case errors.Is(err, admin.ErrNothingHeld):
-				return &exitError{code: exitProblems, err: errors.New("there is nothing to confirm: the source is not held")}
-			case err != nil:
-				return cannotf("%w", err)
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), "confirmed: the source is obeyed")
-			return err
-		},
+// showFleet prints the fleet, or one Envoy of it.
+func showFleet(cmd *cobra.Command, w io.Writer, c fleetConfig, args []string) error {
+	s, err := askStatus(cmd, c.socket)
+	if err != nil {
+		return err
 	}
+	if len(args) == 1 {
+		return showEnvoy(cmd, w, c.format, s, args[0])
+	}
+	err = print(w, c.format, s, func(w io.Writer) error { return writeFleet(w, s) })
+	if err == nil && (s.Held != nil || refusals(s) > 0) {
+		return errProblems
+	}
+	return err
 }
 
 // askStatus asks a running gateway-cp.
@@ -104,21 +98,6 @@ func askStatus(cmd *cobra.Command, socket string) (admin.Status, error) {
 	return s, nil
 }
 
-// showStatus asks for the status and prints it.
-func showStatus(cmd *cobra.Command, socket, format string,
-	text func(io.Writer, admin.Status) error, bad func(admin.Status) bool,
-) error {
-	s, err := askStatus(cmd, socket)
-	if err != nil {
-		return err
-	}
-	err = print(cmd.OutOrStdout(), format, s, func(w io.Writer) error { return text(w, s) })
-	if err == nil && bad(s) {
-		return errProblems
-	}
-	return err
-}
-
 // writeFleet prints the header and the table of Envoys.
 func writeFleet(w io.Writer, s admin.Status) error {
 	if err := writeHeader(w, s); err != nil {
@@ -129,28 +108,113 @@ func writeFleet(w io.Writer, s admin.Status) error {
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprint(t, "\nID\tFLEET\tZONE\tNODE\tCONNECTED\tSINCE\tENVOY\tIN SYNC\tREVISION\tSENT/ACKED/PENDING/REFUSED\n")
+	fmt.Fprint(t, "\nID\tFLEET\tZONE\tNODE\tENVOY\tSTATE\tSINCE\tIN SYNC\tREVISION\tLAST CHANGE\tTOOK\n")
 	for _, e := range s.Envoys {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.Fleet, dash(e.Zone), dash(e.Node), yesNo(e.Connected),
-			e.Since.UTC().Format(time.RFC3339), dash(e.Version), yesNo(e.InSync), dash(short(e.Revision)), counts(e.Types))
+		at, took := lastChange(e)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.Fleet, dash(e.Zone), dash(e.Node), dash(e.Version),
+			stateOf(e), stamp(e.Since), syncOf(e), dash(short(e.Revision)), at, took)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	for _, e := range s.Envoys {
-		if e.UnknownFleet {
-			if _, err := fmt.Fprintf(w, "Envoy %s gets nothing: there is no Fleet %s\n", e.ID, e.Fleet); err != nil {
-				return err
-			}
-		}
-		if len(e.Waiting) > 0 {
-			if _, err := fmt.Fprintf(w, "Envoy %s waits for %s\n", e.ID, strings.Join(e.Waiting, ", ")); err != nil {
-				return err
-			}
+		if err := writeTroubles(w, e, "Envoy "+e.ID+" "); err != nil {
+			return err
 		}
 	}
 	return nil
 }
+
+// writeTroubles prints what is not as it should be with an Envoy, a line each.
+func writeTroubles(w io.Writer, e admin.EnvoyStatus, who string) error {
+	var lines []string
+	if e.UnknownFleet {
+		lines = append(lines, fmt.Sprintf("gets nothing: there is no Fleet %s", e.Fleet))
+	}
+	if e.SharesID {
+		lines = append(lines, fmt.Sprintf("(from %s) has the same node id as another Envoy: give each its own", e.Address))
+	}
+	for _, wait := range e.Waiting {
+		lines = append(lines, fmt.Sprintf("waits for %s %s (%s) with %s", wait.Type, wait.Name, wait.Why, some(wait.For, wait.Count)))
+	}
+	for _, r := range e.Refused {
+		lines = append(lines, fmt.Sprintf("refuses %s: %s", refusedName(r), strings.TrimSpace(r.Message)))
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintf(w, "%s%s\n", who, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// some writes a few of count names.
+func some(names []string, count int) string {
+	const few = 3
+	if count <= few {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:min(few, len(names))], ", "), count-few)
+}
+
+func stateOf(e admin.EnvoyStatus) string {
+	if e.Connected {
+		return "connected"
+	}
+	return "gone"
+}
+
+// syncOf says yes, or in a few words what is missing.
+func syncOf(e admin.EnvoyStatus) string {
+	if e.InSync || !e.Connected {
+		return map[bool]string{true: "yes", false: "-"}[e.InSync]
+	}
+	pending := 0
+	for _, t := range e.Types {
+		pending += t.Pending
+	}
+	waiting := 0
+	for _, w := range e.Waiting {
+		waiting += w.Count
+	}
+	var what []string
+	for _, n := range []struct {
+		n    int
+		what string
+	}{{pending, "pending"}, {waiting, "waiting"}, {len(e.Refused), "refused"}} {
+		if n.n > 0 {
+			what = append(what, fmt.Sprintf("%d %s", n.n, n.what))
+		}
+	}
+	if len(what) == 0 {
+		return "no"
+	}
+	return "no: " + strings.Join(what, ", ")
+}
+
+// lastChange says when the last change was acknowledged, and how long it took.
+func lastChange(e admin.EnvoyStatus) (at, took string) {
+	if e.LastChange == nil {
+		return "-", "-"
+	}
+	return stamp(e.LastChange.At), seconds(e.LastChange.TookSeconds)
+}
+
+// seconds writes a time of that many seconds, with three digits or so.
+func seconds(s float64) string {
+	d := time.Duration(s * float64(time.Second))
+	switch {
+	case d >= time.Minute:
+		return d.Round(time.Second).String()
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	case d >= 10*time.Millisecond:
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(10 * time.Microsecond).String()
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // writeHeader prints what is the same for all Envoys.
 func writeHeader(w io.Writer, s admin.Status) error {
@@ -168,66 +232,12 @@ func writeHeader(w io.Writer, s admin.Status) error {
 	return err
 }
 
-// writeProblems prints one line for every problem and every refused resource.
-func writeProblems(w io.Writer, s admin.Status) error {
-	if err := writeHeader(w, s); err != nil {
-		return err
-	}
-	for _, p := range s.Problems {
-		if _, err := fmt.Fprintln(w, p); err != nil {
-			return err
-		}
-	}
-	for _, e := range s.Envoys {
-		for _, r := range e.Refused {
-			name := r.Name
-			if r.Part != "" {
-				name += " (" + r.Part + ")"
-			}
-			_, err := fmt.Fprintf(w, "Envoy %s refuses %s %s: %s\n  it comes from %s\n",
-				e.ID, r.Type, name, strings.TrimSpace(r.Message), cmp.Or(strings.Join(r.Objects, ", "), "nothing that is known"))
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// counts writes the counts per type that has any.
-func counts(types []admin.TypeStatus) string {
-	var parts []string
-	for _, t := range types {
-		if t == (admin.TypeStatus{Type: t.Type}) {
-			continue
-		}
-		parts = append(parts, fmt.Sprintf("%s %d/%d/%d/%d", t.Type, t.Sent, t.Acked, t.Pending, t.Refused))
-	}
-	return cmp.Or(strings.Join(parts, " "), "-")
-}
-
 func refusals(s admin.Status) int {
 	n := 0
 	for _, e := range s.Envoys {
 		n += len(e.Refused)
 	}
 	return n
-}
-
-func countProblems(problems []api.Problem) (errs, warnings int) {
-	for _, p := range problems {
-		if p.Severity == api.Error {
-			errs++
-		} else {
-			warnings++
-		}
-	}
-	return errs, warnings
-}
-
-func hasErrors(problems []api.Problem) bool {
-	errs, _ := countProblems(problems)
-	return errs > 0
 }
 
 func plural(n int, what string) string {
@@ -238,19 +248,13 @@ func plural(n int, what string) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s %s", n, noun, rest))
 }
 
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}
-
 func dash(s string) string { return cmp.Or(s, "-") }
 
 // short cuts a Git commit to what people read.
 func short(revision string) string {
-	if len(revision) >= 40 {
-		return revision[:12]
+	hash, rest, _ := strings.Cut(revision, " ")
+	if len(hash) >= 40 {
+		hash = hash[:12]
 	}
-	return revision
+	return strings.TrimSpace(hash + " " + rest)
 }

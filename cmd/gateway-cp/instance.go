@@ -28,6 +28,8 @@ type instance struct {
 	admin, http net.Listener // http is nil when it is not wanted
 
 	controlPlane *controlPlane
+	// supervised is the Envoy that run has started: its node id and its admin interface.
+	supervised struct{ id, admin string }
 	// alsoReady, when set, gives reasons beyond the control plane's why we are not ready.
 	alsoReady func() []string
 }

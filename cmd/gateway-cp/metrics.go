@@ -2,6 +2,8 @@ package main
 
 import (
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -9,11 +11,14 @@ import (
 	"github.com/gateway-cp/gateway-cp/xds"
 )
 
-// metrics are what /metrics says of the control plane. They are read when they are asked for.
+// metrics are what /metrics says of the control plane. Most are read when they are asked for.
+// Those about Envoys are by fleet: an Envoy by itself shows only while it refuses something.
 type metrics struct {
 	c *controlPlane
+	// answered is how long changes took from the control plane to the Envoys and back.
+	answered *prometheus.HistogramVec
 
-	problems, held, envoys, refused, pending, requests, weight, phase *prometheus.Desc
+	problems, held, revision, envoys, refused, pending, behind, refusing, requests, weight, phase *prometheus.Desc
 }
 
 func newMetrics(c *controlPlane) *metrics {
@@ -21,12 +26,20 @@ func newMetrics(c *controlPlane) *metrics {
 		return prometheus.NewDesc("gateway_cp_"+name, help, labels, nil)
 	}
 	return &metrics{
-		c:        c,
+		c: c,
+		answered: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "gateway_cp_change_ack_seconds",
+			Help:    "Time from a change until an Envoy that it concerns has acknowledged everything that follows from it, once for each such Envoy.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"fleet"}),
 		problems: desc("problems", "Problems that stand, by severity and reason.", "severity", "reason"),
 		held:     desc("source_held", "1 while the source has lost so much that its deletions wait for a confirmation."),
+		revision: desc("revision_info", "1 for the revision that is served now; edits says whether there are uncommitted edits on top of it, partly whether something of it is not in effect.", "revision", "edits", "partly"),
 		envoys:   desc("envoys", "Envoys by fleet, whether they are connected, and whether they have everything.", "fleet", "connected", "in_sync"),
-		refused:  desc("refused_resources", "Resources, or parts of them, that an Envoy refuses.", "envoy", "type"),
-		pending:  desc("pending_resources", "Resources that an Envoy has not acknowledged yet.", "envoy", "type"),
+		refused:  desc("refused_resources", "Resources, or parts of them, that Envoys refuse, over the Envoys of a fleet.", "fleet", "type"),
+		pending:  desc("pending_resources", "Resources that Envoys have not acknowledged yet, over the Envoys of a fleet.", "fleet", "type"),
+		behind:   desc("oldest_unacknowledged_change_seconds", "Age of the oldest change that a connected Envoy of the fleet has not acknowledged; 0 when there is none.", "fleet"),
+		refusing: desc("envoy_refusing", "How many resources an Envoy refuses; only Envoys that refuse something are listed.", "fleet", "envoy"),
 		weight:   desc("rollout_weight", "Share of a version of a Rollout, from 0 to 1.", "namespace", "rollout", "version"),
 		phase:    desc("rollout_phase", "1 for the phase that a Rollout is in.", "namespace", "rollout", "phase"),
 		requests: desc("upstream_requests_total", "Requests to the endpoints of a cluster as Envoys report them, by result: success (below 500), error, or dropped by a circuit breaker.", "fleet", "cluster", "result"),
@@ -35,7 +48,8 @@ func newMetrics(c *controlPlane) *metrics {
 
 // Describe is for Prometheus.
 func (m *metrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.problems, m.held, m.envoys, m.refused, m.pending, m.requests, m.weight, m.phase} {
+	m.answered.Describe(out)
+	for _, d := range []*prometheus.Desc{m.problems, m.held, m.revision, m.envoys, m.refused, m.pending, m.behind, m.refusing, m.requests, m.weight, m.phase} {
 		out <- d
 	}
 }
@@ -45,12 +59,17 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	status := m.c.Status()
+	m.answered.Collect(out)
+	status := m.c.summary()
 	held := 0.0
 	if status.Held != nil {
 		held = 1
 	}
 	gauge(m.held, held)
+	if status.Revision != "" {
+		hash, edits := strings.CutSuffix(status.Revision, editsSuffix)
+		gauge(m.revision, 1, hash, strconv.FormatBool(edits), strconv.FormatBool(status.Partly))
+	}
 	problems := map[[2]string]float64{}
 	for _, p := range status.Problems {
 		problems[[2]string{string(p.Severity), string(p.Reason)}]++
@@ -58,17 +77,7 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	for k, n := range problems {
 		gauge(m.problems, n, k[0], k[1])
 	}
-	envoys := map[[3]string]float64{}
-	for _, e := range status.Envoys {
-		envoys[[3]string{e.Fleet, strconv.FormatBool(e.Connected), strconv.FormatBool(e.InSync)}]++
-		for _, t := range e.Types {
-			gauge(m.refused, float64(t.Refused), e.ID, t.Type)
-			gauge(m.pending, float64(t.Pending), e.ID, t.Type)
-		}
-	}
-	for k, n := range envoys {
-		gauge(m.envoys, n, k[0], k[1], k[2])
-	}
+	m.collectFleet(status.Envoys, gauge)
 	for _, r := range status.Rollouts {
 		gauge(m.phase, 1, r.Namespace, r.Name, r.Phase)
 		for name, share := range shares(r) {
@@ -83,6 +92,57 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 		counter(l.Error, "error")
 		counter(l.Dropped, "dropped")
 	})
+}
+
+// unknownFleet is the label of Envoys whose fleet does not exist: anybody may say any name.
+const unknownFleet = "unknown"
+
+// collectFleet adds up what there is to say of Envoys by fleet.
+func (m *metrics) collectFleet(all []admin.EnvoyStatus, gauge func(d *prometheus.Desc, value float64, labels ...string)) {
+	envoys := map[[3]string]float64{}
+	refused, pending := map[[2]string]float64{}, map[[2]string]float64{}
+	behind := map[string]float64{}
+	for _, e := range all {
+		fleet := e.Fleet
+		if e.UnknownFleet {
+			fleet = unknownFleet
+		}
+		envoys[[3]string{fleet, strconv.FormatBool(e.Connected), strconv.FormatBool(e.InSync)}]++
+		if !e.Connected {
+			continue
+		}
+		for _, t := range e.Types {
+			refused[[2]string{fleet, t.Type}] += float64(t.Refused)
+			pending[[2]string{fleet, t.Type}] += float64(t.Pending)
+		}
+		behind[fleet] += 0
+		if !e.BehindSince.IsZero() {
+			behind[fleet] = max(behind[fleet], time.Since(e.BehindSince).Seconds())
+		}
+	}
+	for k, n := range envoys {
+		gauge(m.envoys, n, k[0], k[1], k[2])
+	}
+	for k, n := range refused {
+		gauge(m.refused, n, k[0], k[1])
+	}
+	for k, n := range pending {
+		gauge(m.pending, n, k[0], k[1])
+	}
+	for fleet, age := range behind {
+		gauge(m.behind, age, fleet)
+	}
+	listed := map[string]bool{}
+	for _, e := range all {
+		if e.Connected && len(e.Refused) > 0 && !listed[e.ID] {
+			listed[e.ID] = true
+			fleet := e.Fleet
+			if e.UnknownFleet {
+				fleet = unknownFleet
+			}
+			gauge(m.refusing, float64(len(e.Refused)), fleet, e.ID)
+		}
+	}
 }
 
 // shares adds up versions of the same name: one whose selector has changed is kept beside the new.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -9,16 +10,23 @@ import (
 	"github.com/gateway-cp/gateway-cp/admin"
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
-	"github.com/gateway-cp/gateway-cp/resource"
 	"github.com/gateway-cp/gateway-cp/xds"
 )
+
+// editsSuffix marks a revision with uncommitted edits on top of it.
+const editsSuffix = " + edits"
 
 // statusTimeout bounds the wait for the main loop, which is busy for seconds at most when very
 // many objects have changed.
 const statusTimeout = 10 * time.Second
 
 // Status is for the admin socket.
-func (c *controlPlane) Status() admin.Status {
+func (c *controlPlane) Status() admin.Status { return c.status(c.xds.Fleet()) }
+
+// summary is for /metrics, where what Envoys wait for does not matter.
+func (c *controlPlane) summary() admin.Status { return c.status(c.xds.Summary()) }
+
+func (c *controlPlane) status(fleet []xds.EnvoyStatus) admin.Status {
 	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
 	defer cancel()
 	s := admin.Status{
@@ -28,47 +36,15 @@ func (c *controlPlane) Status() admin.Status {
 	if h, held := c.source.Held(); held {
 		s.Held = &admin.Held{Missing: h.Missing, Message: h.Message}
 	}
-	fleet := c.xds.Fleet()
+	s.Envoys = c.envoys(ctx, fleet)
 	c.do(ctx, func() {
 		s.Rollouts = c.rollouts.status()
 		s.Problems = append(s.Problems, c.problems()...)
 		if n := len(c.revisions); n > 0 {
 			s.Revision, s.Partly = c.revisions[n-1].name, c.revisions[n-1].partly
 		}
-		for _, e := range fleet {
-			status := envoyStatus(e)
-			status.Revision = c.revisionAt(e.Applied)
-			status.UnknownFleet = !c.hasFleet(e.Fleet)
-			s.Envoys = append(s.Envoys, status)
-		}
 	})
 	slices.SortFunc(s.Problems, api.Problem.Compare)
-	return s
-}
-
-func envoyStatus(e xds.EnvoyStatus) admin.EnvoyStatus {
-	s := admin.EnvoyStatus{
-		ID: e.ID, Fleet: e.Node.Fleet, Zone: e.Zone, Node: e.Name, Version: e.Version, Protocol: e.Protocol,
-		Connected: e.Connected, Since: e.Since, InSync: e.InSync(),
-		Applied: e.Applied, Current: e.Current, Resources: e.Resources,
-	}
-	for _, w := range e.Waiting {
-		s.Waiting = append(s.Waiting, w.Type.String()+" "+w.Name)
-	}
-	for t := range resource.NumTypes {
-		if n, ok := e.Types[t]; ok {
-			s.Types = append(s.Types, admin.TypeStatus{
-				Type: t.String(), Sent: n.Held, Acked: n.Acked, Pending: n.Pending, Refused: n.Refused,
-			})
-		}
-	}
-	for _, r := range e.Refused {
-		refusal := admin.Refusal{Type: r.Type.String(), Name: r.Name, Part: r.Part, Message: r.Message, Since: r.Since}
-		for _, k := range r.Sources {
-			refusal.Objects = append(refusal.Objects, k.String())
-		}
-		s.Refused = append(s.Refused, refusal)
-	}
 	return s
 }
 
@@ -97,6 +73,16 @@ func strangerProblem(n xds.Node) api.Problem {
 		Severity: api.Warning,
 		Message:  "Envoy " + n.ID + " says that it is of this fleet, which does not exist: it gets no configuration",
 		Hint:     "create the Fleet, or correct the Envoy's node.cluster (bootstrap --fleet)",
+	}
+}
+
+// twinProblem is of several Envoys with one node id.
+func twinProblem(id string, peers []string) api.Problem {
+	return api.Problem{
+		Reason:   api.ReasonDuplicateNodeID,
+		Severity: api.Warning,
+		Message:  fmt.Sprintf("%d Envoys say that they are %s: they connect from %s", len(peers), id, strings.Join(peers, ", ")),
+		Hint:     "give each its own node.id (bootstrap --node-id); until then what one reports may be taken for what the other does",
 	}
 }
 

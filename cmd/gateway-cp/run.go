@@ -118,6 +118,7 @@ func run(ctx context.Context, c runConfig, log *slog.Logger) error {
 		return err
 	}
 	defer i.close()
+	i.supervised.id, i.supervised.admin = c.NodeID, c.AdminAddress
 	supervisor := supervise.New(supervise.Config{
 		Envoy: envoyBinary, Bootstrap: bootstrap, Dir: c.StateDir, AdminAddress: c.AdminAddress,
 		LogLevel: c.EnvoyLogLevel, DrainTime: c.DrainTime, DrainTimeout: c.DrainTimeout, Concurrency: c.Concurrency,

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gateway-cp/gateway-cp/admin"
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+func newFleetProblemsCommand(socket *string) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "problems",
+		Short: "Show what is wrong with the objects, and what Envoys refuse",
+		Long: `Problems lists every problem of the live objects, and every resource that an Envoy refuses, with
+Envoy's message and the objects that it comes from. It exits with 1 when there is an error.`,
+		Example: "  gateway-cp fleet problems\n  gateway-cp fleet problems -o json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := askStatus(cmd, *socket)
+			if err != nil {
+				return err
+			}
+			err = print(cmd.OutOrStdout(), format, s, func(w io.Writer) error { return writeProblems(w, s) })
+			if err == nil && (s.Held != nil || refusals(s) > 0 || hasErrors(s.Problems)) {
+				return errProblems
+			}
+			return err
+		},
+	}
+	outputFlag(cmd, &format)
+	return cmd
+}
+
+func newFleetConfirmCommand(socket *string) *cobra.Command {
+	return &cobra.Command{
+		Use:   "confirm",
+		Short: "Obey a source that suddenly lost most of its objects",
+		Long: `When most objects vanish at once, gateway-cp holds the last state until they return. Confirm says
+that they are meant to be gone.`,
+		Example: "  gateway-cp fleet confirm",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := connect(*socket)
+			if err != nil {
+				return err
+			}
+			switch err := client.Confirm(cmd.Context()); {
+			case errors.Is(err, admin.ErrNothingHeld):
+				return &exitError{code: exitProblems, err: errors.New("there is nothing to confirm: the source is not held")}
+			case err != nil:
+				return cannotf("%w", err)
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "confirmed: the source is obeyed")
+			return err
+		},
+	}
+}
+
+// writeProblems prints one line for every problem and every refused resource.
+func writeProblems(w io.Writer, s admin.Status) error {
+	if err := writeHeader(w, s); err != nil {
+		return err
+	}
+	for _, p := range s.Problems {
+		if _, err := fmt.Fprintln(w, p); err != nil {
+			return err
+		}
+	}
+	for _, e := range s.Envoys {
+		for _, r := range e.Refused {
+			_, err := fmt.Fprintf(w, "Envoy %s refuses %s: %s\n  it comes from %s\n",
+				e.ID, refusedName(r), strings.TrimSpace(r.Message), cmp.Or(strings.Join(r.Objects, ", "), "nothing that is known"))
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func countProblems(problems []api.Problem) (errs, warnings int) {
+	for _, p := range problems {
+		if p.Severity == api.Error {
+			errs++
+		} else {
+			warnings++
+		}
+	}
+	return errs, warnings
+}
+
+func hasErrors(problems []api.Problem) bool {
+	errs, _ := countProblems(problems)
+	return errs > 0
+}
