@@ -199,7 +199,7 @@ func differs(e *traffic.Explanation, o traffic.Outcome, got *answer) string {
 	}
 	h := got.headers
 	// Answers before the router may have the headers of the route that would have been taken.
-	early := e.Host == nil && o.Status != 404
+	early := e.Host == nil && o.Status != 404 || o.Status == 403 && h.Get("x-route") == ""
 	if r := h.Get("x-route"); r != route && !early {
 		return fmt.Sprintf("the route is %q, not %q", r, route)
 	}

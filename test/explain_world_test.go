@@ -27,7 +27,7 @@ type routingWorld struct {
 var (
 	routeHosts   = []string{"a.com", "www.a.com", "x.www.a.com", "b.org", "*.a.com", "*.www.a.com", "*.org", "shop.b.org"}
 	requestHosts = []string{"a.com", "www.a.com", "x.www.a.com", "y.a.com", "y.www.a.com", "b.org", "shop.b.org", "z.org", "org", "none.net", "aa.com"}
-	routePaths   = []string{"/", "/a", "/a/b", "/a/b/c", "/item", "/item/7", "/a.b", "/A", "/x~y"}
+	routePaths   = []string{"/", "/", "/", "/a", "/a/b", "/a/b/c", "/item", "/item/7", "/a.b", "/A", "/x~y"}
 	requestPaths = []string{"/", "/a", "/a/", "/ab", "/a/b", "/a/b/c/d", "/item/7", "/item/77", "/item/x", "/a.b", "/axb", "/A", "/x~y",
 		"//a", "/a//b", "/a/./b", "/a/../item/7", "/%61/b", "/a/%2e%2e/a", "/a%2Fb", "/a\\b", "/x%7Ey", "/x%7ey/", "/a%20b", "/..", "/a/..", "///", "/a;v=1", "/a|b", "/a%00"}
 	pathRegexes  = []string{"/item/[0-9]+", "/a.b", "/(a|item)/.*", ".*", "/a", "(?i)/A/.*", "/[^/]+", "/a/b|/a"}
@@ -175,8 +175,15 @@ func (w *routingWorld) match() (text, kind string) {
 	if w.chance(20) {
 		parts = append(parts, "method: "+of(w.Rand, verbs))
 	}
-	if w.chance(30) {
+	switch {
+	case w.chance(30):
 		parts = append(parts, "headers: ["+w.valueMatch(of(w.Rand, headerNames), headerValues)+"]")
+	case w.chance(10):
+		parts = append(parts, "headers: ["+w.valueMatch("x-forwarded-proto", []string{"http", "https"})+"]")
+	case w.chance(10):
+		parts = append(parts, "headers: ["+w.valueMatch("cookie", []string{"a=1", "b=2", "a=1; b=2"})+"]")
+	case w.chance(5):
+		parts = append(parts, "headers: ["+w.valueMatch("host", []string{"a.com", "www.a.com:80"})+"]")
 	}
 	if w.chance(20) {
 		parts = append(parts, "queryParams: ["+w.valueMatch(of(w.Rand, queryNames), queryValues)+"]")
@@ -256,10 +263,10 @@ func (w *routingWorld) request() traffic.Request {
 	if w.chance(30) {
 		q.Method = of(w.Rand, verbs)
 	}
-	w.headers(&q)
 	if w.chance(15) {
 		q.Protocol = traffic.HTTP2
 	}
+	w.headers(&q)
 	return q
 }
 
@@ -270,7 +277,19 @@ func (w *routingWorld) headers(q *traffic.Request) {
 	if w.chance(1) {
 		q.Headers = append(q.Headers, traffic.Header{Name: "x_user", Value: "1"})
 	}
-	if w.chance(1) {
+	if w.chance(2) {
 		q.Headers = append(q.Headers, traffic.Header{Name: "X-Forwarded-Proto", Value: "https"}, traffic.Header{Name: "X-Forwarded-For", Value: "1.2.3.4"})
+	}
+	for range of(w.Rand, []int{0, 0, 0, 1, 2}) {
+		q.Headers = append(q.Headers, traffic.Header{Name: "Cookie", Value: of(w.Rand, []string{"a=1", "b=2", "a=1; b=2"})})
+	}
+	if q.Protocol == traffic.HTTP1 && w.chance(4) {
+		q.Headers = append(q.Headers, of(w.Rand, [][]traffic.Header{
+			{{Name: "Connection", Value: "upgrade"}, {Name: "Upgrade", Value: "websocket"}},
+			{{Name: "Connection", Value: "keep-alive, Upgrade"}, {Name: "Upgrade", Value: "foo"}},
+			{{Name: "Upgrade", Value: "foo"}},
+			{{Name: "Connection", Value: "x-user"}},
+			{{Name: "Connection", Value: "keep-alive, X-Canary"}},
+		})...)
 	}
 }

@@ -44,7 +44,7 @@ func (f *flow) take(r *Route, share float64) {
 	from := r.From
 	o := Outcome{Share: share, Kind: OutcomeKind(r.Action.Kind), Status: r.Action.Status, Route: r.Index, From: &from}
 	switch {
-	case f.upgrade != "" && !f.allowsUpgrade():
+	case f.upgrade != "" && !f.allowsUpgrade() && !f.foundLate():
 		o.Kind, o.Status, o.Why = OutcomeKind(Answer), 403, "connections may become "+f.allowedUpgrades()+", not "+f.upgrade
 	case r.Action.Kind == Redirect:
 		o.Location = f.location(r.Envoy)
@@ -67,6 +67,13 @@ func whyAnswered(h *Host, r *Route) string {
 		return "this share of the backends cannot be used: see gateway-cp validate"
 	}
 	return "the backends or filters of the rule cannot be used: see gateway-cp validate"
+}
+
+// foundLate says whether the route is found only by the filter that looks a host with upper-case
+// letters up again. Envoy checks an upgrade before that, and only where there is a route.
+func (f *flow) foundLate() bool {
+	label, _, _ := strings.Cut(f.authority, ".")
+	return f.chain.Scoped && label != scopeKey(f.authority)
 }
 
 func (f *flow) allowsUpgrade() bool {
