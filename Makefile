@@ -15,7 +15,7 @@ GENERATED = api deploy docs/problems.md docs/reference.md
 
 .PHONY: help
 help: ## Show this help
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 .PHONY: demo
 demo: ## Blue to green on a real Envoy under load, in under a minute
@@ -31,10 +31,11 @@ tools: ## Fetch what the rest needs: modules, staticcheck, controller-gen, Envoy
 	$(STATICCHECK) -version
 	$(GO) tool -modfile=tools/go.mod controller-gen --version
 	$(GO) run ./envoybin/find-envoy
+	$(GO) run ./envoybin/find-envoy oldest
 	.ci/xmlschema
 
 .PHONY: test
-test: check test-unit test-crds fuzz-short test-e2e ## All that CI runs
+test: check test-unit test-crds fuzz-short test-e2e test-oldest-envoy ## All that CI runs
 
 .PHONY: test-unit
 test-unit: ## Tests that take seconds, with the race detector
@@ -47,6 +48,13 @@ test-crds: ## The CRDs, in the API server's own code (a module of its own)
 .PHONY: test-e2e
 test-e2e: ## Tests against a real Envoy, in test/
 	GATEWAY_CP_RACE=1 $(GO) test -count=1 -v -timeout 20m ./test/... 2>&1 | .ci/progress
+
+# The tests of traffic that would notice a field which the oldest supported Envoy does not know.
+.PHONY: test-oldest-envoy
+test-oldest-envoy: ## The tests of routes, weights, endpoints, HTTPS and flips against the oldest supported Envoy
+	@envoy=$$($(GO) run ./envoybin/find-envoy oldest); echo "with $$envoy"; \
+	ENVOY=$$envoy $(GO) test -count=1 -v -timeout 10m ./test -run \
+	'^Test(ServicesByName|RoutesMatch|RouteFilters|Weights|HTTPSWithRotation|EndpointsComeAndGo|EdgeDefaults|FlipsToNewVersionsLoseNothing|ARouteThatEnvoyRefuses|AListenerThatEnvoyRefuses)$$' 2>&1 | .ci/progress
 
 .PHONY: check
 check: check-format check-vet check-staticcheck check-generated ## Format, vet, staticcheck, generated files fresh

@@ -192,7 +192,7 @@ func (r *resilience) awaitRefusal(kind, object string) {
 		}
 		return nil
 	})
-	want := fmt.Sprintf("gateway_cp_refused_resources{envoy=\"gw-1\",type=%q} 1", kind)
+	want := fmt.Sprintf("gateway_cp_refused_resources{fleet=\"default\",type=%q} 1", kind)
 	if text := r.c.Metrics(); !strings.Contains(text, want) {
 		r.Errorf("/metrics does not show %s: %s", want, problemLines(text))
 	}
