@@ -106,7 +106,7 @@ func (f *flow) connect() bool {
 	case chain.Manager == nil:
 		return f.ends(Close, 0, "the filter chain does not speak HTTP")
 	case chain.TLS && !secure:
-		return f.ends(Close, 0, "the listener speaks TLS, and the client does not: use https")
+		return f.ends(Close, 0, notTLS)
 	case !chain.TLS && secure:
 		return f.ends(Close, 0, "the client speaks TLS, and the listener does not: use http")
 	}

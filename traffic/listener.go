@@ -173,6 +173,9 @@ func chooseChain(l *Listener, r *Request) (*Chain, string) {
 		}
 		return rest, "the listener does not look at server names"
 	}
+	if r.Scheme != "https" && rest == nil {
+		return nil, notTLS
+	}
 	sni := ""
 	if r.Scheme == "https" {
 		sni = strings.ToLower(r.ServerName)
@@ -199,8 +202,11 @@ func chooseChain(l *Listener, r *Request) (*Chain, string) {
 	if rest != nil {
 		return rest, asked
 	}
-	return nil, asked + ", and there is no filter chain for all: the connection is closed (" + serverNames(l) + ")"
+	return nil, asked + ", and there is no filter chain for all (" + serverNames(l) + ")"
 }
+
+// notTLS says why plain HTTP ends at a listener for TLS.
+const notTLS = "the listener speaks TLS, and the client does not: use https"
 
 func serverNames(l *Listener) string {
 	var all []string

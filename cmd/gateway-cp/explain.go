@@ -30,7 +30,7 @@ type requestFlags struct {
 	port       uint16
 }
 
-// addRequestFlags adds the flags. They may stand before the two dashes or behind.
+// addRequestFlags adds the flags.
 func addRequestFlags(f *pflag.FlagSet, r *requestFlags) {
 	f.StringVarP(&r.method, "request", "X", "", "method (default GET, or POST with --data)")
 	f.StringArrayVarP(&r.headers, "header", "H", nil, "request header, 'name: value'; Host sets another host than that of the URL")
@@ -159,21 +159,12 @@ func explain(cmd *cobra.Command, c *explainConfig, args []string) error {
 		return withHint(usagef("explain needs two dashes and a request behind them"),
 			"gateway-cp explain PATH... -- GET http://shop.example.com/cart")
 	}
-	paths, words := args[:dash], args[dash:]
-	behind := pflag.NewFlagSet("explain", pflag.ContinueOnError)
-	behind.SetOutput(io.Discard)
-	behind.Usage = func() {}
-	before := c.request
-	addRequestFlags(behind, &c.request)
-	c.request = before // adding flags sets the defaults
-	if err := behind.Parse(words); err != nil {
+	paths := args[:dash]
+	// The flags may stand before the dashes or behind.
+	if err := cmd.Flags().Parse(args[dash:]); err != nil {
 		return suggestFlag(cmd, err)
 	}
-	c.request.headers = append(before.headers, c.request.headers...)
-	if len(before.headers) > 0 && !behind.Changed("header") {
-		c.request.headers = before.headers
-	}
-	q, err := c.request.build(behind.Args())
+	q, err := c.request.build(cmd.Flags().Args())
 	if err != nil {
 		return err
 	}
