@@ -193,6 +193,15 @@ func TestWarmingAndFailed(t *testing.T) {
 		}
 	}
 	d = remake(t, "ListenersConfigDump", func(c map[string]any) { refuse(c, 0, true); refuse(c, 1, false) })
+	d2 := remake(t, "ListenersConfigDump", func(c map[string]any) {
+		refuse(c, 1, false) // as Envoy tells of one that it has refused from the first
+		l := c["dynamic_listeners"].([]any)[1].(map[string]any)
+		l["error_state"].(map[string]any)["failed_configuration"] = map[string]any{"name": l["name"]}
+		delete(l, "name")
+	})
+	if got := text(Compare(whole, d2)); got != "missing listener 127.9.9.1:12081 (address in use)\n" {
+		t.Error(got)
+	}
 	want := "failed listener 127.9.9.1:12080 (address in use)\nmissing listener 127.9.9.1:12081 (address in use)\n"
 	if got := text(Compare(whole, d)); got != want {
 		t.Error(got)

@@ -130,6 +130,7 @@ func (d *Dump) bootstrap(raw json.RawMessage) error {
 type failure struct {
 	Details string `json:"details"`
 	Version string `json:"version_info"`
+	Config  any    `json:"failed_configuration"`
 }
 
 func (f *failure) note(e *dumped) {
@@ -204,6 +205,9 @@ func (d *Dump) listeners(raw json.RawMessage) error {
 	for _, l := range s.Dynamic {
 		if l.Active == nil && l.Warming == nil && l.Error == nil {
 			continue // only its requests that are still running are left
+		}
+		if l.Name == "" && l.Error != nil { // Envoy leaves it out of one that was never there
+			l.Name = nameOf(l.Error.Config, "name")
 		}
 		e := d.of(resource.Listener, l.Name)
 		if l.Active != nil {

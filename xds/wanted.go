@@ -157,8 +157,11 @@ func (s *session) whyOther(ref resource.Ref, target *composed) []string {
 		}
 	})
 	sub := s.subs[ref.Type]
-	if sub == nil || !sub.asked {
+	switch {
+	case fullState(ref.Type) && (sub == nil || !sub.asked):
 		return append(why, "the Envoy has not asked for resources of this type")
+	case sub == nil || !sub.wants(ref.Name):
+		return append(why, "the Envoy asks for it once it has what names it")
 	}
 	if len(why) > 0 {
 		return why

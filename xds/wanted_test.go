@@ -52,7 +52,7 @@ func TestWhatAnEnvoyShallHave(t *testing.T) {
 	c := f.starts("a")
 	c.asks(resource.Scope)
 	c.takes(resource.Scope, "web")
-	f.wants("cluster a", "endpoint a", "secret s: the Envoy has not asked for resources of this type",
+	f.wants("cluster a", "endpoint a", "secret s: the Envoy asks for it once it has what names it",
 		"listener https: the Envoy has not asked for resources of this type", "scope web")
 	c.asks(resource.Listener)
 	c.takes(resource.Listener, "https")
