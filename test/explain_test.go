@@ -3,6 +3,7 @@ package test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"flag"
@@ -54,7 +55,7 @@ func TestExplainAgreesWithEnvoy(t *testing.T) {
 		})
 	}
 	t.Logf("answers: %v", counts)
-	if all := *explainWorlds * requestsPerWorld; *explainWorlds >= 10 && counts["forwarded"] < all/10 {
+	if all := *explainWorlds * requestsPerWorld; *explainWorlds >= 10 && counts["forwarded"] < all/20 {
 		t.Errorf("of %d requests only %d reach a backend, too few for this to say much", all, counts["forwarded"])
 	}
 }
@@ -70,7 +71,7 @@ func agree(t *testing.T, seed uint64, counts map[string]int) {
 		})
 	}
 	w.generate(t, backends)
-	model := startStatic(t, e)
+	model := startStatic(t, e, e.Address(w.admin))
 	c := &rawClients{}
 	t.Cleanup(c.close)
 	for range requestsPerWorld {
@@ -93,7 +94,7 @@ func agree(t *testing.T, seed uint64, counts map[string]int) {
 
 // startStatic starts an Envoy with what the manifests come to, and gives the model of it. Each
 // answer says which route and cluster it comes by.
-func startStatic(t *testing.T, e *harness.Env) *traffic.Model {
+func startStatic(t *testing.T, e *harness.Env, admin string) *traffic.Model {
 	loaded, err := files.Load(files.LoadOptions{}, e.Manifests)
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +126,6 @@ func startStatic(t *testing.T, e *harness.Env) *traffic.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := e.Address(e.FreePort())
 	b, err := envoy.Static(envoy.Options{NodeID: "static", Fleet: "default", AdminAddress: admin}, resources)
 	if err != nil {
 		t.Fatal(err)
@@ -225,6 +225,9 @@ func forwardedElsewhere(f *traffic.Forwarding, got *answer) string {
 		return ""
 	}
 	at := h.Get(harness.EndpointHeader)
+	if _, err := url.ParseRequestURI(f.Path); err != nil && got.status == 400 {
+		return "" // a path that the backend's parser does not take
+	}
 	switch {
 	case got.status != 200:
 		return fmt.Sprintf("the status is %d", got.status)
@@ -264,7 +267,7 @@ func outcomes(e *traffic.Explanation) string {
 // rawClients sends requests byte for byte over connections that are kept.
 type rawClients struct {
 	http1 map[place]*rawConn
-	http2 map[place]*http.Client
+	http2 map[place]*http.Transport
 }
 
 type place struct{ address, scheme, serverName string }
@@ -355,27 +358,27 @@ func (c *rawConn) do(q traffic.Request) (*answer, bool, error) {
 // sendHTTP2 sends a request over HTTP/2; the path goes out as it is.
 func (c *rawClients) sendHTTP2(q traffic.Request) (*answer, error) {
 	p := placeOf(q)
-	client := c.http2[p]
-	if client == nil {
-		transport := &http.Transport{
+	transport := c.http2[p]
+	if transport == nil {
+		transport = &http.Transport{
 			Protocols: new(http.Protocols), DisableCompression: true,
 			TLSClientConfig: &tls.Config{ServerName: q.ServerName, InsecureSkipVerify: true, NextProtos: []string{"h2"}},
 		}
 		transport.Protocols.SetHTTP2(q.Scheme == "https")
 		transport.Protocols.SetUnencryptedHTTP2(q.Scheme == "http")
-		client = &http.Client{Transport: transport, Timeout: 20 * time.Second,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		if c.http2 == nil {
-			c.http2 = map[place]*http.Client{}
+			c.http2 = map[place]*http.Transport{}
 		}
-		c.http2[p] = client
+		c.http2[p] = transport
 	}
-	req := &http.Request{Method: q.Method, Host: q.Authority, Header: http.Header{"User-Agent": nil},
-		URL: &url.URL{Scheme: q.Scheme, Host: p.address, Opaque: "//" + q.Authority + q.Path}}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	req := (&http.Request{Method: q.Method, Host: q.Authority, Header: http.Header{"User-Agent": nil},
+		URL: &url.URL{Scheme: q.Scheme, Host: p.address, Opaque: "//" + q.Authority + q.Path}}).WithContext(ctx)
 	for _, h := range q.Headers {
 		req.Header.Add(h.Name, h.Value)
 	}
-	resp, err := client.Do(req)
+	resp, err := transport.RoundTrip(req) // a client would look at Location
 	if err != nil {
 		return nil, err
 	}
@@ -387,7 +390,7 @@ func (c *rawClients) close() {
 	for _, conn := range c.http1 {
 		_ = conn.Close()
 	}
-	for _, client := range c.http2 {
-		client.CloseIdleConnections()
+	for _, t := range c.http2 {
+		t.CloseIdleConnections()
 	}
 }

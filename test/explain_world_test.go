@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,10 +18,10 @@ type routingWorld struct {
 	env       *harness.Env
 	manifests strings.Builder
 
-	services, gateway, secure int // ports
-	namespaces                []string
-	names                     []string         // of Services
-	ports                     map[string][]int // of a Service, by namespace/name
+	services, gateway, secure, admin int // ports
+	namespaces                       []string
+	names                            []string         // of Services
+	ports                            map[string][]int // of a Service, by namespace/name
 }
 
 // Few values of each kind, so that routes overlap and requests often match.
@@ -40,9 +41,15 @@ var (
 )
 
 func newRoutingWorld(e *harness.Env, seed uint64) *routingWorld {
-	w := &routingWorld{Rand: rand.New(rand.NewPCG(seed, 0)), env: e,
-		services: e.FreePort(), gateway: e.FreePort(), secure: e.FreePort(),
-		namespaces: []string{"one", "two", "default"}, names: []string{"web", "cart", "shop", "none"}, ports: map[string][]int{}}
+	w := &routingWorld{Rand: rand.New(rand.NewPCG(seed, 0)), env: e, ports: map[string][]int{},
+		namespaces: []string{"one", "two", "default"}, names: []string{"web", "cart", "shop", "none"}}
+	var taken []int
+	for _, p := range []*int{&w.services, &w.gateway, &w.secure, &w.admin} {
+		for *p = e.FreePort(); slices.Contains(taken, *p); {
+			*p = e.FreePort()
+		}
+		taken = append(taken, *p)
+	}
 	return w
 }
 
@@ -251,6 +258,8 @@ func (w *routingWorld) request() traffic.Request {
 	q.Path = of(w.Rand, requestPaths)
 	if w.chance(30) {
 		q.Path = of(w.Rand, routePaths) + of(w.Rand, []string{"", "/", "/x"})
+	} else if w.chance(20) {
+		q.Path = w.oddPath()
 	}
 	var query []string
 	for range of(w.Rand, []int{0, 0, 1, 2, 3}) {
@@ -268,6 +277,15 @@ func (w *routingWorld) request() traffic.Request {
 	}
 	w.headers(&q)
 	return q
+}
+
+// oddPath is made of what normalisation is about.
+func (w *routingWorld) oddPath() string {
+	path := "/"
+	for range 1 + w.IntN(8) {
+		path += of(w.Rand, []string{"/", "/", "a", "b", ".", "..", "%2e", "%2E", `\`, "%", "%4", "%61", "%c3%a9", "%7C", "|", "<", ";", "+", "%2B", "%25", "~"})
+	}
+	return path
 }
 
 func (w *routingWorld) headers(q *traffic.Request) {

@@ -24,23 +24,36 @@ func splitQuery(path string) (string, string) {
 	return path, ""
 }
 
+// stripDotParameters takes parameters off dot segments ("/..;x/" means "/../" to some servers),
+// which Envoy does since CVE-2026-73551: of dots as they are, not of escaped ones.
+func stripDotParameters(path string) string {
+	if !strings.Contains(path, ".;") {
+		return path
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if dots, _, found := strings.Cut(s, ";"); found && (dots == "." || dots == "..") {
+			segments[i] = dots
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
 // canonicalPath normalises the path, not the query (PathUtil::canonicalPath, which is
 // url::CanonicalizePath of Chromium): backslashes become slashes, letters that need no escape
 // lose it, those that need one get it, and dot segments are resolved. It is false for a path
 // that is refused.
 func canonicalPath(path string) (string, bool) {
 	path, query := splitQuery(path)
+	path = stripDotParameters(path)
 	var out []byte
+	invalid := -3 // where in out the last percent sign stands that begins no escape
 	for i := 0; i < len(path); {
 		c := path[i]
 		switch {
 		case c == '/' || c == '\\':
 			out = append(out, '/')
-			i++
-			var ok bool
-			if out, i, ok = dotSegment(out, path, i); ok {
-				continue
-			}
+			out, i = dotSegment(out, path, i+1)
 		case c == '%':
 			b, ok := unhex(path, i)
 			switch {
@@ -49,10 +62,12 @@ func canonicalPath(path string) (string, bool) {
 			case ok && unescaped(b):
 				out = append(out, b)
 				i += 3
+				out = defuse(out, invalid, path[i:])
 			case ok:
 				out = append(out, path[i:i+3]...)
 				i += 3
 			default:
+				invalid = len(out)
 				out = append(out, c)
 				i++
 			}
@@ -68,9 +83,29 @@ func canonicalPath(path string) (string, bool) {
 	return string(out) + query, true
 }
 
-// dotSegment resolves "." and ".." (also escaped) after a slash, which out ends with. It is
-// false when there is none; out and i are those that were given then.
-func dotSegment(out []byte, path string, i int) ([]byte, int, bool) {
+// defuse escapes a percent sign that began no escape until now, when what was just unescaped at
+// the end of out makes it one: "%4%61" must not become "%4a" (CheckForNestedEscapes).
+func defuse(out []byte, invalid int, rest string) []byte {
+	after := string(out[max(invalid, 0):])
+	switch len(out) - invalid {
+	case 2: // the letter is the first digit; the second may come as it is
+		if rest == "" {
+			return out
+		}
+		after += rest[:1]
+	case 3:
+	default:
+		return out
+	}
+	if _, ok := unhex(after, 0); !ok {
+		return out
+	}
+	return append(append(out[:invalid:invalid], "%25"...), out[invalid+1:]...)
+}
+
+// dotSegment resolves "." and ".." (also escaped) after a slash, which out ends with. Where
+// there is none, it changes nothing.
+func dotSegment(out []byte, path string, i int) ([]byte, int) {
 	dots, j := 0, i
 	for dots < 2 {
 		n := dot(path, j)
@@ -80,7 +115,7 @@ func dotSegment(out []byte, path string, i int) ([]byte, int, bool) {
 		dots, j = dots+1, j+n
 	}
 	if dots == 0 || j < len(path) && path[j] != '/' && path[j] != '\\' {
-		return out, i, false
+		return out, i
 	}
 	if dots == 2 && len(out) > 1 {
 		parent := strings.LastIndexByte(string(out[:len(out)-1]), '/')
@@ -89,7 +124,7 @@ func dotSegment(out []byte, path string, i int) ([]byte, int, bool) {
 	if j < len(path) { // the slash after the dots takes the place of the one before them
 		out = out[:len(out)-1]
 	}
-	return out, j, true
+	return out, j
 }
 
 // dot gives the length of a dot, as it is or escaped; 0 when there is none.
