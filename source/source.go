@@ -6,9 +6,13 @@ import (
 	"github.com/gateway-cp/gateway-cp/api"
 )
 
+// EditsSuffix marks a revision with edits on top of it that are not committed.
+const EditsSuffix = " + edits"
+
 // Batch is one step from a consistent set of objects to the next. It is applied whole.
 type Batch struct {
-	// Revision names the set after the batch, such as a Git commit; empty when unknown.
+	// Revision names the set after the batch, such as a Git commit; empty when unknown. When what
+	// is read is not what was committed, it ends with EditsSuffix.
 	Revision string
 	// Partly says that not all of the revision is in effect: files or objects have errors, or
 	// deletions are held, so older versions are in effect or nothing is.

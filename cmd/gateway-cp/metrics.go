@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gateway-cp/gateway-cp/admin"
+	"github.com/gateway-cp/gateway-cp/source"
 	"github.com/gateway-cp/gateway-cp/xds"
 )
 
@@ -67,7 +68,7 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(m.held, held)
 	if status.Revision != "" {
-		hash, edits := strings.CutSuffix(status.Revision, editsSuffix)
+		hash, edits := strings.CutSuffix(status.Revision, source.EditsSuffix)
 		gauge(m.revision, 1, hash, strconv.FormatBool(edits), strconv.FormatBool(status.Partly))
 	}
 	problems := map[[2]string]float64{}

@@ -13,9 +13,6 @@ import (
 	"github.com/gateway-cp/gateway-cp/xds"
 )
 
-// editsSuffix marks a revision with uncommitted edits on top of it.
-const editsSuffix = " + edits"
-
 // statusTimeout bounds the wait for the main loop, which is busy for seconds at most when very
 // many objects have changed.
 const statusTimeout = 10 * time.Second

@@ -62,6 +62,7 @@ type Source struct {
 	shown  map[string][]string // real path of a file -> shown paths
 	linked bool                // there are symbolic links in the tree
 	git    *gitTree
+	edits  *edits // nil without git
 	lock   gitLock
 	lookAt time.Time // when to look at the whole tree again, whatever happens
 }
@@ -157,19 +158,12 @@ func (s *Source) step(ctx context.Context, out chan<- source.Batch, changes map[
 		s.set.unreadable = nil
 		clear(s.set.settling)
 	}
+	revision := s.revision(changes)
 	d := s.set.apply(changes, confirmed)
 	if first {
 		d.gone = nil // nobody has seen them in this run
 		for _, key := range s.set.revive(&d) {
 			s.log.Warn("an object of the last run is not valid any more, and its file is broken: it is gone", "object", key.String())
-		}
-	}
-	revision := ""
-	if s.git != nil {
-		var ref string
-		revision, ref = s.git.head()
-		if s.watch != nil && !s.watch.touches[ref] {
-			s.pending.note("", true) // another branch: watch its file
 		}
 	}
 	b := s.set.batch(d, revision)
@@ -188,6 +182,18 @@ func (s *Source) step(ctx context.Context, out chan<- source.Batch, changes map[
 	s.save(d)
 	s.release(d)
 	return b, true
+}
+
+// revision names what the files say after changes, which are not applied yet.
+func (s *Source) revision(changes map[string]*content) string {
+	if s.git == nil {
+		return ""
+	}
+	commit, ref := s.git.head()
+	if s.watch != nil && !s.watch.touches[ref] {
+		s.pending.note("", true) // another branch: watch its file
+	}
+	return s.edits.revision(commit, s.set.files, changes)
 }
 
 // release lets go of the text of objects that are in the state store now.

@@ -43,6 +43,7 @@ type content struct {
 	stat    stamp
 	sum     uint64 // of the bytes
 	size    int
+	blobs   blobs        // the bytes as Git names them
 	problem *api.Problem // when it could not be read
 	decoded decoded
 }
@@ -68,10 +69,10 @@ func readFile(ref fileRef, limit int64, known *content, visit func(Document)) (c
 	}
 	c.sum, c.size = xxhash.Sum64(data), len(data)
 	if known != nil && known.problem == nil && known.sum == c.sum && known.size == c.size && known.ref.real == ref.real {
-		c.decoded = known.decoded
+		c.decoded, c.blobs = known.decoded, known.blobs
 		return c, false
 	}
-	c.decoded = decode(ref, data, visit)
+	c.decoded, c.blobs = decode(ref, data, visit), blobsOf(data)
 	return c, true
 }
 

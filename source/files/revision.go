@@ -11,6 +11,7 @@ import (
 // gitTree is the Git work tree that a directory is in. Its files are read directly: git need
 // not be installed. See https://git-scm.com/docs/gitrepository-layout.
 type gitTree struct {
+	top    string // of the work tree
 	dir    string // of this work tree: HEAD, index
 	common string // of the repository: refs, packed-refs
 }
@@ -23,7 +24,7 @@ func findGit(real string) *gitTree {
 			if !info.IsDir() {
 				path = pointer(path, "gitdir: ")
 			}
-			g := &gitTree{dir: path, common: path}
+			g := &gitTree{top: dir, dir: path, common: path}
 			if common := pointer(filepath.Join(path, "commondir"), ""); common != "" {
 				g.common = common
 			}

@@ -185,7 +185,9 @@ func (s *Source) survey() (*watch, *tree, error) {
 		if w != nil {
 			w.add(filepath.Dir(real))
 		}
-		s.git = findGit(real)
+		if s.git = findGit(real); s.git != nil && (s.edits == nil || *s.edits.git != *s.git || s.edits.real != real) {
+			s.edits = newEdits(s.git, real, s.log)
+		}
 		err = t.root(s.o.Dir, real)
 	}
 	if w != nil {
