@@ -4,14 +4,16 @@ package api
 const (
 	// Reading files.
 
-	ReasonFileUnreadable   Reason = "FileUnreadable"
-	ReasonFileTooLarge     Reason = "FileTooLarge"
-	ReasonInvalidYAML      Reason = "InvalidYAML"
-	ReasonUnknownField     Reason = "UnknownField"
-	ReasonUnknownKind      Reason = "UnknownKind"
-	ReasonDuplicateObject  Reason = "DuplicateObject"
-	ReasonSourceHeld       Reason = "SourceHeld"
-	ReasonLastGoodInEffect Reason = "LastGoodInEffect"
+	ReasonFileUnreadable       Reason = "FileUnreadable"
+	ReasonFileTooLarge         Reason = "FileTooLarge"
+	ReasonInvalidYAML          Reason = "InvalidYAML"
+	ReasonUnknownField         Reason = "UnknownField"
+	ReasonUnknownKind          Reason = "UnknownKind"
+	ReasonRemovedAPIVersion    Reason = "RemovedAPIVersion"
+	ReasonDeprecatedAPIVersion Reason = "DeprecatedAPIVersion"
+	ReasonDuplicateObject      Reason = "DuplicateObject"
+	ReasonSourceHeld           Reason = "SourceHeld"
+	ReasonLastGoodInEffect     Reason = "LastGoodInEffect"
 
 	// What files say about problems.
 

@@ -47,6 +47,16 @@ var Reasons = []ReasonInfo{
 		"Nothing, if the object is meant for other software. Otherwise correct apiVersion and kind.",
 	},
 	{
+		ReasonRemovedAPIVersion, groupFiles,
+		"An object is written in an apiVersion that Kubernetes, or the CRD of its kind, does not serve any more. An API server refuses it.",
+		"Write it in the apiVersion that the hint names. Fields may have moved: the Kubernetes deprecation guide (https://kubernetes.io/docs/reference/using-api/deprecation-guide/) says how.",
+	},
+	{
+		ReasonDeprecatedAPIVersion, groupFiles,
+		"An object is written in an apiVersion, or is of a kind, that is deprecated. It still works, until a later version of Kubernetes or of the CRD takes it away.",
+		"Write it in the apiVersion, or as the kind, that the hint names.",
+	},
+	{
 		ReasonDuplicateObject, groupFiles,
 		"The same object (kind, namespace and name) is written in more than one place, so it is not clear which one is meant. The place that came first stays in effect, also over a restart; where both are new, the first in the order of paths and lines is. The problem is at the other place and names both.",
 		"Remove or rename one of the two.",

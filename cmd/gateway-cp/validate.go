@@ -21,6 +21,7 @@ type validation struct {
 
 func newValidateCommand() *cobra.Command {
 	var format string
+	var schemaFlags schemaFlags
 	cmd := &cobra.Command{
 		Use:   "validate PATH...",
 		Short: "Check manifests as serve would read them",
@@ -33,7 +34,11 @@ It exits with 1 when there is an error, and with 0 when there are only warnings.
   gateway-cp validate ./manifests -o json | jq -r '.problems[].message'`,
 		Args: minArgs("PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			v, err := validate(cmd.InOrStdin(), args)
+			schemas, err := schemaFlags.start()
+			if err != nil {
+				return err
+			}
+			v, err := validate(cmd.InOrStdin(), args, schemas)
 			if err != nil {
 				return err
 			}
@@ -45,11 +50,12 @@ It exits with 1 when there is an error, and with 0 when there are only warnings.
 		},
 	}
 	outputFlag(cmd, &format)
+	schemaFlags.register(cmd)
 	return cmd
 }
 
 // validate reads the paths once and translates what is in them.
-func validate(stdin io.Reader, paths []string) (validation, error) {
+func validate(stdin io.Reader, paths []string, schemas *schemas) (validation, error) {
 	for _, path := range paths {
 		if path == "-" {
 			continue
@@ -58,7 +64,7 @@ func validate(stdin io.Reader, paths []string) (validation, error) {
 			return validation{}, usagef("%s: %w", path, unwrapPath(err))
 		}
 	}
-	loaded, err := files.Load(files.LoadOptions{Stdin: stdin}, paths...)
+	loaded, err := files.Load(files.LoadOptions{Stdin: stdin, Visit: schemas.visit}, paths...)
 	if err != nil {
 		return validation{}, cannotf("%w", err)
 	}
@@ -68,7 +74,7 @@ func validate(stdin io.Reader, paths []string) (validation, error) {
 		changes[i] = translator.Change{Key: o.Key, Object: o}
 	}
 	t.Apply(changes)
-	problems := slices.Concat(loaded.Problems, placed(t.Problems(), t.Object))
+	problems := slices.Concat(schemas.add(loaded.Problems), placed(t.Problems(), t.Object))
 	slices.SortFunc(problems, api.Problem.Compare)
 	return validation{Objects: len(loaded.Objects), Problems: append([]api.Problem{}, problems...)}, nil
 }

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/schema"
+	"github.com/gateway-cp/gateway-cp/source/files"
+)
+
+// schemaFlags say which schemas objects are checked against.
+type schemaFlags struct {
+	mode    string   // strict or off
+	crds    []string // files, folders and globs
+	channel string
+	unknown string
+}
+
+func (f *schemaFlags) register(cmd *cobra.Command) {
+	enumFlag(cmd, &f.mode, "schema", "", "check all objects against the schemas of their kinds, or only those that serve reads", "strict", "off")
+	cmd.Flags().StringSliceVar(&f.crds, "crd", nil, "file, directory or glob with CustomResourceDefinitions to check against; those among the manifests count as well")
+	enumFlag(cmd, &f.channel, "gateway-api", "", "channel of the Gateway API whose kinds and fields there are", string(schema.Experimental), string(schema.Standard))
+	enumFlag(cmd, &f.unknown, "unknown-kinds", "", "what to make of kinds that have no schema", string(schema.Warn), string(schema.Refuse), string(schema.Skip))
+}
+
+// schemas checks the objects that files.Load shows to its visit. Nil checks nothing.
+type schemas struct {
+	checker *schema.Checker
+	given   []api.Problem // of the files with CRDs
+}
+
+// start reads the CRDs that are handed in. It fails when there are none where there should be.
+func (f *schemaFlags) start() (*schemas, error) {
+	if f.mode == "off" {
+		return nil, nil
+	}
+	s := &schemas{checker: schema.New(schema.Options{Channel: schema.Channel(f.channel), Unknown: schema.Unknown(f.unknown)})}
+	for _, pattern := range f.crds {
+		paths, err := filepath.Glob(pattern)
+		if err != nil || len(paths) == 0 {
+			return nil, withHint(usagef("--crd %s: there is no such file", pattern), "give a file, a directory or a glob; URLs are not read")
+		}
+		loaded, err := files.Load(files.LoadOptions{Visit: func(d files.Document) {
+			if d.GVK.Kind == "CustomResourceDefinition" {
+				s.visit(d)
+			}
+		}}, paths...)
+		if err != nil {
+			return nil, cannotf("%w", err)
+		}
+		s.given = append(s.given, slices.DeleteFunc(loaded.Problems, func(p api.Problem) bool {
+			return p.Reason != api.ReasonInvalidYAML && p.Reason != api.ReasonFileUnreadable && p.Reason != api.ReasonFileTooLarge
+		})...)
+	}
+	return s, nil
+}
+
+// visit is for files.LoadOptions.
+func (s *schemas) visit(d files.Document) {
+	if s != nil {
+		s.checker.Visit(schema.Object(d))
+	}
+}
+
+// add gives what reading the files found, and what the schemas say besides: where both speak of
+// the same field, the former knows better. That serve does not read a kind is no news here.
+func (s *schemas) add(loaded []api.Problem) []api.Problem {
+	if s == nil {
+		return loaded
+	}
+	type field struct {
+		file string
+		line int
+		path string
+	}
+	said := make(map[field]bool, len(loaded))
+	problems := slices.Clone(s.given)
+	for _, p := range loaded {
+		if p.Reason != api.ReasonUnknownKind {
+			problems = append(problems, p)
+			said[field{p.Position.File, p.Position.Line, p.Path}] = true
+			if i := strings.LastIndexAny(p.Path, ".["); i > 0 && p.Reason == api.ReasonMissingField {
+				said[field{p.Position.File, p.Position.Line, p.Path[:i]}] = true // a rule of where it is missing says the same
+			}
+		}
+	}
+	for _, p := range s.checker.Problems() {
+		if !said[field{p.Position.File, p.Position.Line, p.Path}] {
+			problems = append(problems, p)
+		}
+	}
+	slices.SortFunc(problems, api.Problem.Compare)
+	return slices.CompactFunc(problems, func(a, b api.Problem) bool { return a == b })
+}

@@ -1,0 +1,120 @@
+package schema
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+// checkShape compares a value with its type. Fields that are null count as left out, as the
+// API server's decoder has it.
+func (r *report) checkShape(p *path, s *shape, v any) {
+	s = s.resolve()
+	if v == nil {
+		return
+	}
+	if check, special := formats[s.Format]; special {
+		check(r, p, v)
+		return
+	}
+	switch s.Type {
+	case "object":
+		m, ok := v.(map[string]any)
+		switch {
+		case !ok:
+			r.wrongType(p, v, "a map")
+		case s.Properties != nil:
+			r.checkFields(p, s, m)
+		case s.Values != nil:
+			for name, value := range m {
+				r.checkShape(p.field(name), s.Values, value)
+			}
+		}
+	case "array":
+		items, ok := v.([]any)
+		if !ok {
+			r.wrongType(p, v, "a list")
+			return
+		}
+		for i, item := range items {
+			r.checkShape(p.item(i), s.Items, item)
+		}
+	case "string":
+		text, ok := v.(string)
+		if !ok {
+			r.wrongType(p, v, "a string")
+		} else if s.Enum != nil && text != "" && !slices.Contains(s.Enum, text) {
+			r.notAllowed(p, text, s.Enum)
+		}
+	case "boolean":
+		if _, ok := v.(bool); !ok {
+			r.wrongType(p, v, "true or false")
+		}
+	case "number":
+		switch v.(type) {
+		case int64, float64:
+		default:
+			r.wrongType(p, v, "a number")
+		}
+	case "integer":
+		n, ok := v.(int64)
+		if !ok {
+			r.wrongType(p, v, "a whole number")
+		} else if s.Format == "int32" && (n > math.MaxInt32 || n < math.MinInt32) {
+			r.wrongType(p, v, "a whole number of at most 32 bits")
+		}
+	}
+}
+
+func (r *report) checkFields(p *path, s *shape, m map[string]any) {
+	here := *p
+	here.level = s
+	p = &here
+	misspelt := false
+	for name, value := range m {
+		f, known := s.Properties[name]
+		if !known {
+			r.fail(p.field(name), api.ReasonUnknownField, unknownHint(name, p), "unknown field %q", name)
+			misspelt = true
+			continue
+		}
+		r.checkShape(p.field(name), f, value)
+	}
+	if misspelt || p.isStatus() {
+		return // it is most likely what is missing; and of a status, an API server takes nothing from a manifest
+	}
+	for _, name := range s.Required {
+		if m[name] == nil && !lenient[s.name+"."+name] {
+			r.fail(p.field(name), api.ReasonMissingField, "", "is required")
+		}
+	}
+}
+
+// lenient are fields that OpenAPI calls required because their Go type has no omitempty, but
+// that an API server does not ask for.
+var lenient = map[string]bool{}
+
+// isStatus says whether the path is in the object's status.
+func (p *path) isStatus() bool {
+	for ; p.up != nil; p = p.up {
+		if p.up.up == nil && p.name == "status" {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *report) notAllowed(p *path, text string, allowed []string) {
+	// Enumerations are met in any order of the versions of Kubernetes; the hint has all of them.
+	r.fail(p, api.ReasonInvalidField, "use "+orList(allowed), "%q is not a value that it can have", text)
+}
+
+// orList writes "a, b or c".
+func orList(words []string) string {
+	if len(words) <= 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}

@@ -1,0 +1,160 @@
+package schema
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	crdvalidation "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation"
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+const (
+	crdGroup = apiextensions.GroupName
+	crdKind  = "CustomResourceDefinition"
+)
+
+// crd is a CustomResourceDefinition. Its versions are compiled when the first object asks.
+type crd struct {
+	kind     schema.GroupKind
+	at       api.Position
+	internal *apiextensions.CustomResourceDefinition
+	versions map[string]*crdVersion
+}
+
+type crdVersion struct {
+	served      bool
+	deprecation *string // what the API server warns of; nil: nothing
+	status      bool    // status is a subresource: creating an object takes none
+	props       *apiextensions.JSONSchemaProps
+
+	once       sync.Once
+	err        error
+	structural *structuralschema.Structural
+	values     validation.SchemaValidator
+	rules      *cel.Validator // nil: there are none
+}
+
+// readCRD reads and checks a CRD that is handed in; nil when it cannot be used.
+func readCRD(o Object) (*crd, []api.Problem) {
+	r := &report{key: identity(o.Key, false)}
+	k := builtinKind(o.GVK)
+	object, ok := r.read(o.JSON)
+	if !ok {
+		return nil, r.problems
+	}
+	r.checkShape(new(path), k.shape, object)
+	if hasError(r.problems) {
+		return nil, r.problems
+	}
+	d, err := parseCRD(o.JSON)
+	if err != nil {
+		r.add(api.Error, "", api.ReasonInvalidField, "", err.Error())
+		return nil, r.problems
+	}
+	for _, v := range d.internal.Spec.Versions {
+		if v.Storage {
+			d.internal.Status.StoredVersions = []string{v.Name}
+		}
+	}
+	r.library(crdvalidation.ValidateCustomResourceDefinition(context.Background(), d.internal))
+	if hasError(r.problems) {
+		return nil, r.problems
+	}
+	d.at = o.Origin.At("")
+	return d, r.problems
+}
+
+// embeddedCRD reads a CRD that is known to be good; nil only where the data is stale.
+func embeddedCRD(text []byte) *crd {
+	d, err := parseCRD(text)
+	if err != nil {
+		return nil
+	}
+	return d
+}
+
+func parseCRD(text []byte) (*crd, error) {
+	var external apiextensionsv1.CustomResourceDefinition
+	if err := json.Unmarshal(text, &external); err != nil {
+		return nil, err
+	}
+	apiextensionsv1.SetDefaults_CustomResourceDefinition(&external)
+	apiextensionsv1.SetDefaults_CustomResourceDefinitionSpec(&external.Spec)
+	internal := new(apiextensions.CustomResourceDefinition)
+	if err := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition(&external, internal, nil); err != nil {
+		return nil, err
+	}
+	d := &crd{
+		kind:     schema.GroupKind{Group: internal.Spec.Group, Kind: internal.Spec.Names.Kind},
+		internal: internal,
+		versions: make(map[string]*crdVersion),
+	}
+	for _, v := range internal.Spec.Versions {
+		version := &crdVersion{served: v.Served}
+		if s, err := apiextensions.GetSchemaForVersion(internal, v.Name); err == nil && s != nil {
+			version.props = s.OpenAPIV3Schema
+		}
+		if s, err := apiextensions.GetSubresourcesForVersion(internal, v.Name); err == nil && s != nil {
+			version.status = s.Status != nil
+		}
+		if v.Deprecated {
+			text := fmt.Sprintf("%s/%s %s is deprecated", internal.Spec.Group, v.Name, internal.Spec.Names.Kind)
+			if v.DeprecationWarning != nil {
+				text = *v.DeprecationWarning
+			}
+			version.deprecation = &text
+		}
+		d.versions[v.Name] = version
+	}
+	return d, nil
+}
+
+// servedVersions gives the names of the versions of a CRD, without reading their schemas.
+func servedVersions(text []byte) []string {
+	var head struct {
+		Spec struct {
+			Versions []struct {
+				Name   string
+				Served bool
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
+		return nil
+	}
+	var names []string
+	for _, v := range head.Spec.Versions {
+		if v.Served {
+			names = append(names, v.Name)
+		}
+	}
+	return names
+}
+
+// compile prepares a version as the API server does when it begins to serve it.
+func (v *crdVersion) compile() error {
+	v.once.Do(func() {
+		if v.structural, v.err = structuralschema.NewStructural(v.props); v.err != nil {
+			return
+		}
+		if v.err = defaulting.PruneDefaults(v.structural); v.err != nil {
+			return
+		}
+		if v.values, _, v.err = validation.NewSchemaValidator(v.props); v.err != nil {
+			return
+		}
+		v.rules = cel.NewValidator(v.structural, true, celconfig.PerCallLimit)
+	})
+	return v.err
+}

@@ -1,0 +1,124 @@
+package schema
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+// objectMeta is the shape of metadata.
+var objectMeta = &shape{Ref: "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
+
+// nameRule is what names of a kind look like.
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+type nameRule int
+
+const (
+	subdomain nameRule = iota // DNS-1123, with dots
+	label                     // DNS-1123, without
+	segment                   // anything that can be a part of a URL's path
+	anyName                   // checked elsewhere, or nowhere
+)
+
+// builtinName gives the rule of a kind that is built in, as its registry in Kubernetes has it.
+func builtinName(gvk schema.GroupVersionKind) nameRule {
+	switch gvk.Group {
+	case "rbac.authorization.k8s.io":
+		return segment
+	case "apiregistration.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "internal.apiserver.k8s.io":
+		return anyName
+	}
+	switch gvk.Kind {
+	case "Namespace", "Service", "StatefulSet":
+		return label
+	case "IPAddress", "CertificateSigningRequest", "ResourceSlice", "ComponentStatus":
+		return anyName
+	}
+	return subdomain
+}
+
+// totalAnnotations is how many bytes the annotations of an object may have.
+const totalAnnotations = 256 << 10
+
+// metadata checks name, namespace, labels and annotations, whose types are known to be right.
+func (r *report) metadata(object map[string]any, rule nameRule, namespaced bool) {
+	meta, _ := object["metadata"].(map[string]any)
+	at := new(path).field("metadata")
+	name, _ := meta["name"].(string)
+	generate, _ := meta["generateName"].(string)
+	switch {
+	case name == "" && generate == "":
+		if rule != anyName {
+			r.fail(at.field("name"), api.ReasonMissingField, "give the object a name", "is required")
+		}
+	case name == "":
+		r.name(at.field("generateName"), strings.TrimRight(generate, "-.")+"x", rule)
+	default:
+		r.name(at.field("name"), name, rule)
+	}
+	if namespace, _ := meta["namespace"].(string); namespaced && namespace != "" {
+		r.name(at.field("namespace"), namespace, label)
+	}
+	labels, _ := meta["labels"].(map[string]any)
+	r.labels(at.field("labels"), labels)
+	annotations, _ := meta["annotations"].(map[string]any)
+	size := 0
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
+		text, _ := annotations[key].(string)
+		size += len(key) + len(text)
+		r.labelKey(at.field("annotations").field(key), strings.ToLower(key))
+	}
+	if size > totalAnnotations {
+		r.fail(at.field("annotations"), api.ReasonInvalidField, "move the data elsewhere, such as into a ConfigMap", "have %d bytes; at most %d are allowed", size, totalAnnotations)
+	}
+}
+
+// nameHints say what a name looks like.
+var nameHints = map[nameRule]string{
+	subdomain: "use lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit, at most 253 characters",
+	label:     "use lower-case letters, digits and '-', beginning and ending with a letter or digit, at most 63 characters",
+	segment:   "leave out '/' and '%'",
+}
+
+func (r *report) name(at *path, name string, rule nameRule) {
+	var faults []string
+	switch rule {
+	case subdomain:
+		faults = validation.IsDNS1123Subdomain(name)
+	case label:
+		faults = validation.IsDNS1123Label(name)
+	case segment:
+		faults = pathvalidation.IsValidPathSegmentName(name)
+	}
+	if len(faults) > 0 {
+		r.fail(at, api.ReasonInvalidName, nameHints[rule], "%q is not a valid name", name)
+	}
+}
+
+// labels checks keys and values.
+func (r *report) labels(at *path, labels map[string]any) {
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		r.labelKey(at.field(key), key)
+		text, _ := labels[key].(string)
+		if len(validation.IsValidLabelValue(text)) > 0 {
+			r.fail(at.field(key), api.ReasonInvalidField,
+				"use letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, at most 63 characters",
+				"%q is not a valid label value", text)
+		}
+	}
+}
+
+func (r *report) labelKey(at *path, key string) {
+	if len(validation.IsQualifiedName(key)) > 0 {
+		r.add(api.Error, at.String(), api.ReasonInvalidName,
+			"use letters, digits, '-', '_' and '.', at most 63 characters, with an optional DNS name and '/' before",
+			fmt.Sprintf("%q is not a valid key", key))
+	}
+}
