@@ -90,7 +90,7 @@ func resolvePlain(s string) (scalar, error) {
 		if f, err := strconv.ParseFloat(s, 64); err == nil {
 			return floatScalar(f)
 		}
-	case c >= '0' && c <= '9' || c == '+' || c == '-':
+	case (c >= '0' && c <= '9' || c == '+' || c == '-') && !isAddress(s):
 		plain := strings.ReplaceAll(s, "_", "")
 		if i, err := strconv.ParseInt(plain, 0, 64); err == nil {
 			return scalar{strconv.FormatInt(i, 10), "!!int"}, nil
@@ -106,6 +106,10 @@ func resolvePlain(s string) (scalar, error) {
 	}
 	return stringScalar(s), nil
 }
+
+// isAddress says whether a scalar has more dots than a number, as IP addresses and versions do. It
+// spares them the attempts to read them as one.
+func isAddress(s string) bool { return strings.IndexByte(s, '.') != strings.LastIndexByte(s, '.') }
 
 func floatScalar(f float64) (scalar, error) {
 	if math.IsInf(f, 0) || math.IsNaN(f) {

@@ -39,6 +39,14 @@ func parse(text []byte, seg segment) ([]document, *textError) {
 	if seg.json {
 		return parseJSON(part, seg)
 	}
+	if doc, ok := simpleYAML(part, seg); ok {
+		return []document{doc}, nil
+	}
+	return parseYAML(part, seg)
+}
+
+// parseYAML reads all of YAML, through the library.
+func parseYAML(part []byte, seg segment) ([]document, *textError) {
 	roots, err := yamlNodes(part)
 	docs := make([]document, 0, len(roots))
 	merged := 0

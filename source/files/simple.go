@@ -1,0 +1,418 @@
+package files
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Most manifests are written in a small part of YAML: maps and lists in block style, scalars on
+// one line, short lists and maps in brackets, comments. simpleYAML reads that part, several times
+// as fast as the YAML library and without its tree, and gives up on everything else. What it
+// reads, it reads as the library does, to the column: FuzzSimpleYAML compares the two.
+
+// simpleYAML reads a segment; it is false where the library has to.
+func simpleYAML(part []byte, seg segment) (document, bool) {
+	p := simple{text: string(part), line: seg.line - 1}
+	for i := range part {
+		if c := part[i]; c >= utf8.RuneSelf || c < ' ' && c != '\n' {
+			return document{}, false
+		}
+	}
+	p.advance()
+	if p.here && p.indent == 0 && p.rest == "---" {
+		p.advance()
+	}
+	if !p.here {
+		return document{}, false
+	}
+	root := p.block(0)
+	if p.failed || p.here || root.kind == scalarNode {
+		return document{}, false
+	}
+	return document{root: root}, true
+}
+
+// simple is where the reading stands: at what is left of a line with content, or (not here) at
+// the end.
+type simple struct {
+	text   string // all of it
+	next   int    // where the line after this one begins
+	line   int    // of this one
+	here   bool
+	indent int    // the column, from 0, of the rest
+	rest   string // of this line, without spaces around it
+	failed bool   // this is not simple
+
+	nodes  []node // to take new ones from
+	fields []field
+	items  []*node
+}
+
+func (p *simple) fail() *node {
+	p.failed, p.here = true, false
+	return &node{scalar: "null"}
+}
+
+// advance goes to the next line with content.
+func (p *simple) advance() {
+	for p.next < len(p.text) {
+		line := p.text[p.next:]
+		if i := strings.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i]
+			p.next++
+		}
+		p.next += len(line)
+		p.line++
+		for p.indent = 0; p.indent < len(line) && line[p.indent] == ' '; {
+			p.indent++
+		}
+		if p.indent == len(line) || line[p.indent] == '#' {
+			continue
+		}
+		p.rest = strings.TrimRight(line[p.indent:], " ")
+		p.here = true
+		if p.indent == 0 && (p.rest[0] == '%' || isEnd([]byte(p.rest))) {
+			p.fail()
+		}
+		return
+	}
+	p.here = false
+}
+
+// skip goes on in the line.
+func (p *simple) skip(bytes int) {
+	rest := strings.TrimLeft(p.rest[bytes:], " ")
+	p.indent += len(p.rest) - len(rest)
+	p.rest = rest
+}
+
+// isItem says whether an item of a list begins here.
+func (p *simple) isItem() bool {
+	return p.rest[0] == '-' && (len(p.rest) == 1 || p.rest[1] == ' ')
+}
+
+func (p *simple) node(kind nodeKind, column int) *node {
+	if len(p.nodes) == cap(p.nodes) {
+		p.nodes = make([]node, 0, 64)
+	}
+	p.nodes = append(p.nodes, node{kind: kind, line: p.line, column: column + 1})
+	return &p.nodes[len(p.nodes)-1]
+}
+
+// block reads the map, list or scalar that begins here, and all lines that belong to it.
+func (p *simple) block(depth int) *node {
+	if depth > 100 {
+		return p.fail()
+	}
+	if p.isItem() {
+		return p.list(depth)
+	}
+	if _, length := p.key(); length > 0 {
+		return p.mapping(depth)
+	}
+	return p.scalarLine()
+}
+
+func (p *simple) list(depth int) *node {
+	at, first := p.indent, len(p.items)
+	n := p.node(listNode, at)
+	for p.here && p.indent == at && p.isItem() {
+		line := p.line
+		p.skip(1)
+		var item *node
+		if p.rest != "" && p.rest[0] != '#' {
+			item = p.block(depth + 1)
+		} else if p.advance(); p.here && p.indent > at {
+			item = p.block(depth + 1)
+		} else {
+			item = p.null(line, at+1)
+		}
+		if p.here && p.indent > at {
+			return p.fail() // the scalar goes on, or the indentation is wrong
+		}
+		p.items = append(p.items, item)
+	}
+	n.items = append(make([]*node, 0, len(p.items)-first), p.items[first:]...)
+	p.items = p.items[:first]
+	return n
+}
+
+func (p *simple) mapping(depth int) *node {
+	at, first := p.indent, len(p.fields)
+	n := p.node(mapNode, at)
+	for p.here && p.indent == at && !p.isItem() {
+		name, length := p.key()
+		if length == 0 || p.hasField(first, name) {
+			return p.fail()
+		}
+		f := field{name: name, line: p.line, column: at + 1}
+		p.fields = append(p.fields, f)
+		p.skip(length)
+		value := p.value(at, at+length, depth)
+		if p.here && p.indent > at {
+			return p.fail()
+		}
+		if !p.failed {
+			p.fields[len(p.fields)-1].value = value
+		}
+	}
+	n.fields = append(make([]field, 0, len(p.fields)-first), p.fields[first:]...)
+	p.fields = p.fields[:first]
+	return n
+}
+
+// hasField says whether a map whose fields begin at first has the field already. In one with very
+// many that would take too long to find out.
+func (p *simple) hasField(first int, name string) bool {
+	fields := p.fields[first:]
+	for i := range fields {
+		if fields[i].name == name {
+			return true
+		}
+	}
+	return len(fields) > 200
+}
+
+// value reads what stands behind the colon of a field in a map that begins at a column.
+func (p *simple) value(at, colon, depth int) *node {
+	if p.rest != "" && p.rest[0] != '#' {
+		if p.isItem() {
+			return p.fail()
+		}
+		return p.scalarLine()
+	}
+	line := p.line
+	p.advance()
+	switch {
+	case p.here && p.indent > at:
+		return p.block(depth + 1)
+	case p.here && p.indent == at && p.isItem():
+		return p.list(depth + 1)
+	}
+	return p.null(line, colon)
+}
+
+func (p *simple) null(line, column int) *node {
+	n := p.node(scalarNode, column)
+	n.line, n.scalar = line, "null"
+	return n
+}
+
+// maxKey is how long a name may be: https://yaml.org/spec/1.2.2/#rule-ns-s-implicit-yaml-key
+const maxKey = 1000
+
+// key reads a field's name; length is that of the name and its colon, 0 when there is none.
+func (p *simple) key() (name string, length int) {
+	length = p.quotedEnd(0)
+	if length > 0 {
+		if length == len(p.rest) || p.rest[length] != ':' {
+			return "", 0
+		}
+		name = p.rest[1 : length-1]
+	} else {
+		if !startsPlain(p.rest) {
+			return "", 0
+		}
+		for length = 1; ; length++ {
+			if length == len(p.rest) || p.rest[length] == ' ' {
+				return "", 0
+			}
+			if p.rest[length] == ':' && (length+1 == len(p.rest) || p.rest[length+1] == ' ') {
+				break
+			}
+		}
+		name = p.rest[:length]
+		if s, err := resolvePlain(name); err != nil || s.tag != "!!str" || name == "<<" {
+			return "", 0
+		}
+	}
+	length++
+	if length > maxKey || length < len(p.rest) && p.rest[length] != ' ' {
+		return "", 0
+	}
+	return name, length
+}
+
+// quotedEnd gives the end of a quoted scalar without escapes; 0 when there is none.
+func (p *simple) quotedEnd(start int) int {
+	quote := p.rest[start]
+	if quote != '"' && quote != '\'' {
+		return 0
+	}
+	end := strings.IndexByte(p.rest[start+1:], quote) + 1
+	if end <= 0 || quote == '"' && strings.IndexByte(p.rest[start:start+end], '\\') >= 0 {
+		return 0
+	}
+	return start + end + 1
+}
+
+// startsPlain says whether a scalar without quotes may begin so. The indicators of YAML may not,
+// nor may a few that need a second look.
+func startsPlain(s string) bool {
+	c := s[0]
+	if c == '-' {
+		if len(s) == 1 {
+			return false
+		}
+		c = s[1]
+	}
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '/' || c == '~' || c == '$'
+}
+
+// scalarLine reads the scalar, or the list or map in brackets, that the rest of the line is.
+func (p *simple) scalarLine() *node {
+	var n *node
+	length := 0
+	switch c := p.rest[0]; {
+	case c == '"' || c == '\'':
+		if length = p.quotedEnd(0); length > 0 {
+			n = p.quotedNode(0, length)
+		}
+	case c == '[' || c == '{':
+		n, length = p.flow(0, 0)
+	case startsPlain(p.rest):
+		length = len(p.rest)
+		if i := strings.Index(p.rest, " #"); i >= 0 {
+			length = len(strings.TrimRight(p.rest[:i], " "))
+		}
+		text := p.rest[:length]
+		if strings.HasSuffix(text, ":") || strings.Contains(text, ": ") {
+			return p.fail()
+		}
+		n = p.plainNode(0, text)
+	}
+	if n == nil || p.failed {
+		return p.fail()
+	}
+	if rest := p.rest[length:]; rest != "" {
+		if rest[0] != ' ' || strings.TrimLeft(rest, " ")[0] != '#' {
+			return p.fail()
+		}
+	}
+	p.advance()
+	return n
+}
+
+func (p *simple) quotedNode(start, end int) *node {
+	n := p.node(scalarNode, p.indent+start)
+	n.scalar = p.rest[start:end]
+	if n.scalar[0] == '\'' {
+		n.scalar = quote(p.rest[start+1 : end-1])
+	}
+	return n
+}
+
+func (p *simple) plainNode(start int, text string) *node {
+	s, err := resolvePlain(text)
+	if err != nil {
+		return p.fail()
+	}
+	n := p.node(scalarNode, p.indent+start)
+	n.scalar = s.text
+	if tag := tagOf(s.text); tag != "!!str" && tag != "!!null" && s.text != text {
+		n.plain = text
+	}
+	return n
+}
+
+// flow reads a list or map in brackets that ends in this line, of scalars that need no second
+// look.
+func (p *simple) flow(start, depth int) (n *node, end int) {
+	if depth > 10 {
+		return p.fail(), start
+	}
+	isMap, closing := p.rest[start] == '{', byte(']')
+	n = p.node(listNode, p.indent+start)
+	if isMap {
+		n.kind, closing = mapNode, '}'
+	} else {
+		n.items = []*node{}
+	}
+	for at := p.spaces(start + 1); at < len(p.rest); at = p.spaces(at) {
+		if p.rest[at] == closing {
+			return n, at + 1
+		}
+		var f field
+		if isMap {
+			f.line, f.column = p.line, p.indent+at+1
+			if f.name, at = p.flowName(at); p.failed {
+				return n, at
+			}
+			for i := range n.fields {
+				if n.fields[i].name == f.name {
+					return p.fail(), at
+				}
+			}
+		}
+		if f.value, at = p.flowValue(at, depth); p.failed {
+			return n, at
+		}
+		if isMap {
+			n.fields = append(n.fields, f)
+		} else {
+			n.items = append(n.items, f.value)
+		}
+		if at = p.spaces(at); at < len(p.rest) && p.rest[at] == ',' {
+			at++
+		} else if at == len(p.rest) || p.rest[at] != closing {
+			break
+		}
+	}
+	return p.fail(), start
+}
+
+func (p *simple) spaces(at int) int {
+	for at < len(p.rest) && p.rest[at] == ' ' {
+		at++
+	}
+	return at
+}
+
+// flowName reads a field's name and the colon and space after it.
+func (p *simple) flowName(at int) (name string, next int) {
+	if end := p.quotedEnd(at); end > 0 {
+		name, next = p.rest[at+1:end-1], end
+	} else {
+		next = at + len(flowWord(p.rest[at:]))
+		name = p.rest[at:next]
+		if s, err := resolvePlain(name); err != nil || s.tag != "!!str" {
+			p.fail()
+			return "", at
+		}
+	}
+	if len(p.rest) < next+2 || p.rest[next:next+2] != ": " || len(name) > maxKey {
+		p.fail()
+	}
+	return name, p.spaces(next + 1)
+}
+
+func (p *simple) flowValue(at, depth int) (*node, int) {
+	if at == len(p.rest) {
+		return p.fail(), at
+	}
+	if c := p.rest[at]; c == '[' || c == '{' {
+		return p.flow(at, depth+1)
+	}
+	if end := p.quotedEnd(at); end > 0 {
+		return p.quotedNode(at, end), end
+	}
+	word := flowWord(p.rest[at:])
+	if word == "" {
+		return p.fail(), at
+	}
+	return p.plainNode(at, word), at + len(word)
+}
+
+// flowWord gives the letters and digits, and what is harmless between them, that a text begins
+// with.
+func flowWord(s string) string {
+	i := 0
+	for i < len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || i > 0 && (c == '.' || c == '-' || c == '_' || c == '/')) {
+			break
+		}
+		i++
+	}
+	return s[:i]
+}
