@@ -32,8 +32,8 @@ spec:
   blueGreen: {active: green}
 `
 
-// versions gives the shares of the versions of shop.
-func versions(t *testing.T, w *world) map[string]float64 {
+// sharesOf gives the shares of the versions of shop.
+func sharesOf(t *testing.T, w *world) map[string]float64 {
 	t.Helper()
 	q, err := traffic.NewRequest("http://shop.web:10080/")
 	if err != nil {
@@ -58,7 +58,7 @@ func TestWorldContinuesRollouts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := versions(t, first); got["green"] != 1 {
+	if got := sharesOf(t, first); got["green"] != 1 {
 		t.Errorf("a first deployment: got %v, want all of it at green", got)
 	}
 	dir := t.TempDir()
@@ -82,7 +82,7 @@ func TestWorldContinuesRollouts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := versions(t, w); got["blue"] != 1 {
+		if got := sharesOf(t, w); got["blue"] != 1 {
 			t.Errorf("green has no endpoints: got %v, want all of it at blue", got)
 		}
 	}
