@@ -39,8 +39,8 @@ type decoder struct {
 	origin fileRef
 	text   []byte
 	out    decoded
-	bad    int            // documents that are no objects at all
-	visit  func(Document) // nil: nobody asks
+	bad    int // documents that are no objects at all
+	visit  visitor
 }
 
 // maxBad is the number of documents in one file that may be no objects at all. A large file
@@ -48,8 +48,8 @@ type decoder struct {
 const maxBad = 100
 
 // decode reads a file's bytes into objects. It never panics, and its time and memory are
-// bounded by a multiple of the size. Visit, which may be nil, is called with every object.
-func decode(ref fileRef, data []byte, visit func(Document)) decoded {
+// bounded by a multiple of the size. Visit is shown what there is.
+func decode(ref fileRef, data []byte, visit visitor) decoded {
 	d := &decoder{origin: ref, visit: visit}
 	enc := charsetOf(data)
 	d.origin.charset = enc
@@ -59,6 +59,9 @@ func decode(ref fileRef, data []byte, visit func(Document)) decoded {
 		return d.out
 	}
 	d.text = text
+	if visit.text != nil {
+		visit.text(ref.name, text)
+	}
 	for _, seg := range split(text) {
 		if d.bad > maxBad {
 			d.syntax(&textError{line: seg.line, column: seg.column, message: "too many errors; the rest of the file is not read", hint: "fix those before"})

@@ -20,6 +20,9 @@ type LoadOptions struct {
 	// Visit is called with every object there is, also those of kinds that are not read and
 	// those with errors, by several goroutines at once. It may be nil.
 	Visit func(Document)
+	// Text is called with the text of every file that could be read and is text, by several
+	// goroutines at once. The text is gone when it returns: copy what is kept. It may be nil.
+	Text func(file string, text []byte)
 }
 
 // Result is what Load found: the objects that are admitted, sorted by key, and all problems,
@@ -60,9 +63,12 @@ func Load(o LoadOptions, paths ...string) (*Result, error) {
 		}
 		refs[path] = f.ref
 	}
+	for _, ref := range t.special {
+		changes[ref.name] = &content{ref: ref, problem: unreadable(ref, errNotRegular, o.MaxFileSize)}
+	}
 	s := newSet("", 1<<62, 1<<62)
 	s.treeProbs = t.problems
-	maps.Copy(changes, readAll(refs, o.MaxFileSize, nil, o.Visit))
+	maps.Copy(changes, readAll(refs, o.MaxFileSize, nil, visitor{o.Visit, o.Text}))
 	s.apply(changes, false)
 	result := &Result{Problems: s.problems()}
 	for _, key := range slices.SortedFunc(maps.Keys(s.live), api.Key.Compare) {
@@ -107,7 +113,7 @@ func loadPath(t *tree, path string, refs map[string]fileRef) error {
 			return fmt.Errorf("read %s: %s", path, cause(err))
 		}
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("read %s: %w", path, errNotRegular)
+		t.special = append(t.special, fileRef{name: path, real: real})
 	case !t.seen[real]:
 		t.seen[real] = true
 		refs[path] = fileRef{name: path, real: real}

@@ -55,7 +55,7 @@ func (c *content) hasProblems() bool {
 
 // readFile reads and decodes a file. Sum and size are those of the version that is known, if
 // any: a file with the same bytes in the same place is not decoded again, and changed is false.
-func readFile(ref fileRef, limit int64, known *content, visit func(Document)) (c *content, changed bool) {
+func readFile(ref fileRef, limit int64, known *content, visit visitor) (c *content, changed bool) {
 	c = &content{ref: ref}
 	data, err := c.read(ref, limit)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -78,7 +78,7 @@ func readFile(ref fileRef, limit int64, known *content, visit func(Document)) (c
 
 // readAll reads files, several at a time, and gives those that differ from the known ones.
 // Visit is called by several goroutines.
-func readAll(files map[string]fileRef, limit int64, known map[string]*content, visit func(Document)) map[string]*content {
+func readAll(files map[string]fileRef, limit int64, known map[string]*content, visit visitor) map[string]*content {
 	changes := make(map[string]*content, len(files))
 	var mu sync.Mutex
 	work := make(chan fileRef)
@@ -150,6 +150,9 @@ func unreadable(ref fileRef, err error, limit int64) *api.Problem {
 	p := &api.Problem{
 		Reason: api.ReasonFileUnreadable, Severity: api.Error, Message: "cannot be read: " + cause(err),
 		Hint: "check that it is there and its permissions", Position: api.Position{File: ref.name},
+	}
+	if errors.Is(err, errNotRegular) {
+		p.Message, p.Hint = "is not a regular file, and was not opened", "read a pipe with -, as standard input"
 	}
 	if errors.As(err, new(tooLarge)) {
 		p.Reason = api.ReasonFileTooLarge

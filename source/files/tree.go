@@ -23,6 +23,7 @@ type tree struct {
 	names      map[string]bool     // real paths of links: when one changes, look again
 	unreadable []string            // shown paths of directories that could not be listed
 	problems   []api.Problem
+	special    []fileRef // pipes, sockets and devices, named like manifests
 
 	linked bool            // there are symbolic links in it
 	seen   map[string]bool // real paths
@@ -115,6 +116,8 @@ func (t *tree) entry(e fs.DirEntry, real, shown string) {
 			t.seen[real] = true
 			t.files[shown] = treeFile{ref: fileRef{name: shown, real: real}, stamp: stampOf(info)}
 		}
+	case !e.Type().IsRegular() && isManifest(shown):
+		t.special = append(t.special, fileRef{name: shown, real: real})
 	}
 }
 
@@ -151,6 +154,8 @@ func (t *tree) follow(l link) {
 		t.seen[real] = true
 		t.enter(filepath.Dir(real))
 		t.files[l.shown] = treeFile{ref: fileRef{name: l.shown, real: real}, stamp: stampOf(info)}
+	case !info.Mode().IsRegular() && isManifest(l.shown):
+		t.special = append(t.special, fileRef{name: l.shown, real: real})
 	}
 }
 

@@ -17,11 +17,17 @@ type Document struct {
 	Origin api.Origin
 }
 
+// visitor is shown what is read, by several goroutines at once. Its fields may be nil.
+type visitor struct {
+	object func(Document)
+	text   func(file string, text []byte)
+}
+
 // visiting hands an object to whoever wants to see all of them, such as a check against the
 // schemas of kinds that are not read here. One whose anchors expand to too much is left out:
 // that is a problem of its own.
 func (d *decoder) visiting(p *place, n *node, gvk schema.GroupVersionKind) {
-	if d.visit == nil {
+	if d.visit.object == nil {
 		return
 	}
 	doc, err := n.appendJSON(nil, max(8<<20, 4*len(d.text)))
@@ -30,7 +36,7 @@ func (d *decoder) visiting(p *place, n *node, gvk schema.GroupVersionKind) {
 	}
 	name, _ := n.get("metadata").get("name").text()
 	namespace, _ := n.get("metadata").get("namespace").text()
-	d.visit(Document{
+	d.visit.object(Document{
 		GVK: gvk, Key: api.Key{Kind: api.Kind(gvk.Kind), Namespace: namespace, Name: name}, JSON: doc, Origin: newOrigin(p),
 	})
 }
