@@ -40,6 +40,7 @@ const (
 	ReasonCertificateNotFound  Reason = "CertificateNotFound"
 	ReasonGatewayClassNotFound Reason = "GatewayClassNotFound"
 	ReasonFleetNotFound        Reason = "FleetNotFound"
+	ReasonGatewayNotSelected   Reason = "GatewayNotSelected"
 	ReasonParentNotFound       Reason = "ParentNotFound"
 	ReasonHostnameMismatch     Reason = "HostnameMismatch"
 	ReasonRouteNotAllowed      Reason = "RouteNotAllowed"

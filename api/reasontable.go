@@ -157,6 +157,11 @@ var Reasons = []ReasonInfo{
 		"Create the Fleet, or correct parametersRef or the Envoy's bootstrap (--fleet). Without either, the Fleet \"default\" is meant, which needs no object.",
 	},
 	{
+		ReasonGatewayNotSelected, groupTogether,
+		"The Fleet that a Gateway's class names selects Gateways by their labels, and does not select this one. No Envoy serves it.",
+		"Give the Gateway the labels of the Fleet's spec.gatewaySelector, or change the selector, or use a GatewayClass of another Fleet.",
+	},
+	{
 		ReasonParentNotFound, groupTogether,
 		"A route names a Gateway, or a listener of a Gateway (sectionName, port), that does not exist. The route is not attached there.",
 		"Correct parentRefs, or create the Gateway or listener. Without a namespace, the route's own is meant.",

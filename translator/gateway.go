@@ -52,6 +52,11 @@ func placementOf(r *Reader, gateway *gatewayv1.Gateway) (p placement, ours bool)
 	if !f.servesGateway(gateway.Labels) {
 		p.refused.no(string(gatewayv1.GatewayReasonPending),
 			fmt.Sprintf("the gatewaySelector of Fleet %q does not select this Gateway", f.Name))
+		p.problem = &api.Problem{
+			Path: "metadata.labels", Reason: api.ReasonGatewayNotSelected, Severity: api.Warning,
+			Message: fmt.Sprintf("the gatewaySelector of Fleet %q, which its GatewayClass names, does not select this Gateway: no Envoy serves it", f.Name),
+			Hint:    "give the Gateway the labels that the Fleet selects, or change the Fleet",
+		}
 		return p, true
 	}
 	wanted := gateway.Spec.Addresses
