@@ -62,6 +62,7 @@ func newChecker(w World, o Options) *checker {
 	for _, f := range w.Foreign {
 		c.readForeign(f)
 	}
+	c.templates.sort()
 	return c
 }
 

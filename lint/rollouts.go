@@ -23,8 +23,14 @@ func rolloutVersions(c *checker) {
 		for i, v := range rollout.Spec.Versions {
 			selectors[i] = merged(service, v.Selector)
 		}
+		taken := map[*podTemplate]bool{} // by some version
+		for _, selector := range selectors {
+			for _, t := range c.templates.selected(o.Key.Namespace, selector) {
+				taken[t] = true
+			}
+		}
 		for i := range selectors {
-			c.emptyVersion(o.Key, rollout, i, selectors[i])
+			c.emptyVersion(o.Key, rollout, i, selectors[i], taken)
 			for j := range i {
 				c.overlap(o.Key, rollout, selectors, j, i)
 			}
@@ -32,7 +38,7 @@ func rolloutVersions(c *checker) {
 	}
 }
 
-func (c *checker) emptyVersion(key api.Key, rollout *v1alpha1.Rollout, i int, selector map[string]string) {
+func (c *checker) emptyVersion(key api.Key, rollout *v1alpha1.Rollout, i int, selector map[string]string, taken map[*podTemplate]bool) {
 	if !c.templates.in[key.Namespace] || len(c.templates.selected(key.Namespace, selector)) > 0 {
 		return
 	}
@@ -41,7 +47,7 @@ func (c *checker) emptyVersion(key api.Key, rollout *v1alpha1.Rollout, i int, se
 		Message: fmt.Sprintf("version %s selects no Pod, no Workload and no template of Pods", rollout.Spec.Versions[i].Name),
 		Hint:    "compare its selector, laid over that of the Service, with their labels",
 	}
-	c.nearMiss(&p, key.Namespace, selector)
+	c.nearMiss(&p, key.Namespace, selector, taken)
 	c.add(p)
 }
 

@@ -26,7 +26,7 @@ func serviceSelectors(c *checker) {
 				Message: "selects no Pod, no Workload and no template of Pods: requests are answered 503",
 				Hint:    "compare it with their labels; they must be in the same namespace",
 			}
-			c.nearMiss(&p, o.Key.Namespace, service.Spec.Selector)
+			c.nearMiss(&p, o.Key.Namespace, service.Spec.Selector, nil)
 			c.add(p)
 			continue
 		}
@@ -34,9 +34,9 @@ func serviceSelectors(c *checker) {
 	}
 }
 
-// nearMiss points at what a selector that selects nothing comes closest to.
-func (c *checker) nearMiss(p *api.Problem, namespace string, selector map[string]string) {
-	near, lacks := c.templates.nearest(namespace, selector)
+// nearMiss points at what a selector that selects nothing comes closest to, of what is not taken.
+func (c *checker) nearMiss(p *api.Problem, namespace string, selector map[string]string, taken map[*podTemplate]bool) {
+	near, lacks := c.templates.nearest(namespace, selector, taken)
 	if near == nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -36,6 +37,15 @@ func (t *templates) addObject(o *api.Object) {
 	}
 }
 
+// sort makes what is found independent of the order in which things were added.
+func (t *templates) sort() {
+	for _, list := range t.byLabel {
+		slices.SortStableFunc(list, func(a, b *podTemplate) int {
+			return cmp.Or(a.key.Compare(b.key), cmp.Compare(a.position.File, b.position.File), cmp.Compare(a.position.Line, b.position.Line))
+		})
+	}
+}
+
 // selected gives what a selector selects. The empty one selects nothing, as for Services.
 func (t *templates) selected(namespace string, selector map[string]string) []*podTemplate {
 	var rarest []*podTemplate
@@ -55,8 +65,9 @@ func (t *templates) selected(namespace string, selector map[string]string) []*po
 }
 
 // nearest gives something that has some of the labels of a selector which selects nothing, and
-// the label that it lacks; nil when there is none that lacks just one.
-func (t *templates) nearest(namespace string, selector map[string]string) (*podTemplate, string) {
+// the label that it lacks; nil when there is none that lacks just one. Those that are taken have
+// nothing to do with it.
+func (t *templates) nearest(namespace string, selector map[string]string, taken map[*podTemplate]bool) (*podTemplate, string) {
 	const looked = 64 // at most, for each label
 	for _, k := range slices.Sorted(maps.Keys(selector)) {
 		list := t.byLabel[label{namespace, k, selector[k]}]
@@ -67,7 +78,7 @@ func (t *templates) nearest(namespace string, selector map[string]string) (*podT
 					lacks = append(lacks, key)
 				}
 			}
-			if len(lacks) == 1 {
+			if len(lacks) == 1 && !taken[p] {
 				return p, lacks[0]
 			}
 		}
