@@ -141,7 +141,14 @@ func knownFlags(root *cobra.Command) []string {
 	return slices.Compact(names)
 }
 
+// commandLineOnly annotates flags that mean something else in another command, so that they must
+// not be set from where both would read them.
+const commandLineOnly = "command-line-only"
+
 // configurable says whether a flag may be set from the environment and the config file.
 func configurable(f *pflag.Flag) bool {
+	if _, only := f.Annotations[commandLineOnly]; only {
+		return false
+	}
 	return f.Name != "config" && f.Name != "help" && f.Name != "version"
 }

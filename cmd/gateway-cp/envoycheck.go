@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -27,6 +28,19 @@ const maxRefusals = 20
 // envoyCheckTimeout bounds one run of Envoy.
 const envoyCheckTimeout = 2 * time.Minute
 
+// anyEnvoy stands for whichever Envoy is found.
+const anyEnvoy = "find"
+
+// addEnvoyCheckFlag adds --envoy, alone or with a path. It is the command line's only: the same
+// key in the config file tells run which Envoy to start.
+func addEnvoyCheckFlag(cmd *cobra.Command, to *string) {
+	f := cmd.Flags()
+	f.StringVar(to, "envoy", "", "have the real Envoy check the translation, too; the binary at `path`, or the one that is found")
+	f.Lookup("envoy").NoOptDefVal = anyEnvoy
+	_ = f.SetAnnotation("envoy", commandLineOnly, nil)
+	_ = cmd.MarkFlagFilename("envoy")
+}
+
 // envoyCheck asks the real Envoy whether it takes what manifests come to.
 type envoyCheck struct {
 	binary string
@@ -36,8 +50,12 @@ type envoyCheck struct {
 // checkWithEnvoy has Envoy validate what every fleet would be sent, and gives what it refuses, on
 // the objects and fields that it comes from, without positions. logf is told of a download. It
 // fails where there is no Envoy, or where it does not run.
-func checkWithEnvoy(ctx context.Context, t *traffic.Translation, logf func(string, ...any)) ([]api.Problem, error) {
-	binary, err := envoybin.Find(ctx, logf)
+func checkWithEnvoy(ctx context.Context, binary string, t *traffic.Translation, logf func(string, ...any)) (problems []api.Problem, err error) {
+	if binary == anyEnvoy {
+		binary, err = envoybin.Find(ctx, logf)
+	} else {
+		_, err = os.Stat(binary)
+	}
 	if err != nil {
 		return nil, withHint(cannotf("--envoy: there is no Envoy to ask: %w", err),
 			"put envoy %s on PATH, or set %s to the path of one", envoybin.Version, envoybin.Env)
@@ -48,7 +66,6 @@ func checkWithEnvoy(ctx context.Context, t *traffic.Translation, logf func(strin
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	c := &envoyCheck{binary: binary, dir: dir}
-	var problems []api.Problem
 	for _, fleet := range t.Fleets() {
 		viewer := traffic.Viewer{Fleet: fleet}
 		pieces, err := traffic.Pieces(t, viewer)

@@ -85,7 +85,7 @@ func TestEnvoyRefusalsAreTracedToTheirLines(t *testing.T) {
 	for _, p := range w.Problems {
 		t.Errorf("the manifests must pass without Envoy: %s", p)
 	}
-	found, err := checkWithEnvoy(t.Context(), traffic.Snapshot(w.translator), t.Logf)
+	found, err := checkWithEnvoy(t.Context(), anyEnvoy, traffic.Snapshot(w.translator), t.Logf)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,9 +142,12 @@ func TestNoEnvoyToAsk(t *testing.T) {
 	snapshot := traffic.Snapshot(w.translator)
 	for _, path := range []string{"/nonexistent/envoy", "/bin/false"} {
 		t.Setenv(envoybin.Env, path)
-		found, err := checkWithEnvoy(t.Context(), snapshot, nil)
+		found, err := checkWithEnvoy(t.Context(), anyEnvoy, snapshot, nil)
 		if codeOf(err) != exitCannot || len(found) > 0 {
-			t.Errorf("%s: got %v, %v", path, found, err)
+			t.Errorf("$ENVOY %s: got %v, %v", path, found, err)
+		}
+		if found, err = checkWithEnvoy(t.Context(), path, snapshot, nil); codeOf(err) != exitCannot || len(found) > 0 {
+			t.Errorf("--envoy=%s: got %v, %v", path, found, err)
 		}
 	}
 }

@@ -3,14 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/source/files"
-	"github.com/gateway-cp/gateway-cp/translator"
+	"github.com/gateway-cp/gateway-cp/traffic"
 )
 
 // validation is what validate prints.
@@ -22,15 +21,20 @@ type validation struct {
 func newValidateCommand() *cobra.Command {
 	var format string
 	var schemaFlags schemaFlags
+	var envoy string
 	cmd := &cobra.Command{
 		Use:   "validate PATH...",
 		Short: "Check manifests as serve would read them",
 		Long: `Validate reads files and directories together, through the code that serve uses, and prints what
 is wrong, with file, line and column. PATH may be - for standard input.
 
+With --envoy, the real Envoy checks what the manifests are translated to as well, and each refusal
+is traced back to the field that it comes from. It exits with 3 when there is no Envoy.
+
 It exits with 1 when there is an error, and with 0 when there are only warnings.`,
 		Example: `  gateway-cp validate examples/bluegreen
   kustomize build . | gateway-cp validate -
+  gateway-cp validate --envoy ./manifests
   gateway-cp validate ./manifests -o json | jq -r '.problems[].message'`,
 		Args: minArgs("PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,7 +42,7 @@ It exits with 1 when there is an error, and with 0 when there are only warnings.
 			if err != nil {
 				return err
 			}
-			v, err := validate(cmd.InOrStdin(), args, schemas)
+			v, err := validate(cmd, args, schemas, envoy)
 			if err != nil {
 				return err
 			}
@@ -50,33 +54,35 @@ It exits with 1 when there is an error, and with 0 when there are only warnings.
 		},
 	}
 	outputFlag(cmd, &format)
+	addEnvoyCheckFlag(cmd, &envoy)
 	schemaFlags.register(cmd)
 	return cmd
 }
 
-// validate reads the paths once and translates what is in them.
-func validate(stdin io.Reader, paths []string, schemas *schemas) (validation, error) {
-	for _, path := range paths {
-		if path == "-" {
-			continue
-		}
-		if _, err := os.Stat(path); err != nil {
-			return validation{}, usagef("%s: %w", path, unwrapPath(err))
-		}
-	}
-	loaded, err := files.Load(files.LoadOptions{Stdin: stdin, Visit: schemas.visit}, paths...)
+// validate reads the paths once, translates what is in them, and has Envoy look at it, too, when
+// that is asked for.
+func validate(cmd *cobra.Command, paths []string, schemas *schemas, envoy string) (validation, error) {
+	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin(), Visit: schemas.visit}, paths)
 	if err != nil {
-		return validation{}, cannotf("%w", err)
+		return validation{}, err
 	}
-	t := translator.New()
-	changes := make([]translator.Change, len(loaded.Objects))
-	for i, o := range loaded.Objects {
-		changes[i] = translator.Change{Key: o.Key, Object: o}
+	loaded.Problems = schemas.add(loaded.Problems)
+	w, err := newWorld(loaded, worldOptions{})
+	if err != nil {
+		return validation{}, err
 	}
-	t.Apply(changes)
-	problems := slices.Concat(schemas.add(loaded.Problems), placed(t.Problems(), t.Object))
-	slices.SortFunc(problems, api.Problem.Compare)
-	return validation{Objects: len(loaded.Objects), Problems: append([]api.Problem{}, problems...)}, nil
+	problems := append([]api.Problem{}, w.Problems...)
+	if envoy != "" {
+		refused, err := checkWithEnvoy(cmd.Context(), envoy, traffic.Snapshot(w.translator), func(format string, args ...any) {
+			fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...)
+		})
+		if err != nil {
+			return validation{}, err
+		}
+		problems = append(problems, placed(refused, w.object)...)
+		slices.SortFunc(problems, api.Problem.Compare)
+	}
+	return validation{Objects: len(loaded.Objects), Problems: problems}, nil
 }
 
 // writeValidation prints a problem a line, and a summary.
