@@ -93,6 +93,7 @@ func TestStatusArrivesWhole(t *testing.T) {
 			Pending: []Pending{{Type: "cluster", Name: "shop/web/80", Sent: since}},
 
 			LastChange: &Change{Number: 7, At: since, TookSeconds: 0.25}, BehindSince: since, SharesID: true, Address: "127.0.0.1:1",
+			Certificate: &Certificate{Name: "gw-1.default", Expires: since},
 		}},
 	}
 	got, err := NewClient(start(t, &view{status: want})).Status(t.Context())

@@ -19,6 +19,8 @@ type EnvoyStatus struct {
 	Version  string `json:"version,omitempty"`  // of Envoy
 	Protocol string `json:"protocol,omitempty"` // delta or sotw
 	Address  string `json:"address,omitempty"`  // that it connects from
+	// Certificate is what proves who it is; nil for one that is believed.
+	Certificate *Certificate `json:"certificate,omitempty"`
 	// Connected says whether it is now, and Since when it connected or disconnected.
 	Connected bool      `json:"connected"`
 	Since     time.Time `json:"since"`
@@ -47,6 +49,12 @@ type EnvoyStatus struct {
 	Pending []Pending `json:"pending,omitempty"`
 	// AdminAddress is where its admin interface is, if this gateway-cp runs the Envoy.
 	AdminAddress string `json:"adminAddress,omitempty"`
+}
+
+// Certificate is that of an Envoy's connection.
+type Certificate struct {
+	Name    string    `json:"name"` // the one in it that makes the Envoy what it says that it is
+	Expires time.Time `json:"expires"`
 }
 
 // Change is a change of the configuration that an Envoy has acknowledged.

@@ -78,6 +78,9 @@ func writeEnvoy(w io.Writer, e admin.EnvoyStatus) error {
 	}
 	line("State", state+stamp(e.Since))
 	line("From", strings.TrimSpace(e.Address+" ("+e.Protocol+")"))
+	if e.Certificate != nil {
+		line("Certificate", e.Certificate.Name+", until "+stamp(e.Certificate.Expires))
+	}
 	if e.Connected {
 		line("In sync", syncOf(e))
 	}

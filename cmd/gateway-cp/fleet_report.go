@@ -35,6 +35,9 @@ func envoyStatus(e xds.EnvoyStatus) admin.EnvoyStatus {
 		Connected: e.Connected, Since: e.Since, InSync: e.InSync(), BehindSince: e.Behind,
 		Applied: e.Applied, Current: e.Current, Resources: e.Resources,
 	}
+	if e.Certificate.Name != "" {
+		s.Certificate = &admin.Certificate{Name: e.Certificate.Name, Expires: e.Certificate.Expires}
+	}
 	if !e.Last.At.IsZero() {
 		s.LastChange = &admin.Change{Number: e.Last.Number, At: e.Last.At, TookSeconds: e.Last.Took.Seconds()}
 	}
