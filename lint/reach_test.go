@@ -340,3 +340,32 @@ func TestIndexFindsWhatPairsDo(t *testing.T) {
 		t.Errorf("only %d patterns are taken by others", shadowed)
 	}
 }
+
+// When a pattern is said to take all requests of another, every request that meets the second
+// meets the first.
+func TestCoversKeepsItsWord(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 10))
+	p := newPatterns()
+	covered, met := 0, 0
+	for range 20_000 {
+		a, b := randomMatch(r), randomMatch(r)
+		wide, narrow := p.of(&a), p.of(&b)
+		if !p.covers(&wide, &narrow) {
+			continue
+		}
+		covered++
+		for range 200 {
+			q := randomRequest(r)
+			if _, ok := meets(&b, q); !ok {
+				continue
+			}
+			met++
+			if _, ok := meets(&a, q); !ok {
+				t.Fatalf("%+v is said to take all that %+v does, but not %+v", wide, narrow, q)
+			}
+		}
+	}
+	if covered < 1000 || met < 10_000 {
+		t.Errorf("only %d pairs and %d requests: the test shows little", covered, met)
+	}
+}
