@@ -75,14 +75,11 @@ func (f *flow) location(r *routev3.Route) string {
 	if host == "" {
 		host = f.redirectHost(scheme, port)
 	}
-	path := f.path
-	if p := a.GetPathRedirect(); p != "" {
-		path = p
-		if _, query := splitQuery(f.path); !strings.Contains(p, "?") {
-			path += query
-		}
-	} else {
+	path := a.GetPathRedirect()
+	if path == "" {
 		path = f.rewritten(r.Match, a.GetPrefixRewrite(), a.GetRegexRewrite())
+	} else if _, query := splitQuery(f.path); !strings.Contains(path, "?") {
+		path += query
 	}
 	return scheme + "://" + host + port + path
 }

@@ -197,7 +197,7 @@ func (c *explainConfig) ask(cmd *cobra.Command, q traffic.Request, paths []strin
 	if err != nil {
 		return nil, err
 	}
-	e, err := explainIn(traffic.Snapshot(w.translator), question{q, c.viewer})
+	e, err := explainIn(w.snapshot(), question{q, c.viewer})
 	switch {
 	case errors.Is(err, traffic.ErrListener):
 		return nil, withHint(usagef("%w", err), "choose one with --listener, --gateway or --port")

@@ -23,13 +23,11 @@ type question struct {
 // only one whose Envoys answer for the request. What is wrong with the question wraps
 // admin.ErrQuestion.
 func explainIn(t *traffic.Translation, q question) (*traffic.Explanation, error) {
-	fleets := []string{q.Viewer.Fleet}
+	fleets := t.Fleets()
 	if name, err := oneFleet(t, q.Viewer.Fleet); err == nil {
 		fleets = []string{name}
 	} else if q.Viewer.Fleet != "" {
-		return nil, fmt.Errorf("%w: there is no fleet %q; there are %s", admin.ErrQuestion, q.Viewer.Fleet, strings.Join(t.Fleets(), ", "))
-	} else {
-		fleets = t.Fleets()
+		return nil, fmt.Errorf("%w: there is no fleet %q; there are %s", admin.ErrQuestion, q.Viewer.Fleet, strings.Join(fleets, ", "))
 	}
 	var found []*traffic.Explanation
 	var failed error

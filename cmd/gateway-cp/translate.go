@@ -92,7 +92,7 @@ func translate(stdout, stderr io.Writer, c translateConfig, paths []string) erro
 	if err != nil {
 		return err
 	}
-	snapshot := traffic.Snapshot(w.translator)
+	snapshot := w.snapshot()
 	if c.viewer.Fleet, err = oneFleet(snapshot, c.viewer.Fleet); err != nil {
 		return err
 	}

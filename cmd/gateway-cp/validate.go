@@ -9,7 +9,6 @@ import (
 
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/source/files"
-	"github.com/gateway-cp/gateway-cp/traffic"
 )
 
 // validation is what validate prints.
@@ -73,7 +72,7 @@ func validate(cmd *cobra.Command, paths []string, schemas *schemas, envoy string
 	}
 	problems := append([]api.Problem{}, w.Problems...)
 	if envoy != "" {
-		refused, err := checkWithEnvoy(cmd.Context(), envoy, traffic.Snapshot(w.translator), func(format string, args ...any) {
+		refused, err := checkWithEnvoy(cmd.Context(), envoy, w.snapshot(), func(format string, args ...any) {
 			fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...)
 		})
 		if err != nil {

@@ -116,14 +116,8 @@ func (w *world) settle(manager *rollout.Manager) error {
 // is none.
 func (w *world) object(k api.Key) *api.Object { return w.translator.Object(k) }
 
-// traffic is what an Envoy does with requests.
-func (w *world) traffic(of traffic.Viewer) (*traffic.Model, error) {
-	m, err := traffic.Build(traffic.Snapshot(w.translator), of)
-	if err != nil {
-		return nil, cannotf("%w", err)
-	}
-	return m, nil
-}
+// snapshot gives all that was translated.
+func (w *world) snapshot() *traffic.Translation { return traffic.Snapshot(w.translator) }
 
 // originPosition finds the place of a field, through the objects that a function knows.
 func originPosition(object func(api.Key) *api.Object, key api.Key, path string) api.Position {
