@@ -7,7 +7,16 @@ import (
 )
 
 // encoded is a message that is encoded already: pieces that belong to everybody.
-type encoded struct{ pieces [][]byte }
+type encoded struct{ pieces []mem.SliceBuffer }
+
+// Buffers are the bytes of the message, as they are handed to gRPC.
+func (m *encoded) Buffers() mem.BufferSlice {
+	buffers := make(mem.BufferSlice, len(m.pieces))
+	for i := range m.pieces {
+		buffers[i] = &m.pieces[i]
+	}
+	return buffers
+}
 
 // codec hands encoded messages to gRPC as they are, and leaves all others to the usual codec.
 type codec struct{ encoding.CodecV2 }
@@ -19,9 +28,5 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	if !ok {
 		return c.CodecV2.Marshal(v)
 	}
-	buffers := make(mem.BufferSlice, 0, len(m.pieces))
-	for _, p := range m.pieces {
-		buffers = append(buffers, mem.SliceBuffer(p))
-	}
-	return buffers, nil
+	return m.Buffers(), nil
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/grpc/mem"
+
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
@@ -42,6 +44,7 @@ func hashOf(b []byte) hash {
 // composed is one whole version of a resource: a head and its parts in order. It is immutable
 // and, unless an Envoy deviates for a moment, shared by all sessions.
 type composed struct {
+	id      uint32 // of the name, in the store
 	name    string
 	head    *content
 	parts   []*content // sorted by key
@@ -49,8 +52,8 @@ type composed struct {
 	size    int        // of the message, in bytes
 }
 
-func compose(name string, head *content, parts []*content) *composed {
-	c := &composed{name: name, head: head, parts: parts, size: len(head.output.Bytes)}
+func compose(id uint32, name string, head *content, parts []*content) *composed {
+	c := &composed{id: id, name: name, head: head, parts: parts, size: len(head.output.Bytes)}
 	if len(parts) == 0 {
 		c.version = hex.EncodeToString(head.hash[:8])
 		return c
@@ -91,10 +94,32 @@ func (c *composed) contents(f func(*content)) {
 	}
 }
 
+// without calls f with the contents that c has and another version does not.
+func (c *composed) without(other *composed, f func(*content)) {
+	switch {
+	case c == other || c == nil:
+		return
+	case other == nil:
+		c.contents(f)
+		return
+	case c.head != other.head:
+		f(c.head)
+	}
+	rest := other.parts
+	for _, p := range c.parts {
+		for len(rest) > 0 && rest[0].part < p.part {
+			rest = rest[1:]
+		}
+		if len(rest) == 0 || rest[0] != p {
+			f(p)
+		}
+	}
+}
+
 // appendTo adds the encoded message, in pieces that are shared with everybody: parsers merge
 // a message from its pieces laid end to end.
 // https://protobuf.dev/programming-guides/encoding/#last-one-wins
-func (c *composed) appendTo(pieces [][]byte) [][]byte {
+func (c *composed) appendTo(pieces []mem.SliceBuffer) []mem.SliceBuffer {
 	pieces = append(pieces, c.head.output.Bytes)
 	for _, p := range c.parts {
 		pieces = append(pieces, p.output.Bytes)

@@ -1,12 +1,11 @@
 package xds
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/gateway-cp/gateway-cp/resource"
@@ -63,19 +62,27 @@ const (
 )
 
 func (delta) encode(_ *session, r *response) *encoded {
-	m := &encoded{pieces: make([][]byte, 0, 1+2*len(r.items))}
+	url := r.kind.URL()
+	room := 0
 	for _, c := range r.items {
-		head := appendString(nil, resourceName, c.name)
-		head = appendString(head, resourceVersion, c.version)
-		body := anyHead(r.kind, c.size)
-		head = protowire.AppendTag(head, resourceAny, protowire.BytesType)
-		head = protowire.AppendVarint(head, uint64(len(body)+c.size))
-		head = append(head, body...)
-		frame := protowire.AppendTag(nil, deltaResources, protowire.BytesType)
-		frame = protowire.AppendVarint(frame, uint64(len(head)+c.size))
-		m.pieces = c.appendTo(append(m.pieces, append(frame, head...)))
+		room += len(c.name) + len(c.version) + len(url) + frameRoom
 	}
-	tail := appendString(nil, deltaTypeURL, r.kind.URL())
+	// What is said of each resource before its bytes stands in one piece of memory.
+	frames := make([]byte, 0, room)
+	m := &encoded{pieces: make([]mem.SliceBuffer, 0, 1+2*len(r.items))}
+	for _, c := range r.items {
+		body := sizeOf(anyTypeURL, len(url)) + sizeOf(anyValue, c.size)
+		all := sizeOf(resourceName, len(c.name)) + sizeOf(resourceVersion, len(c.version)) + sizeOf(resourceAny, body)
+		from := len(frames)
+		frames = appendHead(frames, deltaResources, all)
+		frames = appendString(frames, resourceName, c.name)
+		frames = appendString(frames, resourceVersion, c.version)
+		frames = appendHead(frames, resourceAny, body)
+		frames = appendString(frames, anyTypeURL, url)
+		frames = appendHead(frames, anyValue, c.size)
+		m.pieces = c.appendTo(append(m.pieces, frames[from:]))
+	}
+	tail := appendString(nil, deltaTypeURL, url)
 	tail = appendString(tail, deltaNonce, strconv.FormatUint(r.nonce, 10))
 	for _, name := range r.removed {
 		tail = appendString(tail, deltaRemoved, name)
@@ -84,27 +91,28 @@ func (delta) encode(_ *session, r *response) *encoded {
 	return m
 }
 
+// frameRoom is more than the tags and lengths before a resource's bytes take.
+const frameRoom = 32
+
+// sizeOf is how much a field of so many bytes takes.
+func sizeOf(field protowire.Number, bytes int) int {
+	return protowire.SizeTag(field) + protowire.SizeBytes(bytes)
+}
+
+// appendHead begins a field of so many bytes.
+func appendHead(b []byte, field protowire.Number, bytes int) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.BytesType), uint64(bytes))
+}
+
 // anyHead is the beginning of an Any, up to the message of the given size.
 func anyHead(t resource.Type, size int) []byte {
 	b := appendString(nil, anyTypeURL, t.URL())
-	b = protowire.AppendTag(b, anyValue, protowire.BytesType)
-	return protowire.AppendVarint(b, uint64(size))
+	return appendHead(b, anyValue, size)
 }
 
 func appendString(b []byte, field protowire.Number, s string) []byte {
 	b = protowire.AppendTag(b, field, protowire.BytesType)
 	return protowire.AppendString(b, s)
-}
-
-// unsubscribeAll ends a wildcard subscription.
-func (s *session) unsubscribeAll(t resource.Type) {
-	sub := s.sub(t)
-	sub.wildcard = false
-	for _, name := range slices.Collect(maps.Keys(sub.held)) {
-		if !sub.wants(name) {
-			s.unsubscribe(t, name)
-		}
-	}
 }
 
 func parseNonce(s string) uint64 {

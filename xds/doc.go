@@ -5,9 +5,10 @@
 // and metrics from Envoys. Out: discovery responses; the state of the fleet; which clusters
 // are warm and healthy on which Envoy.
 //
-// The order of reading: store.go holds the resources, once for all; session.go is one
-// Envoy's state machine, without any I/O; ready.go, quarantine.go and retire.go are the
-// rules it obeys:
+// The order of reading: store.go holds the resources, once for all, and has sessions know what
+// changes; session.go is one Envoy's state machine, without any I/O; held.go and clusters.go are
+// what it knows of the Envoy, in a few bits for each resource (names.go: names are small
+// numbers); ready.go, quarantine.go and retire.go are the rules it obeys:
 //
 //   - a part (virtual host, filter chain) is delivered when every cluster it names is warm on
 //     that Envoy; until then the Envoy keeps the part's last good version, or is given its

@@ -64,7 +64,9 @@ func (f *fixture) apply(entries ...resource.Entry) {
 // pass puts the clock forward, and has the sessions look at it.
 func (f *fixture) pass(d time.Duration) {
 	f.ahead.Add(int64(d))
-	f.apply(endpoints("of nobody", time.Now().String()))
+	for _, c := range f.server.connected() {
+		c.session.inbox.ring()
+	}
 }
 
 // eventually waits until check is true.

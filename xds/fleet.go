@@ -88,6 +88,8 @@ func (c *conn) status(details bool) EnvoyStatus {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.session
+	s.store.mu.RLock()
+	defer s.store.mu.RUnlock()
 	status := EnvoyStatus{
 		Node:        s.node,
 		Peer:        c.peer,
@@ -95,7 +97,7 @@ func (c *conn) status(details bool) EnvoyStatus {
 		Certificate: certificateOf(c.stream.Context()),
 		Connected:   c.ended.IsZero(),
 		Since:       c.since,
-		Applied:     s.applied,
+		Applied:     s.appliedNow(),
 		Last:        s.progress.last,
 		Behind:      s.behind(),
 		Sent:        c.counts.sent,
@@ -128,14 +130,15 @@ func (c *conn) status(details bool) EnvoyStatus {
 
 // count gives the counts of one type; without held, only Pending.
 func (s *subscription) count(held bool) TypeStatus {
-	n := TypeStatus{Pending: len(s.dirty)}
+	n := TypeStatus{Pending: s.dirty.n}
 	for _, r := range s.inflight {
 		n.Pending += len(r.items) + len(r.removed)
 	}
 	if !held {
 		return n
 	}
-	for _, h := range s.held {
+	n.Held, n.Acked = s.sent.n, s.acked.n
+	for _, h := range s.others.m {
 		if h.sent != nil || h.unknown != "" {
 			n.Held++
 		}

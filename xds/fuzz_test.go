@@ -125,8 +125,7 @@ func (r *requests) change(kind resource.Type) {
 			e.Output.Fetches = []resource.Ref{{Type: resource.Endpoint, Name: r.name()}}
 		}
 	}
-	number, changed := r.store.apply(resource.ChangeSet{Entries: []resource.Entry{e}})
-	r.s.notify(number, r.now(), changed)
+	r.store.apply(resource.ChangeSet{Entries: []resource.Entry{e}}, r.now())
 }
 
 func (r *requests) request(kind resource.Type, nonce uint64, refuse bool) {
@@ -177,7 +176,8 @@ func (r *requests) check(t *testing.T) {
 				t.Fatalf("%+v is under suspicion, and will not be tried", a)
 			}
 		}
-		for _, h := range sub.held {
+		sub.ids(func(id uint32) {
+			h, _ := r.s.held(resource.Type(kind), id)
 			for _, c := range append([]*composed{h.acked, h.sent}, h.maybe...) {
 				c.contents(func(p *content) {
 					for _, ref := range p.output.Clusters {
@@ -185,14 +185,29 @@ func (r *requests) check(t *testing.T) {
 					}
 				})
 			}
+		})
+	}
+	for id, n := range r.s.named {
+		if id == 0 {
+			continue // no name
 		}
+		if name := r.store.names.of(uint32(id)); int(n) != named[name] {
+			t.Fatalf("cluster %q is named %d times, counted %d", name, named[name], n)
+		}
+		delete(named, r.store.names.of(uint32(id)))
 	}
-	if len(named) != len(r.s.named) {
-		t.Fatalf("clusters are named %v, counted %v", named, r.s.named)
+	if len(named) > 0 {
+		t.Fatalf("clusters are named %v, and not counted", named)
 	}
-	for name, n := range named {
-		if r.s.named[name] != n {
-			t.Fatalf("cluster %q is named %d times, counted %d", name, n, r.s.named[name])
+	r.checkNames(t)
+}
+
+// checkNames looks whether names are kept for as long as they are needed, and no longer.
+func (r *requests) checkNames(t *testing.T) {
+	for id := range r.store.names.slots {
+		used := r.store.names.slots[id].users.has(r.s.number)
+		if needs := id != 0 && r.s.needs(uint32(id)); needs && !used || used && !needs && r.s.quiet() {
+			t.Fatalf("the name %q is used: %v, needed: %v", r.store.names.of(uint32(id)), used, needs)
 		}
 	}
 }

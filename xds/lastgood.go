@@ -96,13 +96,13 @@ func (g *lastGood) prune(set resource.ChangeSet, there func(resource.Key) bool) 
 }
 
 // keyOf is the key of a part as the store has it. The caller holds the store's lock.
-func (s *session) keyOf(of resource.Ref, part string) resource.Key {
-	audience, _ := s.store.locate(s.audiences, of.Type, of.Name)
-	return resource.Key{Type: of.Type, Audience: audience, Name: of.Name, Part: part}
+func (s *session) keyOf(of of, part string) resource.Key {
+	audience := s.store.locate(s.audiences, of.kind, of.name)
+	return resource.Key{Type: of.kind, Audience: audience, Name: of.name, Part: part}
 }
 
 // good is what stands in for a part since before the Envoy connected, or nil.
-func (s *session) good(of resource.Ref, part string) *content {
+func (s *session) good(of of, part string) *content {
 	if s.store.good.empty() {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (s *session) withGood(t resource.Type, target *composed) *composed {
 	differs := false
 	for _, p := range target.parts {
 		use := p
-		if good := s.good(resource.Ref{Type: t, Name: target.name}, p.part); good != nil {
+		if good := s.good(of{ref{t, target.id}, target.name}, p.part); good != nil {
 			use, differs = good, true
 		}
 		if use.isThere() {
@@ -129,19 +129,19 @@ func (s *session) withGood(t resource.Type, target *composed) *composed {
 	if !differs {
 		return nil
 	}
-	return compose(target.name, target.head, parts)
+	return compose(target.id, target.name, target.head, parts)
 }
 
 // keepGood remembers what an Envoy has in place of a part that it has just refused.
 func (s *session) keepGood(a atom) {
-	of := resource.Ref{Type: a.kind, Name: a.name}
-	p := s.store.find(s.audiences, a.kind, a.name).get(a.part)
+	id := s.store.names.find(a.name)
+	p := s.view(a.kind, id).get(a.part)
 	if a.part == "" || p == nil || p.hash != a.hash {
 		return
 	}
-	k := s.keyOf(of, a.part)
+	k := s.keyOf(of{ref{a.kind, id}, a.name}, a.part)
 	use := p.fallback
-	if h := s.subs[a.kind].held[a.name]; h != nil && h.acked.get(a.part) != nil {
+	if h, _ := s.held(a.kind, id); h.acked.get(a.part) != nil {
 		use = h.acked.get(a.part)
 	} else if s.store.good.get(k) != nil {
 		return
@@ -157,10 +157,10 @@ func (s *session) forgetGood(t resource.Type, c *composed) {
 	if len(c.parts) == 0 || s.store.good.empty() {
 		return
 	}
-	target := s.store.find(s.audiences, t, c.name)
+	target := s.view(t, c.id)
 	for _, p := range c.parts {
 		if want := target.get(p.part); want != nil && want.hash == p.hash {
-			s.store.good.put(s.keyOf(resource.Ref{Type: t, Name: c.name}, p.part), nil)
+			s.store.good.put(s.keyOf(of{ref{t, c.id}, c.name}, p.part), nil)
 		}
 	}
 }

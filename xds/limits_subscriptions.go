@@ -11,7 +11,7 @@ func (s *session) subscriptions() int {
 	n := 0
 	for _, sub := range s.subs {
 		if sub != nil {
-			n += len(sub.names)
+			n += sub.names.n
 		}
 	}
 	return n

@@ -110,7 +110,7 @@ func (s *session) cluster(name string) (ClusterOn, bool) {
 		return ClusterOn{}, false
 	}
 	on := ClusterOn{Envoy: s.node.ID}
-	if state := s.clusters[name]; state != nil {
+	if state, there := s.clusters.get(s.store.names.find(name)); there {
 		on.Warm, on.Checked, on.Healthy, on.Reported = state.warm, state.checked, state.healthy, state.reported
 	}
 	for a, r := range s.refused {

@@ -71,5 +71,5 @@ func (s *session) advance() {
 
 // busy says whether something is due or on its way.
 func (s *subscription) busy() bool {
-	return len(s.inflight) > 0 || len(s.dirty) > 0 || len(s.trials) > 0
+	return len(s.inflight) > 0 || s.dirty.n > 0 || len(s.trials) > 0
 }

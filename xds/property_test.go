@@ -432,8 +432,7 @@ func TestReferencesHoldOnEveryEnvoy(t *testing.T) {
 				w.edit(t)
 			}
 			want := w.entries()
-			number, changed := store.apply(diff(have, want))
-			e.s.notify(number, now, changed)
+			store.apply(diff(have, want), now)
 			have = want
 			e.drain()
 		}
@@ -516,7 +515,7 @@ func (e *envoy) quiesce(now *time.Time, want map[resource.Key]*resource.Output) 
 			// What an Envoy brought along from before a restart keeps its clusters for as long
 			// as it cannot be replaced; so does a part whose new content is invalid.
 			if !names[name] && (t >= resource.Listener || e.s.unknown == 0 && !e.uses(name)) {
-				e.t.Fatalf("%s %s is still there: named %v, retiring %v", t, name, e.s.named, e.s.retiring)
+				e.t.Fatalf("%s %s is still there: named %v, retiring %v", t, name, e.s.named, e.s.retiring.m)
 			}
 		}
 		for name := range names {
@@ -526,8 +525,9 @@ func (e *envoy) quiesce(now *time.Time, want map[resource.Key]*resource.Output) 
 			target.contents(func(p *content) { invalid = invalid || p.output.Invalid })
 			if have == nil || have.version != target.version && !invalid {
 				sub := e.s.subs[t]
+				has, _ := e.s.held(t, target.id)
 				e.t.Fatalf("%s %s has not arrived: has %+v, target %+v, held %+v, dirty %v, on their way %d, trials %v, suspects %v, refused %v, waiting %v, clusters %v, answers %v, endpoints %v",
-					t, name, have, target, sub.held[name], sub.dirty, len(sub.inflight), sub.trials, sub.suspects, e.s.refused, e.s.waiting, e.s.clusterStates(), e.answers, e.edsFor)
+					t, name, have, target, has, slices.Collect(sub.dirty.all()), len(sub.inflight), sub.trials, sub.suspects, e.s.refused, e.s.waiting, e.s.clusterStates(), e.answers, e.edsFor)
 			}
 		}
 	}
@@ -536,8 +536,8 @@ func (e *envoy) quiesce(now *time.Time, want map[resource.Key]*resource.Output) 
 // clusterStates is for failures.
 func (s *session) clusterStates() string {
 	all := map[string]clusterState{}
-	for name, state := range s.clusters {
-		all[name] = *state
+	for id := range s.clusters.there.all() {
+		all[s.store.names.of(id)], _ = s.clusters.get(id)
 	}
 	return fmt.Sprintf("%+v", all)
 }

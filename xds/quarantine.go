@@ -38,20 +38,23 @@ type refusal struct {
 }
 
 // isHeldBack says whether a content has been refused, or is under suspicion.
-func (s *session) isHeldBack(of resource.Ref, c *content) bool {
-	a := atom{of.Type, of.Name, c.part, c.hash}
+func (s *session) isHeldBack(of of, c *content) bool {
+	sub := s.subs[of.kind]
+	if len(s.refused) == 0 && len(sub.suspects) == 0 {
+		return false
+	}
+	a := atom{of.kind, of.name, c.part, c.hash}
 	if _, ok := s.refused[a]; ok {
 		return true
 	}
-	sub := s.subs[of.Type]
 	_, suspect := sub.suspects[a]
 	_, trying := sub.trying[a]
 	return suspect && !trying
 }
 
 // isRefusedTogether says whether exactly this version was refused though nothing in it was.
-func (s *session) isRefusedTogether(of resource.Ref, c *composed) bool {
-	if len(s.refused) == 0 && len(s.subs[of.Type].suspects) == 0 {
+func (s *session) isRefusedTogether(of of, c *composed) bool {
+	if len(s.refused) == 0 && len(s.subs[of.kind].suspects) == 0 {
 		return false
 	}
 	return s.isHeldBack(of, c.together())
@@ -71,14 +74,14 @@ func (s *session) refuse(r *response, message string) {
 	sub := s.sub(r.kind)
 	var atoms []atom
 	sources := map[atom][]api.Key{}
-	var again []string
+	var again []uint32
 	for _, c := range r.items {
-		h := sub.held[c.name]
-		if h == nil {
+		h, ok := s.held(r.kind, c.id)
+		if !ok {
 			continue
 		}
 		if h.acked != nil && h.acked.version == c.version {
-			again = append(again, c.name) // it has it already, so that is not to blame
+			again = append(again, c.id) // it has it already, so that is not to blame
 			continue
 		}
 		for _, p := range suspectIn(h, c) {
@@ -86,14 +89,22 @@ func (s *session) refuse(r *response, message string) {
 			atoms = append(atoms, a)
 			sources[a] = p.output.Sources
 		}
-		s.doubt(h, c)
-		s.goBack(r.kind, h, c)
-		sub.touch(c.name)
+		h.maybe = append(slices.Clone(h.maybe), c)
+		if s.goesBack(r.kind, h, c) {
+			h.sent = h.acked // as Envoy has
+			if r.kind == resource.Cluster && h.acked == nil && h.unknown == "" {
+				s.clusters.remove(c.id)
+			}
+		}
+		s.setHeld(r.kind, c.id, h)
+		sub.touch(c.id)
 	}
 	for _, name := range r.removed {
-		if h := sub.held[name]; h != nil {
+		id := s.store.names.find(name)
+		if h, ok := s.held(r.kind, id); ok {
 			h.removing = false
-			sub.touch(name)
+			s.setHeld(r.kind, id, h)
+			sub.touch(id)
 		}
 	}
 	if r.kind == resource.Cluster && len(s.unsure) > 0 {
@@ -102,15 +113,15 @@ func (s *session) refuse(r *response, message string) {
 	if len(atoms) == 0 {
 		return
 	}
-	for _, name := range again {
-		sub.dirty[name] = true // it was sent once more for a reason
+	for _, id := range again {
+		sub.force(id) // it was sent once more for a reason
 	}
 	trials := split(atoms)
 	if trials == nil {
 		a := atoms[len(atoms)-1]
 		s.condemn(a, message, sources[a])
 		if r.kind == resource.Endpoint {
-			sub.dirty[a.name] = true // to be answered, if only with nothing
+			sub.force(s.store.names.find(a.name)) // to be answered, if only with nothing
 		}
 		return
 	}
@@ -137,7 +148,7 @@ func (s *session) condemn(a atom, message string, sources []api.Key) {
 // suspectIn gives what may be to blame for the refusal of a version: what is new in it. It is
 // the whole if nothing is new, for then something is missing; and if it is not known what the
 // Envoy has, for then nothing in it can be tried by itself without losing the rest.
-func suspectIn(h *held, c *composed) []*content {
+func suspectIn(h held, c *composed) []*content {
 	var new []*content
 	if h.unknown == "" {
 		c.contents(func(p *content) {
@@ -173,7 +184,7 @@ func (s *session) tried(t resource.Type, trial []atom, r *response) {
 			}
 		}
 		delete(sub.suspects, a)
-		sub.touch(a.name)
+		sub.touch(s.store.names.find(a.name))
 	}
 	if len(again) > 0 {
 		sub.trials = append(sub.trials, again)
@@ -191,7 +202,7 @@ func (s *session) acquit(r *response) {
 		s.atoms(r.kind, c, func(a atom) {
 			if _, ok := sub.suspects[a]; ok {
 				delete(sub.suspects, a)
-				sub.touch(c.name)
+				sub.touch(c.id)
 			}
 		})
 	}
@@ -215,16 +226,11 @@ func (s *session) atoms(t resource.Type, c *composed, f func(atom)) {
 	f(atom{t, c.name, together, c.together().hash})
 }
 
-// goBack returns to the version before the refused one: Envoy has.
-func (s *session) goBack(t resource.Type, h *held, refused *composed) {
+// goesBack says whether a refusal returns a resource to the version before the refused one: unless
+// a newer one is on its way, or the same once more.
+func (s *session) goesBack(t resource.Type, h held, refused *composed) bool {
 	onItsWay := func(r *response) bool { return slices.Contains(r.items, refused) }
-	if h.sent != refused || slices.ContainsFunc(s.subs[t].inflight, onItsWay) {
-		return // a newer one is on its way, or the same once more
-	}
-	s.setSent(h, h.acked)
-	if t == resource.Cluster && h.acked == nil && h.unknown == "" {
-		delete(s.clusters, refused.name)
-	}
+	return h.sent == refused && !slices.ContainsFunc(s.subs[t].inflight, onItsWay)
 }
 
 // split cuts suspects in two; nil when they cannot be cut, and the last of them is to blame.
@@ -263,7 +269,7 @@ func (s *session) retryRefused() {
 		sub := s.subs[a.kind]
 		if !stands(a, r, target) {
 			delete(s.refused, a)
-			sub.touch(a.name)
+			sub.touch(s.store.names.find(a.name))
 			continue
 		}
 		if !now.Before(r.retry) {

@@ -18,9 +18,7 @@ func (s *session) repeatAll(r *response, before, now *composed) {
 			if ref.Name != resource.All || sub == nil || !sub.wildcard || sub.since >= r.sent {
 				continue
 			}
-			for name := range sub.held {
-				sub.dirty[name] = true
-			}
+			sub.ids(sub.force)
 		}
 	})
 }

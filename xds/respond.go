@@ -1,7 +1,6 @@
 package xds
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/gateway-cp/gateway-cp/resource"
@@ -11,6 +10,7 @@ import (
 func (s *session) next() *response {
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()
+	s.known = s.store.applied
 	s.takeNotice()
 	s.retryRefused()
 	for t := range resource.NumTypes {
@@ -26,9 +26,11 @@ func (s *session) next() *response {
 		s.refusalsChanged()
 	}
 	s.advance()
-	if s.idle() {
+	if s.idle() && s.earlier != nil {
+		s.store.dismiss(s.earlier)
 		s.earlier = nil
 	}
+	s.tidy()
 	return nil
 }
 
@@ -59,14 +61,14 @@ func (s *session) nextOf(t resource.Type) *response {
 		return nil
 	}
 	r := &response{kind: t}
-	names, trial := s.due(t)
+	ids, trial := s.due(t)
 	isTrial := len(trial) > 0
-	gone := func(name string) bool { return s.store.find(s.audiences, t, name) == nil }
+	gone := func(id uint32) bool { return s.view(t, id) == nil }
 	if !isTrial {
-		s.fill(r, names, gone)
+		s.fill(r, ids, gone)
 	}
 	if len(r.removed) == 0 {
-		s.fill(r, names, func(name string) bool { return !gone(name) })
+		s.fill(r, ids, func(id uint32) bool { return !gone(id) })
 	}
 	s.tried(t, trial, r)
 	if len(r.items) == 0 && len(r.removed) == 0 && !sub.greet {
@@ -79,117 +81,123 @@ func (s *session) nextOf(t resource.Type) *response {
 	s.nonce++
 	s.sends++
 	r.nonce, r.sent, r.at, r.through = s.nonce, s.sends, s.now(), sub.through
-	if len(sub.dirty) == 0 && len(sub.trials) == 0 {
+	if sub.dirty.n == 0 && len(sub.trials) == 0 {
 		r.through = s.known
 	}
 	sub.inflight = append(sub.inflight, r)
 	return r
 }
 
-// fill adds what is to be said about those of the names that are to be looked at. Removals and
+// fill adds what is to be said about those of the resources that are to be looked at. Removals and
 // versions do not share a response: one with removals alone is never refused, so there is no
 // doubt about them.
-func (s *session) fill(r *response, names []string, look func(name string) bool) {
+func (s *session) fill(r *response, ids []uint32, look func(id uint32) bool) {
 	sub := s.subs[r.kind]
 	size := 0
-	for _, name := range names {
+	for _, id := range ids {
 		if size > maxResponseBytes && !(s.stateOfWorld && fullState(r.kind)) {
 			return // the rest stays dirty
 		}
-		if h := sub.held[name]; !look(name) || h != nil && h.removing {
+		if h, _ := sub.others.get(id); !look(id) || h.removing {
 			continue // one that is back while its removal is on its way: after the answer
 		}
-		force := sub.dirty[name]
-		delete(sub.dirty, name)
-		if sub.wants(name) {
-			size += s.add(r, name, force)
+		if force := sub.clean(id); sub.wants(id) {
+			size += s.add(r, id, force)
 		}
 	}
 }
 
-// due gives the names to look at, sorted: those of the next trial, or all that are dirty.
-func (s *session) due(t resource.Type) (names []string, trial []atom) {
+// due gives what to look at: the resources of the next trial, or all that are dirty.
+func (s *session) due(t resource.Type) (ids []uint32, trial []atom) {
 	sub := s.subs[t]
 	if len(sub.trials) == 0 {
-		return slices.Sorted(maps.Keys(sub.dirty)), nil
+		return slices.AppendSeq(make([]uint32, 0, sub.dirty.n), sub.dirty.all()), nil
 	}
 	trial, sub.trials = sub.trials[0], sub.trials[1:]
 	sub.trying = map[atom]struct{}{}
 	for _, a := range trial {
 		sub.trying[a] = struct{}{}
-		names = append(names, a.name)
+		ids = append(ids, s.store.names.find(a.name))
 	}
-	slices.Sort(names)
-	return slices.Compact(names), trial
+	slices.Sort(ids)
+	return slices.Compact(ids), trial
 }
 
 // add puts what is to be said about one resource into a response, and returns its size.
-func (s *session) add(r *response, name string, force bool) int {
+func (s *session) add(r *response, id uint32, force bool) int {
 	sub := s.subs[r.kind]
-	h := sub.held[name]
-	c, verdict := s.compose(r.kind, name)
+	h, has := s.held(r.kind, id)
+	c, verdict := s.compose(r.kind, id)
 	switch {
-	case verdict != deliver && force && r.kind == resource.Endpoint && h != nil && h.sent == nil:
+	case verdict != deliver && force && r.kind == resource.Endpoint && has && h.sent == nil:
 		// There are no endpoints that could be sent: they were refused, or they and their cluster
 		// are gone. Envoy is not to wait for them, since no other cluster is acknowledged
 		// meanwhile; those that it may have stay.
-		return sub.remove(r, name, force)
+		return s.remove(r, id, force)
 	case verdict == keep:
 		return 0
-	case verdict == absent && h == nil && !sub.wildcard:
-		return sub.remove(r, name, force) // asked for, and not there
-	case verdict == absent && force && h != nil && h.sent != nil:
+	case verdict == absent && !has && !sub.wildcard:
+		return s.remove(r, id, force) // asked for, and not there
+	case verdict == absent && force && h.sent != nil:
 		c = h.sent // gone from the store, but the Envoy still has what needs it, and asks
 	case verdict == absent:
-		if h != nil && s.mayRemove(r.kind, name) {
-			h.removing = true
-			if r.kind == resource.Cluster {
-				delete(s.clusters, name) // not warm from here on, should it come back
-			}
-			r.removed = append(r.removed, name)
+		if !has || !s.mayRemove(r.kind, id) {
+			s.loosen(id)
+			return 0
 		}
+		h.removing = true
+		s.setHeld(r.kind, id, h)
+		if r.kind == resource.Cluster {
+			s.clusters.remove(id) // not warm from here on, should it come back
+		}
+		name := s.store.names.of(id)
+		r.removed = append(r.removed, name)
 		return len(name)
 	}
 	if len(r.removed) > 0 {
-		sub.dirty[name] = force
+		sub.putBack(id, force)
 		return 0
 	}
-	if h == nil {
-		h = &held{}
-		sub.held[name] = h
-	}
 	if r.kind == resource.Cluster {
-		delete(s.retiring, name)
+		s.retiring.remove(id)
 	}
 	doubtful := len(h.maybe) > 0 && h.sent == h.acked // else what is on its way ends the doubt
 	if !force && h.sent != nil && h.sent.version == c.version && !doubtful {
 		if h.sent != c && h.sent == h.acked { // the same bytes, perhaps with other references
-			s.setAcked(h, c)
-			s.setSent(h, c)
+			h.acked, h.sent = c, c
+			s.setHeld(r.kind, id, h)
 		}
 		return 0
 	}
-	s.setSent(h, c)
+	h.sent = c
+	s.setHeld(r.kind, id, h)
 	s.sending(r.kind, c)
 	r.items = append(r.items, c)
 	return c.size
 }
 
 // remove says that there is no such resource, in a response of removals.
-func (s *subscription) remove(r *response, name string, force bool) int {
+func (s *session) remove(r *response, id uint32, force bool) int {
 	if len(r.items) > 0 {
-		s.dirty[name] = force
+		s.subs[r.kind].putBack(id, force)
 		return 0
 	}
+	name := s.store.names.of(id)
 	r.removed = append(r.removed, name)
 	return len(name)
+}
+
+// putBack leaves a resource to the next response.
+func (s *subscription) putBack(id uint32, force bool) {
+	s.touch(id)
+	if force {
+		s.force(id)
+	}
 }
 
 // answer takes in an acknowledgement (empty message) or a refusal of a response. An answer to
 // a response speaks for all of the type before it, too: Envoy handles them in order.
 func (s *session) answer(t resource.Type, nonce uint64, message string) {
-	s.store.mu.RLock()
-	defer s.store.mu.RUnlock()
 	sub := s.sub(t)
 	i := slices.IndexFunc(sub.inflight, func(r *response) bool { return r.nonce == nonce })
 	if i < 0 {
@@ -214,26 +222,30 @@ func (s *session) accept(r *response) {
 		s.beSure()
 	}
 	for _, c := range r.items {
-		h := sub.held[c.name]
-		if h == nil {
+		h, ok := s.held(r.kind, c.id)
+		if !ok {
 			continue // unsubscribed meanwhile
 		}
-		s.learn(r.kind, h)
+		if h.unknown != "" {
+			h.unknown = ""
+			s.learned(r.kind)
+		}
 		if h.acked == nil && !s.store.good.empty() {
-			sub.touch(c.name) // what was not tried because of that can be now
+			sub.touch(c.id) // what was not tried because of that can be now
 		}
 		s.repeatAll(r, h.acked, c)
-		s.setAcked(h, c)
-		s.clearDoubt(h)
+		h.acked, h.maybe = c, nil
+		s.setHeld(r.kind, c.id, h)
 		s.forgive(r.kind, c)
 		s.forgetGood(r.kind, c)
 		s.accepted(r, c)
 	}
 	for _, name := range r.removed {
-		if h := sub.held[name]; h != nil && h.removing {
-			s.forget(r.kind, name)
-			if s.store.has(s.audiences, r.kind, name) {
-				sub.touch(name)
+		id := s.store.names.find(name)
+		if h, ok := s.held(r.kind, id); ok && h.removing {
+			s.forget(r.kind, id)
+			if s.view(r.kind, id) != nil {
+				sub.touch(id)
 			}
 		}
 	}

@@ -12,7 +12,7 @@ const settleTime = 5 * time.Second
 
 // mayRemove says whether a resource that the store does not have any more may be taken away
 // from this Envoy now. If not yet, it is looked at again when the time has come.
-func (s *session) mayRemove(t resource.Type, name string) bool {
+func (s *session) mayRemove(t resource.Type, id uint32) bool {
 	switch t {
 	case resource.Listener, resource.Scope:
 		return true
@@ -21,23 +21,23 @@ func (s *session) mayRemove(t resource.Type, name string) bool {
 		// Envoy drops what it fetched by itself when it has no use for it any more.
 		return false
 	}
-	if s.named[name] > 0 || s.unknown > 0 {
-		delete(s.retiring, name)
-		return false // name and learn look at it again
+	if s.isNamed(id) || s.unknown > 0 {
+		s.retiring.remove(id)
+		return false // name and learned look at it again
 	}
-	at, known := s.retiring[name]
+	at, known := s.retiring.get(id)
 	if !known {
-		at = s.now().Add(s.drainTime(name))
+		at = s.now().Add(s.drainTime(id))
 		if at.Before(s.settled) {
 			at = s.settled
 		}
-		s.retiring[name] = at
+		s.retiring.put(id, at)
 	}
 	return !s.now().Before(at)
 }
 
-func (s *session) drainTime(cluster string) time.Duration {
-	if h := s.sub(resource.Cluster).held[cluster]; h != nil && h.sent != nil {
+func (s *session) drainTime(cluster uint32) time.Duration {
+	if h, _ := s.held(resource.Cluster, cluster); h.sent != nil {
 		return h.sent.head.output.Drain
 	}
 	return 0
@@ -52,7 +52,7 @@ func (s *session) wake() time.Time {
 			first = t
 		}
 	}
-	for _, at := range s.retiring {
+	for _, at := range s.retiring.m {
 		earlier(at)
 	}
 	for _, r := range s.refused {
@@ -70,9 +70,9 @@ func (s *session) wake() time.Time {
 // retire has clusters whose drain time has passed looked at again.
 func (s *session) retire() {
 	now := s.now()
-	for name, at := range s.retiring {
+	for id, at := range s.retiring.m {
 		if !now.Before(at) {
-			s.sub(resource.Cluster).touch(name)
+			s.sub(resource.Cluster).touch(id)
 		}
 	}
 }

@@ -101,14 +101,8 @@ func (s *Server) Apply(set resource.ChangeSet) uint64 {
 	if len(set.Entries) == 0 {
 		return s.store.current()
 	}
-	at := s.now()
-	number, changed := s.store.apply(set)
+	number := s.store.apply(set, s.now())
 	s.store.good.prune(set, s.store.hasPart)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
-		c.session.notify(number, at, changed)
-	}
 	return number
 }
 
@@ -157,9 +151,12 @@ func (s *Server) leave(c *conn) {
 	for other := range s.conns {
 		open = open || other.session.node.ID == id
 	}
-	if !open {
+	if open {
+		s.store.dismiss(c.session)
+	} else {
 		s.gone[id] = c
 	}
+	s.forgetGone(s.now())
 	s.mu.Unlock()
 	s.observed.all()
 	if open {
@@ -167,6 +164,16 @@ func (s *Server) leave(c *conn) {
 		return
 	}
 	s.log.Info("envoy disconnected", "envoy", id, "from", c.peer)
+}
+
+// forgetGone forgets Envoys that have been gone for long. The caller holds the server's lock.
+func (s *Server) forgetGone(now time.Time) {
+	for id, c := range s.gone {
+		if c.over(now.Add(-forgetTime)) {
+			s.store.dismiss(c.session)
+			delete(s.gone, id)
+		}
+	}
 }
 
 // over says whether the stream ended before a time.

@@ -31,19 +31,21 @@ func (n Node) audiences() []resource.Audience {
 // safe for concurrent use, except for notify.
 type session struct {
 	store     *store
+	number    uint32 // in the store
 	node      Node
-	audiences []resource.Audience
+	audiences []*group
 	now       func() time.Time
 	inbox     inbox
 
 	subs     [resource.NumTypes]*subscription
-	clusters map[string]*clusterState                   // what is known of the clusters that this Envoy has
-	named    map[string]int                             // how many contents that this Envoy may have name a cluster
-	unknown  int                                        // resources that this Envoy has, of which we know only the version
-	waiting  map[resource.Ref]map[resource.Ref]struct{} // what is missed → the resources that wait for it
-	missing  map[resource.Ref][]resource.Ref            // the same, the other way round
+	clusters clusters
+	named    []int32                  // how many contents that this Envoy may have name a cluster
+	unknown  int                      // resources that this Envoy has, of which we know only the version
+	waiting  map[ref]map[ref]struct{} // what is missed → the resources that wait for it
+	missing  map[ref][]ref            // the same, the other way round
 	refused  map[atom]*refusal
-	retiring map[string]time.Time // clusters that nothing names: when they are taken away
+	retiring sparse[time.Time] // clusters that nothing names: when they are taken away
+	loose    []uint32          // names that the session may have no use for any more
 	// settled is when an Envoy that came with resources of an earlier stream has had the time
 	// to ask for all types; before it no cluster is taken away.
 	settled time.Time
@@ -59,7 +61,7 @@ type session struct {
 	patience time.Time
 
 	// unsure are clusters that the Envoy came with, and that may still be warming.
-	unsure []string
+	unsure []uint32
 
 	nonce   uint64
 	sends   uint64 // counts responses, to tell which was sent before which
@@ -77,12 +79,19 @@ type session struct {
 	earlier *session
 }
 
+// ref names a resource by the number of its name.
+type ref struct {
+	kind resource.Type
+	id   uint32
+}
+
 // subscription is what an Envoy wants of one type, and has.
 type subscription struct {
+	holdings
 	wildcard bool
-	names    map[string]struct{}
-	held     map[string]*held
-	dirty    map[string]bool // true: send even if the version is the same
+	names    bitset
+	dirty    bitset // what is to be looked at
+	forced   bitset // of these: send even if the version is the same
 	inflight []*response
 	asked    bool   // the Envoy has asked for this type at all
 	since    uint64 // how many responses had been sent when it asked for all of it
@@ -93,19 +102,6 @@ type subscription struct {
 	suspects map[atom]struct{}
 	trials   [][]atom
 	trying   map[atom]struct{}
-}
-
-// held is a resource that the Envoy has, or has been sent.
-type held struct {
-	acked *composed // nil: none acknowledged, or unknown
-	sent  *composed // the newest that was sent; same as acked when it has been answered
-	// unknown is the version that the Envoy reported when it connected, if we do not have the
-	// bytes of it.
-	unknown  string
-	removing bool // its removal has been sent
-	// maybe are refused versions: Envoy may have taken some resources of a response that it
-	// refused. The next acknowledgement ends the doubt.
-	maybe []*composed
 }
 
 // response is one discovery response, before it is put into a protocol's form.
@@ -126,55 +122,98 @@ const maxInflight = 64
 // default; what is left goes into the next response.
 const maxResponseBytes = 3 << 20
 
-func newSession(s *store, node Node, now func() time.Time, earlier *session) *session {
-	if earlier != nil {
+func newSession(store *store, node Node, now func() time.Time, earlier *session) *session {
+	if earlier != nil && earlier.earlier != nil {
+		store.dismiss(earlier.earlier)
 		earlier.earlier = nil
 	}
-	return &session{
-		store:     s,
-		node:      node,
-		audiences: node.audiences(),
-		now:       now,
-		clusters:  map[string]*clusterState{},
-		named:     map[string]int{},
-		waiting:   map[resource.Ref]map[resource.Ref]struct{}{},
-		missing:   map[resource.Ref][]resource.Ref{},
-		refused:   map[atom]*refusal{},
-		retiring:  map[string]time.Time{},
-		inbox:     newInbox(),
-		earlier:   earlier,
-		known:     s.current(),
-		warmed:    func(string) {},
+	s := &session{
+		store:   store,
+		node:    node,
+		now:     now,
+		waiting: map[ref]map[ref]struct{}{},
+		missing: map[ref][]ref{},
+		refused: map[atom]*refusal{},
+		inbox:   newInbox(),
+		earlier: earlier,
+		warmed:  func(string) {},
 
 		refusalsChanged: func() {},
 		answered:        func(time.Duration) {},
 	}
+	store.join(s)
+	return s
 }
 
 func (s *session) sub(t resource.Type) *subscription {
 	if s.subs[t] == nil {
-		s.subs[t] = &subscription{
-			names:    map[string]struct{}{},
-			held:     map[string]*held{},
-			dirty:    map[string]bool{},
-			suspects: map[atom]struct{}{},
-		}
+		s.subs[t] = &subscription{suspects: map[atom]struct{}{}}
 	}
 	return s.subs[t]
 }
 
+// view is what the store has for this Envoy of a type under the number of a name, or nil.
+func (s *session) view(t resource.Type, id uint32) *composed { return s.store.see(s.audiences, t, id) }
+
 // wants says whether the Envoy has asked for this resource.
-func (s *subscription) wants(name string) bool {
-	if s.wildcard {
-		return true
+func (s *subscription) wants(id uint32) bool { return s.wildcard || s.names.has(id) }
+
+// touch has a resource looked at.
+func (s *subscription) touch(id uint32) {
+	if id != 0 {
+		s.dirty.add(id)
 	}
-	_, ok := s.names[name]
-	return ok
 }
 
-func (s *subscription) touch(name string) {
-	if !s.dirty[name] {
-		s.dirty[name] = false
+// force has a resource looked at, and sent even if the version is the same.
+func (s *subscription) force(id uint32) {
+	s.dirty.add(id)
+	s.forced.add(id)
+}
+
+// clean ends looking at a resource, and says whether it was forced.
+func (s *subscription) clean(id uint32) (forced bool) {
+	forced = s.forced.has(id)
+	s.dirty.remove(id)
+	s.forced.remove(id)
+	return forced
+}
+
+// changed tells the session that the store has something else for it. The caller holds the
+// store's lock for writing.
+func (s *session) changed(t resource.Type, id uint32, before *composed, news *news) {
+	if s.idle() {
+		s.applied = news.number - 1
+	}
+	if sub := s.subs[t]; sub != nil {
+		sub.keep(id, before)
+		if sub.wants(id) {
+			s.store.names.use(s.store.names.of(id), s.number)
+			sub.touch(id)
+			s.concern(news)
+		}
+	}
+	if s.happened(ref{t, id}) {
+		s.concern(news)
+	}
+}
+
+// appliedNow is the newest change set that the Envoy has in full. One that does not concern it,
+// it has at once.
+func (s *session) appliedNow() uint64 {
+	if s.idle() {
+		return s.store.applied
+	}
+	return s.applied
+}
+
+// concern has the session look at what has changed.
+func (s *session) concern(news *news) {
+	if n := len(s.progress.open); n == 0 || s.progress.open[n-1] != news.change {
+		s.progress.open = addChange(s.progress.open, news.change)
+	}
+	if n := len(news.concerned); n == 0 || news.concerned[n-1] != s {
+		news.concerned = append(news.concerned, s) // ringing twice does no harm
 	}
 }
 
@@ -186,12 +225,13 @@ func (s *session) subscribeAll(t resource.Type) {
 		return
 	}
 	sub.asked, sub.wildcard, sub.greet, sub.since = true, true, true, s.sends
-	s.store.mu.RLock()
-	defer s.store.mu.RUnlock()
-	s.store.each(s.audiences, t, sub.touch)
-	for name := range sub.held {
-		sub.touch(name)
+	for _, a := range s.audiences {
+		s.store.names.useAll(&a.there[t], s.number)
+		for id := range a.there[t].all() {
+			sub.touch(id)
+		}
 	}
+	sub.ids(sub.touch)
 }
 
 // subscribe makes a resource wanted. With again, it is sent even if the Envoy had it: one that
@@ -199,24 +239,52 @@ func (s *session) subscribeAll(t resource.Type) {
 func (s *session) subscribe(t resource.Type, name string, again bool) {
 	sub := s.sub(t)
 	sub.asked = true
-	sub.names[name] = struct{}{}
-	if again || sub.held[name] == nil {
-		sub.dirty[name] = true
+	id := s.store.names.use(name, s.number)
+	sub.names.add(id)
+	if again || !sub.has(id) {
+		sub.force(id)
 	} else {
-		sub.touch(name)
+		sub.touch(id)
 	}
 }
 
 // unsubscribe forgets a resource: the Envoy has, too.
 func (s *session) unsubscribe(t resource.Type, name string) {
+	if id := s.store.names.find(name); id != 0 {
+		s.unsubscribeID(t, id)
+	}
+}
+
+func (s *session) unsubscribeID(t resource.Type, id uint32) {
 	sub := s.sub(t)
-	delete(sub.names, name)
+	sub.names.remove(id)
+	s.loosen(id)
 	if sub.wildcard {
 		return
 	}
-	delete(sub.dirty, name)
-	s.missNothing(resource.Ref{Type: t, Name: name})
-	s.forget(t, name)
+	sub.clean(id)
+	s.missNothing(ref{t, id})
+	s.forget(t, id)
+}
+
+// unsubscribeAll ends a wildcard subscription.
+func (s *session) unsubscribeAll(t resource.Type) {
+	sub := s.sub(t)
+	sub.wildcard = false
+	var gone []uint32
+	sub.ids(func(id uint32) {
+		if !sub.wants(id) {
+			gone = append(gone, id)
+		}
+	})
+	for _, id := range gone {
+		s.unsubscribeID(t, id)
+	}
+	for _, a := range s.audiences { // what it has not got is of no interest either
+		for id := range a.there[t].all() {
+			s.loosen(id)
+		}
+	}
 }
 
 // report takes in what an Envoy says it has from an earlier stream.
@@ -229,34 +297,30 @@ func (s *session) report(t resource.Type, versions map[string]string) {
 		s.settled = s.now().Add(settleTime)
 		s.stillWarming = s.now().Add(warmingTime)
 	}
-	s.store.mu.RLock()
-	defer s.store.mu.RUnlock()
 	for name, version := range versions {
-		if sub.held[name] != nil {
+		id := s.store.names.use(name, s.number)
+		if sub.has(id) {
 			continue
 		}
-		h := &held{}
-		sub.held[name] = h
-		known := s.recognise(t, name, version)
+		known := s.recognise(t, id, version)
 		if known == nil {
-			h.unknown = version
+			s.setHeld(t, id, held{unknown: version})
 			if countsAsNaming(t) {
 				s.unknown++
 			}
 		} else {
-			s.setAcked(h, known)
-			s.setSent(h, known)
+			s.setHeld(t, id, held{acked: known, sent: known})
 		}
-		sub.touch(name)
+		sub.touch(id)
 		if t == resource.Cluster {
-			s.reported(name)
+			s.reported(id)
 		}
 	}
 }
 
 // recognise finds the bytes of a version that an Envoy says it has.
-func (s *session) recognise(t resource.Type, name, version string) *composed {
-	if c := s.store.find(s.audiences, t, name); c != nil {
+func (s *session) recognise(t resource.Type, id uint32, version string) *composed {
+	if c := s.view(t, id); c != nil {
 		if c.version == version {
 			return c
 		}
@@ -264,96 +328,14 @@ func (s *session) recognise(t resource.Type, name, version string) *composed {
 			return had
 		}
 	}
-	if s.earlier == nil || s.earlier.subs[t] == nil {
+	if s.earlier == nil {
 		return nil
 	}
-	if h := s.earlier.subs[t].held[name]; h != nil {
-		for _, c := range []*composed{h.acked, h.sent} {
-			if c != nil && c.version == version {
-				return c
-			}
+	h, _ := s.earlier.held(t, id)
+	for _, c := range []*composed{h.acked, h.sent} {
+		if c != nil && c.version == version {
+			return c
 		}
 	}
 	return nil
-}
-
-// countsAsNaming says whether resources of this type send traffic to clusters.
-func countsAsNaming(t resource.Type) bool {
-	return t == resource.Listener || t == resource.Scope || t == resource.Route
-}
-
-// name adds to the count of contents that name each cluster of a resource.
-func (s *session) name(c *composed, by int) {
-	c.contents(func(p *content) {
-		for _, ref := range p.output.Clusters {
-			n := s.named[ref.Name] + by
-			if n > 0 {
-				s.named[ref.Name] = n
-				continue
-			}
-			delete(s.named, ref.Name)
-			s.sub(resource.Cluster).touch(ref.Name) // it may be time to take it away
-		}
-	})
-}
-
-// setAcked and setSent keep the counts of named clusters right.
-func (s *session) setAcked(h *held, c *composed) {
-	s.name(c, 1)
-	s.name(h.acked, -1)
-	h.acked = c
-}
-
-// doubt notes that an Envoy may have a version, or not.
-func (s *session) doubt(h *held, c *composed) {
-	if c == nil {
-		return
-	}
-	s.name(c, 1)
-	h.maybe = append(h.maybe, c)
-}
-
-func (s *session) clearDoubt(h *held) {
-	for _, c := range h.maybe {
-		s.name(c, -1)
-	}
-	h.maybe = nil
-}
-
-func (s *session) setSent(h *held, c *composed) {
-	s.name(c, 1)
-	s.name(h.sent, -1)
-	h.sent = c
-}
-
-// forget drops a resource that the Envoy does not have any more.
-func (s *session) forget(t resource.Type, name string) {
-	sub := s.sub(t)
-	h := sub.held[name]
-	if h == nil {
-		return
-	}
-	s.setAcked(h, nil)
-	s.setSent(h, nil)
-	s.clearDoubt(h)
-	s.learn(t, h)
-	delete(sub.held, name)
-	if t == resource.Cluster {
-		delete(s.retiring, name)
-	}
-}
-
-// learn notes that the bytes of a held resource are known now, or do not matter any more.
-func (s *session) learn(t resource.Type, h *held) {
-	if h.unknown == "" {
-		return
-	}
-	h.unknown = ""
-	if countsAsNaming(t) {
-		if s.unknown--; s.unknown == 0 {
-			for name := range s.sub(resource.Cluster).held {
-				s.sub(resource.Cluster).touch(name)
-			}
-		}
-	}
 }

@@ -6,10 +6,11 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/grpc/mem"
 
 	"github.com/gateway-cp/gateway-cp/resource"
 )
@@ -37,18 +38,18 @@ func (sotw) receive(s *session, t resource.Type, r request) {
 	_, star := names["*"]
 	delete(names, "*")
 	switch {
-	case star, fullState(t) && len(names) == 0 && len(sub.names) == 0:
+	case star, fullState(t) && len(names) == 0 && sub.names.n == 0:
 		s.subscribeAll(t)
 	case sub.wildcard:
 		s.unsubscribeAll(t)
 	}
-	for _, name := range slices.Sorted(maps.Keys(sub.names)) {
-		if _, ok := names[name]; !ok {
-			s.unsubscribe(t, name)
+	for id := range sub.names.all() {
+		if _, ok := names[s.store.names.of(id)]; !ok {
+			s.unsubscribeID(t, id)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if _, ok := sub.names[name]; !ok {
+		if !sub.names.has(s.store.names.find(name)) {
 			s.subscribe(t, name, !first)
 		}
 	}
@@ -71,16 +72,14 @@ func fullState(t resource.Type) bool {
 func (s *session) resume(t resource.Type, version string) {
 	sub := s.sub(t)
 	all := map[string]string{}
-	s.store.mu.RLock()
-	for name := range sub.dirty {
-		if c := s.store.find(s.audiences, t, name); c != nil {
-			all[name] = c.version
+	for id := range sub.dirty.all() {
+		if c := s.view(t, id); c != nil {
+			all[c.name] = c.version
 		}
 	}
-	s.store.mu.RUnlock()
 	var had map[string]string
-	if s.earlier != nil && s.earlier.subs[t] != nil {
-		had = s.earlier.subs[t].versions()
+	if s.earlier != nil {
+		had = s.earlier.versions(t)
 	}
 	switch version {
 	case stateVersion(all):
@@ -92,9 +91,9 @@ func (s *session) resume(t resource.Type, version string) {
 			s.patience = s.now().Add(settleTime)
 		}
 	}
-	for name, force := range sub.dirty {
-		if force && sub.held[name] != nil {
-			sub.dirty[name] = false
+	for id := range sub.forced.all() {
+		if sub.has(id) {
+			sub.forced.remove(id)
 		}
 	}
 }
@@ -105,7 +104,7 @@ func (s *session) withholds(t resource.Type) bool {
 		return false
 	}
 	clusters, endpoints := s.subs[resource.Cluster], s.subs[resource.Endpoint]
-	busy := func(sub *subscription) bool { return sub != nil && (len(sub.inflight) > 0 || len(sub.dirty) > 0) }
+	busy := func(sub *subscription) bool { return sub != nil && (len(sub.inflight) > 0 || sub.dirty.n > 0) }
 	if s.now().Before(s.patience) && (busy(clusters) || busy(endpoints)) {
 		return true
 	}
@@ -114,12 +113,14 @@ func (s *session) withholds(t resource.Type) bool {
 }
 
 // versions gives the version of everything that was sent.
-func (s *subscription) versions() map[string]string {
+func (s *session) versions(t resource.Type) map[string]string {
 	all := map[string]string{}
-	for name, h := range s.held {
-		if h.sent != nil && !h.removing {
-			all[name] = h.sent.version
-		}
+	if sub := s.subs[t]; sub != nil {
+		sub.ids(func(id uint32) {
+			if h, _ := s.held(t, id); h.sent != nil && !h.removing {
+				all[h.sent.name] = h.sent.version
+			}
+		})
 	}
 	return all
 }
@@ -146,20 +147,20 @@ func (sotw) encode(s *session, r *response) *encoded {
 	items := r.items
 	if fullState(r.kind) {
 		items = nil
-		for _, name := range slices.Sorted(maps.Keys(sub.held)) {
-			if h := sub.held[name]; h.sent != nil && !h.removing && sub.wants(name) {
+		sub.ids(func(id uint32) {
+			if h, _ := s.held(r.kind, id); h.sent != nil && !h.removing && sub.wants(id) {
 				items = append(items, h.sent)
 			}
-		}
+		})
+		slices.SortFunc(items, func(a, b *composed) int { return strings.Compare(a.name, b.name) })
 	}
-	m := &encoded{pieces: make([][]byte, 0, 1+2*len(items))}
+	m := &encoded{pieces: make([]mem.SliceBuffer, 0, 1+2*len(items))}
 	for _, c := range items {
 		body := anyHead(r.kind, c.size)
-		frame := protowire.AppendTag(nil, sotwResources, protowire.BytesType)
-		frame = protowire.AppendVarint(frame, uint64(len(body)+c.size))
+		frame := appendHead(nil, sotwResources, len(body)+c.size)
 		m.pieces = c.appendTo(append(m.pieces, append(frame, body...)))
 	}
-	tail := appendString(nil, sotwVersion, stateVersion(sub.versions()))
+	tail := appendString(nil, sotwVersion, stateVersion(s.versions(r.kind)))
 	tail = appendString(tail, sotwTypeURL, r.kind.URL())
 	tail = appendString(tail, sotwNonce, strconv.FormatUint(r.nonce, 10))
 	m.pieces = append(m.pieces, tail)

@@ -111,7 +111,7 @@ func TestAnEnvoyThatComesBackWithAllGetsAnEmptyResponse(t *testing.T) {
 }
 
 func newWhole(e resource.Entry) *composed {
-	return compose(e.Key.Name, newContent("", e.Output), nil)
+	return compose(0, e.Key.Name, newContent("", e.Output), nil)
 }
 
 func TestMakeBeforeBreak(t *testing.T) {

@@ -117,6 +117,8 @@ func (s *Server) receive(c *conn, r request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.hear(c)
+	c.session.store.mu.RLock()
+	defer c.session.store.mu.RUnlock()
 	c.protocol.receive(c.session, t, r)
 }
 
@@ -134,7 +136,7 @@ func (c *conn) flush() (time.Duration, error) {
 			}
 			return max(time.Millisecond, wake.Sub(now)), nil
 		}
-		m := c.protocol.encode(c.session, r)
+		m := c.encode(r)
 		c.counts.sent++
 		c.counts.resources += uint64(len(r.items))
 		c.mu.Unlock()
@@ -142,6 +144,12 @@ func (c *conn) flush() (time.Duration, error) {
 			return 0, err
 		}
 	}
+}
+
+func (c *conn) encode(r *response) *encoded {
+	c.session.store.mu.RLock()
+	defer c.session.store.mu.RUnlock()
+	return c.protocol.encode(c.session, r)
 }
 
 func (c *conn) send(m *encoded) error {

@@ -131,13 +131,6 @@ func peerOf(ctx context.Context) string {
 func (s *Server) known(now time.Time) []*conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	conns := slices.Collect(maps.Keys(s.conns))
-	for id, c := range s.gone {
-		if c.over(now.Add(-forgetTime)) {
-			delete(s.gone, id)
-			continue
-		}
-		conns = append(conns, c)
-	}
-	return conns
+	s.forgetGone(now)
+	return slices.AppendSeq(slices.Collect(maps.Keys(s.conns)), maps.Values(s.gone))
 }

@@ -2,7 +2,6 @@ package xds
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -27,22 +26,28 @@ type Pending struct {
 	Removed bool
 }
 
-// waitingList says what is waited for, sorted.
+// waitingList says what is waited for, sorted. The caller holds the store's lock.
 func (s *session) waitingList() []Waiting {
-	s.store.mu.RLock()
-	defer s.store.mu.RUnlock()
-	var all []Waiting
-	for _, what := range slices.SortedFunc(maps.Keys(s.waiting), compareRefs) {
-		if len(all) == maxListed {
-			break
+	all := make([]Waiting, 0, len(s.waiting))
+	for what, waits := range s.waiting {
+		w := Waiting{Ref: s.refOf(what), Count: len(waits)}
+		for of := range waits {
+			w.For = append(w.For, s.refOf(of))
 		}
-		waits := slices.SortedFunc(maps.Keys(s.waiting[what]), compareRefs)
-		all = append(all, Waiting{
-			Ref: what, Why: s.whyNot(what),
-			For: waits[:min(len(waits), maxListed)], Count: len(waits),
-		})
+		slices.SortFunc(w.For, compareRefs)
+		w.For = w.For[:min(len(w.For), maxListed)]
+		all = append(all, w)
+	}
+	slices.SortFunc(all, func(a, b Waiting) int { return compareRefs(a.Ref, b.Ref) })
+	all = all[:min(len(all), maxListed)]
+	for i := range all {
+		all[i].Why = s.whyNot(all[i].Ref)
 	}
 	return all
+}
+
+func (s *session) refOf(r ref) resource.Ref {
+	return resource.Ref{Type: r.kind, Name: s.store.names.of(r.id)}
 }
 
 // whyNot says why something is waited for. The caller holds the store's lock.
@@ -58,9 +63,9 @@ func (s *session) whyNot(what resource.Ref) string {
 	if what.Type != resource.Cluster {
 		return "it is not delivered yet"
 	}
-	state := s.clusters[what.Name]
+	state, there := s.clusters.get(s.store.names.find(what.Name))
 	switch {
-	case state == nil:
+	case !there:
 		return "it has not been sent yet"
 	case !state.warm && state.mayCheck:
 		return "the Envoy has not finished the first round of its health checks"
@@ -95,23 +100,20 @@ func (s *session) pendingList() []Pending {
 		if len(all) == maxListed {
 			break
 		}
-		for _, name := range slices.Sorted(maps.Keys(sub.dirty)) {
-			add(Pending{Ref: resource.Ref{Type: resource.Type(t), Name: name}})
+		for id := range sub.dirty.all() {
+			if len(all) == maxListed {
+				break
+			}
+			add(Pending{Ref: s.refOf(ref{resource.Type(t), id})})
 		}
 	}
 	return all
 }
 
-// behind is when the oldest change came that the Envoy has not answered, also if the session has
-// not looked at it yet.
+// behind is when the oldest change came that the Envoy has not answered.
 func (s *session) behind() time.Time {
 	if len(s.progress.open) > 0 {
 		return s.progress.open[0].at
-	}
-	s.inbox.mu.Lock()
-	defer s.inbox.mu.Unlock()
-	if len(s.inbox.changes) > 0 {
-		return s.inbox.changes[0].at
 	}
 	return time.Time{}
 }

@@ -50,7 +50,7 @@ func (s *Server) WantedBy(node Node) Config {
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()
 	var all []Wanted
-	for ref, c := range s.store.closure(node.audiences(), nil) {
+	for ref, c := range s.store.closure(s.store.groups(node), nil) {
 		all = append(all, wanted(ref, c))
 	}
 	return Config{Node: node, Resources: sortWanted(all)}
@@ -73,18 +73,19 @@ func (c *conn) wanted() Config {
 		if sub == nil {
 			continue
 		}
-		for name := range sub.held {
-			ref := resource.Ref{Type: resource.Type(t), Name: name}
-			if there[ref] == nil {
-				all = append(all, Wanted{Ref: ref, Until: s.retiring[name]})
+		sub.ids(func(id uint32) {
+			if of := s.refOf(ref{resource.Type(t), id}); there[of] == nil {
+				until, _ := s.retiring.get(id)
+				all = append(all, Wanted{Ref: of, Until: until})
 			}
-		}
+		})
 	}
 	return Config{Node: s.node, Peer: c.peer, Connected: c.ended.IsZero(), Resources: sortWanted(all)}
 }
 
 func wanted(ref resource.Ref, c *composed) Wanted {
-	w := Wanted{Ref: ref, Version: c.version, Message: slices.Concat(c.appendTo(nil)...)}
+	w := Wanted{Ref: ref, Version: c.version}
+	c.contents(func(p *content) { w.Message = append(w.Message, p.output.Bytes...) })
 	c.contents(func(p *content) {
 		for _, k := range p.output.Sources {
 			if !slices.Contains(w.Sources, k) {
@@ -103,7 +104,7 @@ func sortWanted(all []Wanted) []Wanted {
 // closure gives what audiences see of the types that are asked for as a whole, or what a session
 // has asked for of them by name, with all that Envoy fetches because of it. The caller holds the
 // lock.
-func (s *store) closure(audiences []resource.Audience, session *session) map[resource.Ref]*composed {
+func (s *store) closure(audiences []*group, session *session) map[resource.Ref]*composed {
 	all := map[resource.Ref]*composed{}
 	var add func(resource.Ref)
 	add = func(ref resource.Ref) {
@@ -125,12 +126,16 @@ func (s *store) closure(audiences []resource.Audience, session *session) map[res
 			continue
 		}
 		if session != nil && session.subs[t] != nil && !session.subs[t].wildcard {
-			for name := range session.subs[t].names {
-				add(resource.Ref{Type: t, Name: name})
+			for id := range session.subs[t].names.all() {
+				add(session.refOf(ref{t, id}))
 			}
 			continue
 		}
-		s.each(audiences, t, func(name string) { add(resource.Ref{Type: t, Name: name}) })
+		for _, a := range audiences {
+			for id := range a.there[t].all() {
+				add(resource.Ref{Type: t, Name: s.names.of(id)})
+			}
+		}
 	}
 	return all
 }
@@ -148,7 +153,7 @@ func (s *session) whyOther(ref resource.Ref, target *composed) []string {
 			why = append(why, "the Envoy refuses "+what+": "+r.Message)
 		}
 	}
-	for _, what := range s.missingOf(ref) {
+	for _, what := range s.missingOf(ref.Type, target.id) {
 		why = append(why, "waits for "+what.Type.String()+" "+what.Name+": "+s.whyNot(what))
 	}
 	target.contents(func(p *content) {
@@ -160,24 +165,28 @@ func (s *session) whyOther(ref resource.Ref, target *composed) []string {
 	switch {
 	case fullState(ref.Type) && (sub == nil || !sub.asked):
 		return append(why, "the Envoy has not asked for resources of this type")
-	case sub == nil || !sub.wants(ref.Name):
+	case sub == nil || !sub.wants(target.id):
 		return append(why, "the Envoy asks for it once it has what names it")
 	}
 	if len(why) > 0 {
 		return why
 	}
 	for _, r := range sub.inflight {
-		if slices.ContainsFunc(r.items, func(c *composed) bool { return c.name == ref.Name }) {
+		if slices.ContainsFunc(r.items, func(c *composed) bool { return c.id == target.id }) {
 			return append(why, "sent, and not acknowledged yet")
 		}
 	}
-	if _, due := sub.dirty[ref.Name]; due {
+	if sub.dirty.has(target.id) {
 		return append(why, "it goes out when what was sent before it is acknowledged")
 	}
 	return why
 }
 
 // missingOf is what a resource waits for, each once, sorted.
-func (s *session) missingOf(ref resource.Ref) []resource.Ref {
-	return slices.Compact(slices.SortedFunc(slices.Values(s.missing[ref]), compareRefs))
+func (s *session) missingOf(t resource.Type, id uint32) (all []resource.Ref) {
+	for _, what := range s.missing[ref{t, id}] {
+		all = append(all, s.refOf(what))
+	}
+	slices.SortFunc(all, compareRefs)
+	return slices.Compact(all)
 }
