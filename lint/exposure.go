@@ -106,11 +106,15 @@ func plainHTTP(c *checker) {
 		if h.secure() || other == nil {
 			continue
 		}
+		both := map[*gatewayv1.HTTPRoute]bool{}
+		for _, route := range other.Attached {
+			both[route] = true
+		}
 		for place := range h.Matches {
 			id := idOf(&h.Matches[place])
 			// An authority proves who owns a host over plain HTTP: RFC 8555, section 8.3.
 			acme := within(h.patterns[place].path.start, "/.well-known/acme-challenge")
-			if seen[id.route] || h.by[place] >= 0 || acme || !sends(id) || !slices.Contains(other.Attached, id.route) {
+			if seen[id.route] || h.by[place] >= 0 || acme || !sends(id) || !both[id.route] {
 				continue
 			}
 			seen[id.route] = true

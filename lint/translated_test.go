@@ -1,0 +1,107 @@
+package lint
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+const someGateway = `apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: gateway-cp}
+spec: {controllerName: gateway-cp.io/gateway-controller}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: public, namespace: infra ANNOTATIONS}
+spec:
+  gatewayClassName: CLASS
+  listeners:
+  - {name: http, protocol: HTTP, port: 80, allowedRoutes: {namespaces: FROM}}
+  - {name: https, protocol: HTTPS, port: 443, hostname: shop.example.com, tls: {certificateRefs: [{name: shop}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web, namespace: shop}
+spec:
+  parentRefs: [{name: PARENT, namespace: infra, sectionName: http}]
+  rules: [{backendRefs: [{name: web, namespace: BACKEND, port: 80}]}]
+---
+apiVersion: gateway-cp.io/v1alpha1
+kind: Rollout
+metadata: {name: web, namespace: shop}
+spec:
+  targetRef: {name: web}
+  versions: [{name: blue, selector: {version: blue}}]
+  traffic: {blue: 100}
+`
+
+const (
+	someService   = "---\napiVersion: v1\nkind: Service\nmetadata: {name: NAME, namespace: shop}\nspec: {ports: [{port: 80}]}\n"
+	someSecret    = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: other, namespace: infra}\nstringData: {a: b}\n"
+	someIssued    = "---\napiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: shop, namespace: infra}\nspec: {secretName: shop}\n"
+	someSealed    = "---\napiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: shop, namespace: infra}\nspec: {}\n"
+	someNamespace = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
+	someBackend   = "---\napiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: back}\nspec: {ports: [{port: 80}]}\n"
+)
+
+// What is not in the set is an error only where the set holds what it would stand among.
+func TestWhatMayBeElsewhere(t *testing.T) {
+	web, other := strings.ReplaceAll(someService, "NAME", "web"), strings.ReplaceAll(someService, "NAME", "other")
+	cases := []struct {
+		name, more, change string // change: "OLD=NEW OLD=NEW"
+		want               string // "Reason severity", sorted by reason; those of the certificate apart
+	}{
+		{"nothing but the routes", "", "", "BackendNotFound warning, CertificateNotFound warning, TargetNotFound warning"},
+		{"another Service of the namespace", other, "", "BackendNotFound error, CertificateNotFound warning, TargetNotFound error"},
+		{"another Secret of the namespace", web + someSecret, "", "CertificateNotFound error"},
+		{"a Certificate of cert-manager", web + someIssued, "", ""},
+		{"a sealed Secret", web + someSealed, "", ""},
+		{"an issuer in an annotation", web, "ANNOTATIONS=,annotations:{cert-manager.io/cluster-issuer:x}", ""},
+		{"another GatewayClass", web + someIssued, "CLASS=gateway-pc", "GatewayClassNotFound error"},
+		{"another Gateway of the namespace", web + someIssued, "PARENT=private", "ParentNotFound error"},
+		{"no Namespace to look at labels", web + someIssued, "FROM={from:Selector,selector:{matchLabels:{a:b}}}", "RouteNotAllowed warning"},
+		{"a Namespace without the label", web + someIssued + someNamespace, "FROM={from:Selector,selector:{matchLabels:{a:b}}}", "RouteNotAllowed error"},
+		{"a backend in a namespace that is elsewhere", web + someIssued, "BACKEND=back", "RefNotPermitted warning"},
+		{"a backend that nothing permits", web + someIssued + someBackend, "BACKEND=back", "RefNotPermitted error"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			text := someGateway + c.more
+			for _, change := range append(strings.Fields(c.change), "ANNOTATIONS=", "CLASS=gateway-cp", "FROM={from:All}", "PARENT=public", "BACKEND=shop") {
+				before, after, _ := strings.Cut(change, "=")
+				text = strings.ReplaceAll(text, before, strings.ReplaceAll(after, ":", ": "))
+			}
+			w, said := loadPart(t, &txtar.Archive{Files: []txtar.File{{Name: "in/all.yaml", Data: []byte(text)}}}, "in")
+			for _, p := range besides(said) {
+				t.Error(p)
+			}
+			var got []string
+			for _, p := range Check(w, Options{Now: now, Off: map[api.Reason]bool{api.ReasonListenerOpenToAll: true}}) {
+				got = append(got, string(p.Reason)+" "+string(p.Severity))
+			}
+			if list := strings.Join(sorted(got), ", "); list != c.want {
+				t.Errorf("got %q, want %q", list, c.want)
+			}
+		})
+	}
+}
+
+// A class that is in no file is one of the cluster, unless the set has classes.
+func TestClassMayBeElsewhere(t *testing.T) {
+	gateway := "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: public}\nspec:\n  gatewayClassName: shared\n  listeners: [{name: http, protocol: HTTP, port: 80}]\n"
+	w, _ := loadPart(t, &txtar.Archive{Files: []txtar.File{{Name: "in/all.yaml", Data: []byte(gateway)}}}, "in")
+	found := Check(w, Options{Now: now})
+	if len(found) != 1 || found[0].Reason != api.ReasonGatewayClassNotFound || found[0].Severity != api.Warning {
+		t.Errorf("got %s", printed(found))
+	}
+}
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
+}
