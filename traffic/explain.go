@@ -47,7 +47,7 @@ type flow struct {
 	// As Envoy has them when it looks for a route.
 	path, authority string
 	headers         []Header // names in lower case
-	upgrade         string
+	upgrade         string   // protocol that the connection shall become one of; empty: none
 }
 
 // run goes through the steps until one of them ends the request.
@@ -148,28 +148,16 @@ func (f *flow) parse() bool {
 	if r.Method == "CONNECT" {
 		return f.answers(404, "no route takes CONNECT")
 	}
-	return f.parseUpgrade()
+	if connection, _ := f.header("connection"); r.Protocol == HTTP1 && hasToken(connection, "upgrade") {
+		f.upgrade, _ = f.header("upgrade")
+	}
+	return true
 }
 
 // methods are those that Envoy's HTTP/1 parser takes.
 var methods = strings.Fields("GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT COPY LOCK MKCOL MOVE PROPFIND PROPPATCH " +
 	"SEARCH UNLOCK BIND REBIND UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE " +
 	"MKCALENDAR LINK UNLINK SOURCE")
-
-// parseUpgrade looks whether the connection shall become another protocol's. A request for one
-// that is not allowed is answered before the router.
-func (f *flow) parseUpgrade() bool {
-	if f.request.Protocol != HTTP1 {
-		return true
-	}
-	connection, _ := f.header("connection")
-	protocol, asked := f.header("upgrade")
-	if !asked || !hasToken(connection, "upgrade") {
-		return true
-	}
-	f.upgrade = protocol
-	return true
-}
 
 func hasToken(list, token string) bool {
 	for _, t := range strings.Split(list, ",") {
