@@ -36,7 +36,15 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{T: t, server: NewServer(slog.New(slog.DiscardHandler))}
+	return newFixtureWith(t, time.Hour) // tests put the clock forward while something is not answered
+}
+
+// newFixtureWith is newFixture with a time that clients have for their answers.
+func newFixtureWith(t *testing.T, answerTimeout time.Duration) *fixture {
+	t.Helper()
+	limits := DefaultLimits()
+	limits.AnswerTimeout = answerTimeout
+	f := &fixture{T: t, server: NewServer(slog.New(slog.DiscardHandler), WithLimits(limits))}
 	f.server.now = func() time.Time { return time.Now().Add(time.Duration(f.ahead.Load())) }
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -87,6 +95,13 @@ func (f *fixture) envoy() EnvoyStatus {
 		f.Fatalf("there are %d Envoys, want 1: %+v", len(all), all)
 	}
 	return all[0]
+}
+
+func (f *fixture) must(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
 }
 
 func (f *fixture) context() context.Context {

@@ -35,6 +35,10 @@ type Limits struct {
 	HandshakeTimeout time.Duration
 	// FirstRequestTimeout is how long a stream may be open without a first message in full.
 	FirstRequestTimeout time.Duration
+	// AnswerTimeout is how long a client may leave a response unread or unanswered, except those
+	// of clusters, whose answers Envoy withholds while any cluster warms. It gets the newest
+	// state when it returns.
+	AnswerTimeout time.Duration
 	// IdleTimeout is how long a connection may be open without a stream.
 	IdleTimeout time.Duration
 	// KeepaliveTime is how long a connection may be silent before it is asked for a sign of
@@ -58,6 +62,7 @@ func DefaultLimits() Limits {
 		Handshakes:          2000,
 		HandshakeTimeout:    10 * time.Second,
 		FirstRequestTimeout: 30 * time.Second,
+		AnswerTimeout:       time.Minute,
 		IdleTimeout:         time.Minute,
 		KeepaliveTime:       30 * time.Second,
 		KeepaliveTimeout:    10 * time.Second,
@@ -101,7 +106,7 @@ func (l Limits) Check() error {
 		name string
 		t    time.Duration
 	}{
-		{"handshake timeout", l.HandshakeTimeout}, {"first request timeout", l.FirstRequestTimeout}, {"idle timeout", l.IdleTimeout},
+		{"handshake timeout", l.HandshakeTimeout}, {"first request timeout", l.FirstRequestTimeout}, {"answer timeout", l.AnswerTimeout}, {"idle timeout", l.IdleTimeout},
 		{"keepalive time", l.KeepaliveTime}, {"keepalive timeout", l.KeepaliveTimeout}, {"connection grace", l.ConnectionGrace},
 	} {
 		if d.t <= 0 {

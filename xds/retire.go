@@ -67,6 +67,22 @@ func (s *session) wake() time.Time {
 	return first
 }
 
+// unanswered is since when the Envoy owes an answer; the zero time means that it owes none. It
+// does not owe those of clusters, which it withholds for as long as any cluster warms, nor those
+// of a type that it does not ask for any more.
+func (s *session) unanswered() time.Time {
+	var first time.Time
+	for t, sub := range s.subs {
+		if resource.Type(t) == resource.Cluster || sub == nil || len(sub.inflight) == 0 || !sub.wildcard && sub.names.n == 0 {
+			continue
+		}
+		if at := sub.inflight[0].at; first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	return first
+}
+
 // retire has clusters whose drain time has passed looked at again.
 func (s *session) retire() {
 	now := s.now()

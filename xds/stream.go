@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -16,10 +17,6 @@ import (
 
 	"github.com/gateway-cp/gateway-cp/resource"
 )
-
-// sendTimeout is how long a client may leave a response unread before its stream is ended. It
-// gets the newest state when it returns.
-const sendTimeout = time.Minute
 
 // protocol is a variant of xDS: it puts a session's conversation into messages.
 type protocol interface {
@@ -37,6 +34,11 @@ type conn struct {
 	since    time.Time
 	peer     string // where it comes from
 
+	// patience is how long the client may leave a response unread or unanswered; stuck is closed
+	// when one is unread for that long.
+	patience time.Duration
+	stuck    chan struct{}
+
 	mu      sync.Mutex
 	session *session
 	ended   time.Time // zero while the stream is open
@@ -50,25 +52,25 @@ type counts struct{ sent, resources uint64 }
 
 // serve runs a stream until the client or the server ends it.
 func (s *Server) serve(stream grpc.ServerStream, p protocol) error {
-	requests := make(chan request)
-	failed := make(chan error, 1)
-	go func() {
-		for {
-			r := p.newRequest()
-			if err := stream.RecvMsg(r); err != nil {
-				failed <- err
-				return
-			}
-			select {
-			case requests <- r:
-			case <-stream.Context().Done():
-				failed <- stream.Context().Err()
-				return
-			}
-		}
-	}()
-	c := &conn{protocol: p, stream: stream, since: s.now(), peer: peerOf(stream.Context())}
+	c := &conn{
+		protocol: p, stream: stream, since: s.now(), peer: peerOf(stream.Context()),
+		patience: s.guard.limits.AnswerTimeout, stuck: make(chan struct{}),
+	}
 	defer s.leave(c)
+	ended := make(chan error, 1)
+	go func() { ended <- s.converse(c) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-c.stuck: // with the end of the stream, sending ends, too
+		return c.tooSlow("has not read a response")
+	}
+}
+
+// converse takes in what the client says, and sends what there is to say.
+func (s *Server) converse(c *conn) error {
+	requests, failed := make(chan request), make(chan error, 1)
+	go func() { failed <- c.read(requests) }()
 	var wake <-chan struct{}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -93,8 +95,8 @@ func (s *Server) serve(stream grpc.ServerStream, p protocol) error {
 				return nil
 			}
 			return err
-		case <-stream.Context().Done():
-			return context.Cause(stream.Context())
+		case <-c.stream.Context().Done():
+			return context.Cause(c.stream.Context())
 		case <-s.closing:
 			return grpcstatus.Error(codes.Unavailable, "the control plane is shutting down")
 		}
@@ -106,6 +108,21 @@ func (s *Server) serve(stream grpc.ServerStream, p protocol) error {
 			return err
 		}
 		timer.Reset(next)
+	}
+}
+
+// read passes on requests until the stream ends.
+func (c *conn) read(requests chan<- request) error {
+	for {
+		r := c.protocol.newRequest()
+		if err := c.stream.RecvMsg(r); err != nil {
+			return err
+		}
+		select {
+		case requests <- r:
+		case <-c.stream.Context().Done():
+			return c.stream.Context().Err()
+		}
 	}
 }
 
@@ -129,12 +146,8 @@ func (c *conn) flush() (time.Duration, error) {
 		c.mu.Lock()
 		r := c.session.next()
 		if r == nil {
-			wake, now := c.session.wake(), c.session.now()
-			c.mu.Unlock()
-			if wake.IsZero() {
-				return time.Hour, nil
-			}
-			return max(time.Millisecond, wake.Sub(now)), nil
+			defer c.mu.Unlock()
+			return c.rest()
 		}
 		m := c.encode(r)
 		c.counts.sent++
@@ -146,23 +159,44 @@ func (c *conn) flush() (time.Duration, error) {
 	}
 }
 
+// rest returns how long there is nothing to do, or an error if the client owes an answer for
+// too long. The caller holds the lock.
+func (c *conn) rest() (time.Duration, error) {
+	wake, now := c.session.wake(), c.session.now()
+	if since := c.session.unanswered(); !since.IsZero() {
+		limit := since.Add(c.patience)
+		if !now.Before(limit) {
+			return 0, c.tooSlow("has not answered a response")
+		}
+		if wake.IsZero() || limit.Before(wake) {
+			wake = limit
+		}
+	}
+	if wake.IsZero() {
+		return time.Hour, nil
+	}
+	return max(time.Millisecond, wake.Sub(now)), nil
+}
+
 func (c *conn) encode(r *response) *encoded {
 	c.session.store.mu.RLock()
 	defer c.session.store.mu.RUnlock()
 	return c.protocol.encode(c.session, r)
 }
 
+// send sends a message. While a client does not read, gRPC blocks.
 func (c *conn) send(m *encoded) error {
-	done := make(chan error, 1)
-	go func() { done <- c.stream.SendMsg(m) }()
-	timeout := time.NewTimer(sendTimeout)
-	defer timeout.Stop()
-	select {
-	case err := <-done:
-		return err
-	case <-timeout.C:
-		return grpcstatus.Error(codes.DeadlineExceeded, "the client does not read its responses")
+	stuck := time.AfterFunc(c.patience, func() { close(c.stuck) })
+	err := c.stream.SendMsg(m)
+	if !stuck.Stop() {
+		return c.tooSlow("has not read a response")
 	}
+	return err
+}
+
+// tooSlow ends a stream. The client gets the newest state when it returns.
+func (c *conn) tooSlow(what string) error {
+	return grpcstatus.Error(codes.DeadlineExceeded, fmt.Sprintf("the client %s for %s", what, c.patience))
 }
 
 // refusalOf gives the message of a NACK, in one line; an ACK has none.
