@@ -79,8 +79,7 @@ func NewServer(log *slog.Logger, options ...Option) *Server {
 func (s *Server) Options() []grpc.ServerOption {
 	return append(s.guard.limits.options(),
 		grpc.ForceServerCodecV2(newCodec()),
-		// A thousand connections that are nearly always silent need no buffers of 32 KiB each.
-		grpc.SharedWriteBuffer(true),
+		// A thousand connections that are nearly always silent need no read buffers of 32 KiB each.
 		grpc.ReadBufferSize(4<<10),
 		grpc.StreamInterceptor(s.guard.intercept),
 	)

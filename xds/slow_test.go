@@ -73,7 +73,9 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 	f.must(stream.Send(&discoveryv3.DeltaDiscoveryRequest{
 		Node: &corev3.Node{Id: "stuck", Cluster: "f"}, TypeUrl: resource.Endpoint.URL(), ResourceNamesSubscribe: []string{"a"},
 	}))
-	connected := func() bool { return slices.ContainsFunc(f.server.Nodes(), func(n Node) bool { return n.ID == "stuck" }) }
+	connected := func() bool {
+		return slices.ContainsFunc(f.server.Nodes(), func(n Node) bool { return n.ID == "stuck" })
+	}
 	f.eventually("it is connected", connected)
 	other := f.connect("other")
 	for i := range 3 {
