@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,9 @@ func newValidateCommand() *cobra.Command {
 		Use:   "validate PATH...",
 		Short: "Check manifests as serve would read them",
 		Long: `Validate reads files and directories together, through the code that serve uses, and prints what
-is wrong, with file, line and column. PATH may be - for standard input.
+is wrong, with file, line and column: with each object, and with all of them together, such as
+references that lead nowhere, routes that no request reaches, and certificates about to expire.
+PATH may be - for standard input.
 
 With --envoy, the real Envoy checks what the manifests are translated to as well, and each refusal
 is traced back to the field that it comes from. It exits with 3 when there is no Envoy.
@@ -61,7 +64,12 @@ It exits with 1 when there is an error, and with 0 when there are only warnings.
 // validate reads the paths once, translates what is in them, and has Envoy look at it, too, when
 // that is asked for.
 func validate(cmd *cobra.Command, paths []string, schemas *schemas, envoy string) (validation, error) {
-	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin(), Visit: schemas.visit}, paths)
+	beside := &foreign{}
+	visit := func(d files.Document) {
+		schemas.visit(d)
+		beside.visit(d)
+	}
+	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin(), Visit: visit}, paths)
 	if err != nil {
 		return validation{}, err
 	}
@@ -70,7 +78,8 @@ func validate(cmd *cobra.Command, paths []string, schemas *schemas, envoy string
 	if err != nil {
 		return validation{}, err
 	}
-	problems := append([]api.Problem{}, w.Problems...)
+	problems := append([]api.Problem{}, loaded.Problems...)
+	problems = append(problems, w.wholeSet(beside, loaded.Problems, time.Now())...)
 	if envoy != "" {
 		refused, err := checkWithEnvoy(cmd.Context(), envoy, w.snapshot(), func(format string, args ...any) {
 			fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...)
@@ -79,8 +88,8 @@ func validate(cmd *cobra.Command, paths []string, schemas *schemas, envoy string
 			return validation{}, err
 		}
 		problems = append(problems, placed(refused, w.object)...)
-		slices.SortFunc(problems, api.Problem.Compare)
 	}
+	slices.SortFunc(problems, api.Problem.Compare)
 	return validation{Objects: len(loaded.Objects), Problems: problems}, nil
 }
 

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/lint"
+	"github.com/gateway-cp/gateway-cp/source/files"
+)
+
+// foreign collects the manifests that gateway-cp does not read, which the checks of the whole set
+// know some things from: the labels of a Deployment's Pods, for example.
+type foreign struct {
+	lock      sync.Mutex
+	manifests []lint.Foreign
+}
+
+func (f *foreign) visit(d files.Document) {
+	if _, ours := api.Lookup(d.GVK); ours {
+		return
+	}
+	m := lint.Foreign{Position: d.Origin.At("")}
+	if err := json.Unmarshal(d.JSON, &m.Content); err != nil {
+		return // not an object: reading it has said so
+	}
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.manifests = append(f.manifests, m)
+}
+
+// wholeSet gives all that is wrong with a set of manifests together: what the translator says,
+// and what the checks of the whole set do. Said is what reading has said.
+func (w *world) wholeSet(f *foreign, said []api.Problem, now time.Time) []api.Problem {
+	return lint.Check(
+		lint.World{Objects: w.Objects, Foreign: f.manifests, Translator: w.translator, Said: said},
+		lint.Options{Now: now},
+	)
+}
