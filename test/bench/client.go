@@ -46,11 +46,7 @@ func connect(conn *grpc.ClientConn, n int, c crowd, wildcards ...resource.Type) 
 			return nil, err
 		}
 	}
-	names := make([]string, c.services)
-	for i := range names {
-		names[i] = c.cluster(i)
-	}
-	err = stream.Send(&discoveryv3.DeltaDiscoveryRequest{Node: node, TypeUrl: resource.Endpoint.URL(), ResourceNamesSubscribe: names})
+	err = stream.Send(&discoveryv3.DeltaDiscoveryRequest{Node: node, TypeUrl: resource.Endpoint.URL(), ResourceNamesSubscribe: c.clusters()})
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,15 @@ func (c crowd) cluster(i int) string {
 	return namespace + "/" + name + "/80"
 }
 
+// clusters are the names of all endpoint assignments.
+func (c crowd) clusters() []string {
+	names := make([]string, c.services)
+	for i := range names {
+		names[i] = c.cluster(i)
+	}
+	return names
+}
+
 func (c crowd) service(i int) *corev1.Service {
 	namespace, name := c.id(i)
 	s := &corev1.Service{

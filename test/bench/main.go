@@ -3,43 +3,68 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 )
 
+// section is a table that can be asked for by its name.
+type section struct {
+	name, title string
+	run         func() error
+}
+
+var sections = []section{
+	{"change", "One EndpointSlice changes, until the bytes are handed to gRPC, 1 client. CPU and allocations with the\nacknowledgement", func() error { return handedTable(1) }},
+	{"hundred", "The same for 100 clients", func() error { return handedTable(100) }},
+	{"memory", "Memory of 100 clients, for each client and resource", memoryTable},
+	{"loopback", "One EndpointSlice changes, until the bytes are at 1 client over gRPC. Medians; allocations of server and\nclient. In brackets: how many times as long as gateway-cp", func() error { return loopbackTable(1, 300) }},
+	{"loopback-hundred", "The same for 100 clients", func() error { return loopbackTable(100, 50) }},
+	{"fleet", "1,000 clients with a connection each, 1,000 Services; server and clients are processes of their own", fleetTable},
+	{"slow", "A client that reads nothing for a minute, beside 10 others, 1,000 Services, 100 changes a second", slowTable},
+	{"burst", "2,000 changes in one second, 1,000 Services, 10 clients", burstTable},
+	{"files", "From the write of a file, 1 client (20 ms of that is waiting for the writer to stop)", filesTable},
+	{"process", fmt.Sprintf("A gateway-cp process, %d endpoints a Service", endpointsOfEach), processTable},
+}
+
 func main() {
-	if err := run(); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
-	fmt.Println("One EndpointSlice changes, until the bytes are at the clients. Medians; allocations of server and")
-	fmt.Println("clients together. In brackets: how many times as long as gateway-cp.")
-	for _, clients := range []int{1, 100} {
-		changes := 300
-		if clients > 1 {
-			changes = 50
-		}
-		fmt.Printf("\nIn process, %d client(s)\n\n", clients)
-		if err := table(clients, changes); err != nil {
-			return err
+// run runs the sections with these names, or all of them.
+func run(names []string) error {
+	if len(names) > 0 && (names[0] == serverRole || names[0] == clientsRole) {
+		return playRole(names)
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(sections, func(s section) bool { return s.name == name }) {
+			return fmt.Errorf("there is no section %q", name)
 		}
 	}
-	fmt.Print("\nFrom the write of a file, 1 client (20 ms of that is waiting for the writer to stop)\n\n")
-	if err := filesTable(); err != nil {
-		return err
+	for _, s := range sections {
+		if len(names) > 0 && !slices.Contains(names, s.name) {
+			continue
+		}
+		fmt.Printf("\n%s (%s)\n\n", s.title, s.name)
+		if err := s.run(); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
 	}
-	fmt.Printf("\nA gateway-cp process, %d endpoints a Service\n\n", endpointsOfEach)
-	return processTable()
+	return nil
+}
+
+func table() *tabwriter.Writer {
+	return tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
 }
 
 // row is what was measured among one crowd.
 type row struct{ ours, linear, snapshot figures }
 
-func table(clients, changes int) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
+func loopbackTable(clients, changes int) error {
+	w := table()
 	fmt.Fprintln(w, "Services\tgateway-cp\tagainst 100\tallocs\tlinear cache\tallocs\tsnapshot cache\tallocs\t")
 	var first figures
 	for _, c := range crowds() {
@@ -103,7 +128,7 @@ func measureCache(b *bed, err error) func(int) (figures, error) {
 }
 
 func filesTable() error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
+	w := table()
 	fmt.Fprintln(w, "Services\tgateway-cp\tagainst 100\tallocs\t")
 	var first figures
 	for _, c := range crowds() {

@@ -38,7 +38,7 @@ func gatewayBed(g *gateway, clients int) (*bed, error) {
 	}
 	var states [2][]translator.Change // made before, as a source has them ready
 	for n := range states {
-		if states[n], err = g.changed(n + 1); err != nil {
+		if states[n], err = g.changed(g.crowd.services/2, n+1); err != nil {
 			return nil, err
 		}
 	}
@@ -49,7 +49,7 @@ func gatewayBed(g *gateway, clients int) (*bed, error) {
 // connectAll connects clients that ask for what an Envoy asks for, and waits until they have
 // acknowledged everything.
 func (b *bed) connectAll(conn *grpc.ClientConn, g *gateway, clients int) error {
-	if err := b.connect(conn, g.crowd, clients, resource.Cluster, resource.Listener, resource.Scope); err != nil {
+	if err := b.connect(conn, g.crowd, clients, wildcards...); err != nil {
 		return err
 	}
 	for end := time.Now().Add(bound); time.Now().Before(end); time.Sleep(time.Millisecond) {
@@ -71,9 +71,9 @@ func cacheBed(c crowd, cache cachev3.Cache, change func(int) error, clients int)
 	return b, b.connect(conn, c, clients)
 }
 
-func (b *bed) connect(conn *grpc.ClientConn, c crowd, clients int, wildcards ...resource.Type) error {
+func (b *bed) connect(conn *grpc.ClientConn, c crowd, clients int, types ...resource.Type) error {
 	for n := range clients {
-		cl, err := connect(conn, n, c, wildcards...)
+		cl, err := connect(conn, n, c, types...)
 		if err != nil {
 			b.close()
 			return err

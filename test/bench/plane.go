@@ -27,8 +27,8 @@ type gateway struct {
 	server     *xds.Server
 }
 
-func newGateway(c crowd) (*gateway, error) {
-	g := &gateway{crowd: c, translator: translator.New(), server: xds.NewServer(slog.New(slog.DiscardHandler))}
+func newGateway(c crowd, options ...xds.Option) (*gateway, error) {
+	g := &gateway{crowd: c, translator: translator.New(), server: xds.NewServer(slog.New(slog.DiscardHandler), options...)}
 	var changes []translator.Change
 	for i := range c.services {
 		s, err := object(c.service(i))
@@ -45,9 +45,9 @@ func newGateway(c crowd) (*gateway, error) {
 	return g, nil
 }
 
-// changed makes the change ready: an object as it comes from a source.
-func (g *gateway) changed(nth int) ([]translator.Change, error) {
-	o, err := object(g.crowd.slice(g.crowd.services/2, nth))
+// changed makes the change of a Service's endpoints ready: an object as it comes from a source.
+func (g *gateway) changed(service, nth int) ([]translator.Change, error) {
+	o, err := object(g.crowd.slice(service, nth))
 	if err != nil {
 		return nil, err
 	}

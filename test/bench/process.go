@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"google.golang.org/grpc"
@@ -41,7 +40,7 @@ func processTable() error {
 	if out, err := exec.Command("go", "build", "-o", binary, "github.com/gateway-cp/gateway-cp/cmd/gateway-cp").CombinedOutput(); err != nil {
 		return fmt.Errorf("build gateway-cp: %w\n%s", err, out)
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
+	w := table()
 	fmt.Fprintln(w, "Services\tvalidate\tits peak\tcold start\tits CPU\tstart again\tits CPU\tmemory\tits peak\tof files\t10 in sync\t")
 	for _, services := range sizes {
 		c := crowd{services: services}
