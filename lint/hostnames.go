@@ -10,19 +10,20 @@ import (
 
 // hostnames finds hostnames of attached routes that no listener gives to the route.
 func hostnames(c *checker) {
-	served := map[*gatewayv1.HTTPRoute]map[int]bool{}
+	served := map[api.Key]map[int]bool{} // by route
 	ours := map[api.Key]bool{}
 	hosts := c.routing()
 	for i := range hosts {
 		h := &hosts[i]
 		ours[gatewayKey(h.Gateway)] = true
 		for _, route := range h.Attached {
-			if served[route] == nil {
-				served[route] = map[int]bool{}
+			key := routeKey(route)
+			if served[key] == nil {
+				served[key] = map[int]bool{}
 			}
 			for j, name := range route.Spec.Hostnames {
 				if h.Under(string(name)) {
-					served[route][j] = true
+					served[key][j] = true
 				}
 			}
 		}
@@ -30,11 +31,11 @@ func hostnames(c *checker) {
 	excused := c.excused()
 	for _, o := range c.of(api.KindHTTPRoute) {
 		route := o.Value.(*gatewayv1.HTTPRoute)
-		if served[route] == nil || excused[o.Key] || !allParents(route, func(g api.Key) bool { return ours[g] && !excused[g] }) {
+		if served[o.Key] == nil || excused[o.Key] || !allParents(route, func(g api.Key) bool { return ours[g] && !excused[g] }) {
 			continue
 		}
 		for j, name := range route.Spec.Hostnames {
-			if served[route][j] {
+			if served[o.Key][j] {
 				continue
 			}
 			c.add(api.Problem{

@@ -105,3 +105,25 @@ func sorted(list []string) []string {
 	slices.Sort(list)
 	return list
 }
+
+// Where it takes two objects, a problem of the translator says where the other one is.
+func TestConflictsNameTheOther(t *testing.T) {
+	gateway := strings.Split(someGateway, "---\n")
+	text := strings.NewReplacer(" ANNOTATIONS", "", "CLASS", "gateway-cp", "FROM", "{from: Same}").Replace(gateway[0] + "---\n" + gateway[1])
+	text += "---\n" + strings.ReplaceAll(strings.SplitN(text, "---\n", 2)[1], "name: public", "name: second")
+	for _, name := range []string{"first", "second"} {
+		text += "---\n" + strings.ReplaceAll(gateway[3], "{name: web, namespace", "{name: "+name+", namespace")
+	}
+	w, _ := loadPart(t, &txtar.Archive{Files: []txtar.File{{Name: "in/all.yaml", Data: []byte(text + strings.ReplaceAll(someService, "NAME", "web"))}}}, "in")
+	want := map[api.Reason]string{api.ReasonListenerConflict: "all.yaml:12:5", api.ReasonTargetConflict: "all.yaml:28:15"}
+	for _, p := range Check(w, Options{Now: now}) {
+		if at, ok := want[p.Reason]; ok && p.Other.Position.String() == at {
+			delete(want, p.Reason)
+		} else if ok {
+			t.Log(p)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("not found: %v", want)
+	}
+}

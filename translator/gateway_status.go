@@ -86,24 +86,28 @@ type gatewayVerdicts struct {
 func (s *gatewayVerdicts) listener(r *Reader, i int) []metav1.Condition {
 	l := &s.gateway.Spec.Listeners[i]
 	path := fmt.Sprintf("spec.listeners[%d]", i)
-	accepted, conflict := unsupported(l), verdict{}
+	accepted, conflict, rival := unsupported(l), verdict{}, (*gatewayListener)(nil)
 	if !s.accepted.ok() {
 		accepted.no(string(gatewayv1.ListenerReasonPending), "the Gateway is not accepted: "+s.accepted.message)
 	} else {
 		for _, o := range listenersOn(r, s.fleet, l.Port) {
 			if o.is(s.gateway, i) {
-				conflict = o.conflict
+				conflict, rival = o.conflict, o.rival
 			}
 		}
 	}
 	if !conflict.ok() {
 		accepted.no(conflict.reason, conflict.message)
-		s.problems = append(s.problems, api.Problem{
+		problem := api.Problem{
 			Object: api.Key{Kind: api.KindGateway, Namespace: s.gateway.Namespace, Name: s.gateway.Name},
 			Path:   path, Reason: api.ReasonListenerConflict, Severity: api.Error,
 			Message: fmt.Sprintf("listener %s of Gateway %s/%s cannot be served: %s", l.Name, s.gateway.Namespace, s.gateway.Name, conflict.message),
 			Hint:    "change the port, the hostname or the address of one of the two",
-		})
+		}
+		if rival != nil {
+			problem.Other = api.Other{Object: rival.key(), Path: fmt.Sprintf("spec.listeners[%d]", rival.index)}
+		}
+		s.problems = append(s.problems, problem)
 	}
 	refs := s.references(r, i)
 	programmed := accepted

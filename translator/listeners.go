@@ -22,6 +22,15 @@ type gatewayListener struct {
 	addresses []string
 	// conflict says with whom it cannot be told apart: it is not served then.
 	conflict verdict
+	rival    *gatewayListener // the other one; nil: none, or the service listener
+}
+
+// refuse takes note of a conflict with another listener.
+func (l *gatewayListener) refuse(rival *gatewayListener, of func(*gatewayListener) (reason, message string)) {
+	if l.conflict.ok() {
+		l.rival = rival
+	}
+	l.conflict.no(of(rival))
 }
 
 func (l *gatewayListener) spec() *gatewayv1.Listener { return &l.gateway.Spec.Listeners[l.index] }
@@ -135,12 +144,12 @@ func conflictWithin(own []*gatewayListener) {
 			if !l.secure {
 				other = secure
 			}
-			l.conflict.no(protocolConflict(other))
+			l.refuse(other, protocolConflict)
 			continue
 		}
 		if first := byHost[l.hostname]; first != nil {
-			first.conflict.no(hostnameConflict(l))
-			l.conflict.no(hostnameConflict(first))
+			first.refuse(l, hostnameConflict)
+			l.refuse(first, hostnameConflict)
 			continue
 		}
 		byHost[l.hostname] = l
@@ -154,10 +163,10 @@ func conflictBetween(all []*gatewayListener) {
 	for _, l := range all {
 		for _, a := range l.addresses {
 			if other := first[a]; other != nil && other.secure != l.secure {
-				l.conflict.no(protocolConflict(other))
+				l.refuse(other, protocolConflict)
 			}
 			if other := hosts[place{a, l.hostname}]; other != nil {
-				l.conflict.no(hostnameConflict(other))
+				l.refuse(other, hostnameConflict)
 			}
 		}
 		if !l.conflict.ok() {

@@ -177,6 +177,7 @@ func buildRolloutTarget(r *Reader, u Unit) Result {
 		problem.Reason = api.ReasonTargetConflict
 		problem.Message = "Rollout " + other.Namespace + "/" + other.Name + " already splits the traffic of Service " + service
 		problem.Hint = "the older Rollout wins, then the first by name; delete one of the two"
+		problem.Other = api.Other{Object: api.Key{Kind: api.KindRollout, Namespace: other.Namespace, Name: other.Name}, Path: problem.Path}
 	default:
 		return Result{Problems: unhealthyVersions(rollout, problem.Object)}
 	}
