@@ -23,17 +23,17 @@ func Levels() []string {
 type Severities map[api.Reason]api.Severity
 
 // Set sets what the text REASON=SEVERITY says. It fails for what does not exist, with the
-// nearest name, and for reasons that are Lasting.
+// nearest name, and for reasons that are Lasting. Upper and lower case of names are the same.
 func (s Severities) Set(text string) error {
 	name, level, ok := strings.Cut(text, "=")
 	if !ok {
 		return fmt.Errorf("%q: write it as REASON=%s", text, strings.Join(Levels(), "|"))
 	}
-	reason := api.Reason(strings.TrimSpace(name))
-	level = strings.TrimSpace(level)
-	if _, known := api.Explain(reason); !known {
-		return unknownReason(string(reason))
+	info, err := Explain(strings.TrimSpace(name))
+	if err != nil {
+		return err
 	}
+	reason, level := info.Reason, strings.TrimSpace(level)
 	if !slices.Contains(Levels(), level) {
 		return fmt.Errorf("%s must be one of %s, not %q", reason, strings.Join(Levels(), ", "), level)
 	}

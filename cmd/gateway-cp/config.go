@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -59,7 +60,12 @@ func fillFlag(flags *pflag.FlagSet, v *viper.Viper, f *pflag.Flag) error {
 	if !v.IsSet(f.Name) {
 		return nil
 	}
-	value, err := scalar(v.Get(f.Name))
+	value, err := "", error(nil)
+	if m, ok := v.Get(f.Name).(map[string]any); ok && f.Value.Type() == mappingType {
+		value, err = mapping(m)
+	} else {
+		value, err = scalar(v.Get(f.Name))
+	}
 	if err == nil {
 		err = flags.Set(f.Name, value)
 	}
@@ -90,6 +96,22 @@ func scalar(value any) (string, error) {
 		return "", fmt.Errorf("wants one value, not a mapping")
 	}
 	return fmt.Sprint(value), nil
+}
+
+// mappingType is the type of flags that take NAME=VALUE, several with commas.
+const mappingType = "REASON=SEVERITY"
+
+// mapping writes a mapping of the config file as it would stand on the command line.
+func mapping(values map[string]any) (string, error) {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value, err := scalar(values[name])
+		if err != nil {
+			return "", fmt.Errorf("%s %w", name, err)
+		}
+		parts = append(parts, name+"="+value)
+	}
+	return strings.Join(parts, ","), nil
 }
 
 // readConfig reads the config file, and refuses what no command knows.

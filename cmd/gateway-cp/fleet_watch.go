@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 // watchInterval is how often --watch asks.
@@ -76,11 +77,7 @@ func repaint(cmd *cobra.Command, format, text string) error {
 // isTerminal says whether something is a device that people look at.
 func isTerminal(out any) bool {
 	f, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // completeEnvoys completes the ids of Envoys.

@@ -1,106 +1,120 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gateway-cp/gateway-cp/api"
-	"github.com/gateway-cp/gateway-cp/source/files"
+	"github.com/gateway-cp/gateway-cp/findings"
 )
 
-// validation is what validate prints.
-type validation struct {
-	Objects  int           `json:"objects"`
-	Problems []api.Problem `json:"problems"`
+// validateConfig is what validate's flags say.
+type validateConfig struct {
+	paths   []string // as given
+	schemas schemaFlags
+	envoy   string
+	report  reportFlags
+
+	baseline      string
+	writeBaseline bool
+	watch         bool
 }
 
 func newValidateCommand() *cobra.Command {
-	var format string
-	var schemaFlags schemaFlags
-	var envoy string
+	var c validateConfig
 	cmd := &cobra.Command{
 		Use:   "validate PATH...",
-		Short: "Check manifests as serve would read them",
-		Long: `Validate reads files and directories together, through the code that serve uses, and prints what
-is wrong, with file, line and column: with each object, and with all of them together, such as
-references that lead nowhere, routes that no request reaches, and certificates about to expire.
-PATH may be - for standard input.
+		Short: "Check manifests, each by itself and all of them together",
+		Long: `Validate reads manifests through the code that serve uses, and prints what is wrong, with file, line
+and column: with each object, and with all of them together, such as references that lead nowhere,
+routes that no request reaches, and certificates about to expire. It needs no cluster.
+
+PATH is a file, a directory (every .yaml, .yml and .json below it), a glob (** crosses directories;
+quote it, or let the shell expand it) or - for standard input. All paths are one set of objects.
 
 With --envoy, the real Envoy checks what the manifests are translated to as well, and each refusal
-is traced back to the field that it comes from. It exits with 3 when there is no Envoy.
+is traced back to the field that it comes from.
 
-It exits with 1 when there is an error, and with 0 when there are only warnings.`,
+A finding is silenced where it is, with a comment that says why:
+
+  # gateway-cp:ignore REASON why that is fine
+
+over the first line of a document (for all of it), alone over a line, or at the end of a line. In
+JSON, and where comments get lost, it is the annotation gateway-cp.io/ignore: REASON why. What
+cannot be read cannot be silenced. "gateway-cp help reason" lists the reasons.
+
+It exits with 0 when nothing is as bad as --fail-on, 1 when something is, 2 when a path is not
+there, 3 when --envoy finds no Envoy.`,
 		Example: `  gateway-cp validate examples/bluegreen
+  gateway-cp validate --fail-on warning 'deploy/**/*.yaml'
   kustomize build . | gateway-cp validate -
-  gateway-cp validate --envoy ./manifests
-  gateway-cp validate ./manifests -o json | jq -r '.problems[].message'`,
+  helm template shop ./chart | gateway-cp validate --envoy -
+  gateway-cp validate ./manifests -o sarif --output-file report.sarif
+  gateway-cp validate ./manifests --baseline old.json --write-baseline
+  gateway-cp validate ./manifests --severity SelectorMatchesNone=off,UnknownKind=error
+  gateway-cp validate --watch ./manifests
+  gateway-cp help reason RouteConflict`,
 		Args: minArgs("PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			schemas, err := schemaFlags.start()
-			if err != nil {
+			c.paths = args
+			if err := c.check(); err != nil {
 				return err
 			}
-			v, err := validate(cmd, args, schemas, envoy)
-			if err != nil {
-				return err
+			if c.watch {
+				return watchValidate(cmd, &c)
 			}
-			err = print(cmd.OutOrStdout(), format, v, func(w io.Writer) error { return writeValidation(w, v) })
-			if err == nil && hasErrors(v.Problems) {
-				return errProblems
-			}
-			return err
+			return runValidate(cmd, &c)
 		},
 	}
-	outputFlag(cmd, &format)
-	addEnvoyCheckFlag(cmd, &envoy)
-	schemaFlags.register(cmd)
+	c.report.register(cmd)
+	addEnvoyCheckFlag(cmd, &c.envoy)
+	c.schemas.register(cmd)
+	f := cmd.Flags()
+	f.StringVar(&c.baseline, "baseline", "", "`file` of findings that are known and not reported")
+	f.BoolVar(&c.writeBaseline, "write-baseline", false, "write all that is found now to the --baseline file")
+	f.BoolVar(&c.watch, "watch", false, "check again whenever a file changes, until interrupted")
+	_ = f.SetAnnotation("write-baseline", commandLineOnly, nil)
+	_ = f.SetAnnotation("watch", commandLineOnly, nil)
+	_ = cmd.MarkFlagFilename("baseline")
 	return cmd
 }
 
-// validate reads the paths once, translates what is in them, and has Envoy look at it, too, when
-// that is asked for.
-func validate(cmd *cobra.Command, paths []string, schemas *schemas, envoy string) (validation, error) {
-	beside := &foreign{}
-	visit := func(d files.Document) {
-		schemas.visit(d)
-		beside.visit(d)
+// check finds flags that do not go together.
+func (c *validateConfig) check() error {
+	switch {
+	case c.writeBaseline && c.baseline == "":
+		return withHint(usagef("--write-baseline needs --baseline"), "--baseline says which file to write")
+	case c.watch && slices.Contains(c.paths, "-"):
+		return usagef("--watch cannot watch standard input")
+	case c.watch && c.writeBaseline:
+		return usagef("--watch and --write-baseline do not go together")
 	}
-	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin(), Visit: visit}, paths)
-	if err != nil {
-		return validation{}, err
-	}
-	loaded.Problems = schemas.add(loaded.Problems)
-	w, err := newWorld(loaded, worldOptions{})
-	if err != nil {
-		return validation{}, err
-	}
-	problems := append([]api.Problem{}, loaded.Problems...)
-	problems = append(problems, w.wholeSet(beside, loaded.Problems, time.Now())...)
-	if envoy != "" {
-		refused, err := checkWithEnvoy(cmd.Context(), envoy, w.snapshot(), func(format string, args ...any) {
-			fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...)
-		})
-		if err != nil {
-			return validation{}, err
-		}
-		problems = append(problems, placed(refused, w.object)...)
-	}
-	slices.SortFunc(problems, api.Problem.Compare)
-	return validation{Objects: len(loaded.Objects), Problems: problems}, nil
+	return nil
 }
 
-// writeValidation prints a problem a line, and a summary.
-func writeValidation(w io.Writer, v validation) error {
-	for _, p := range v.Problems {
-		if _, err := fmt.Fprintln(w, p); err != nil {
-			return err
-		}
+// runValidate checks once, and prints what it finds.
+func runValidate(cmd *cobra.Command, c *validateConfig) error {
+	progress := startProgress(cmd.ErrOrStderr())
+	v, err := validate(cmd, c, progress)
+	progress.stop()
+	if err != nil {
+		return err
 	}
-	errs, warnings := countProblems(v.Problems)
-	_, err := fmt.Fprintf(w, "%s, %s, %s\n", plural(v.Objects, "object"), plural(errs, "error"), plural(warnings, "warning"))
-	return err
+	report, err := v.report(cmd, c)
+	if err != nil {
+		return err
+	}
+	return c.report.print(cmd, report)
+}
+
+// unchecked says which reasons this run does not look for.
+func (c *validateConfig) unchecked(reason api.Reason) bool {
+	switch reason {
+	case api.ReasonRefusedByEnvoy:
+		return c.envoy == ""
+	case api.ReasonSourceHeld, api.ReasonLastGoodInEffect, api.ReasonVersionUnhealthy:
+		return true // only a running control plane knows
+	}
+	return c.schemas.mode == "off" || c.report.severities[reason] == findings.Off
 }

@@ -69,8 +69,19 @@ func readPaths(o files.LoadOptions, paths []string) (*files.Result, error) {
 	return loaded, nil
 }
 
-// newWorld translates what was read.
+// newWorld translates what was read, and says what is wrong.
 func newWorld(loaded *files.Result, o worldOptions) (*world, error) {
+	w, err := translateLoaded(loaded, o)
+	if err != nil {
+		return nil, err
+	}
+	w.Problems = slices.Concat(loaded.Problems, placed(w.translator.Problems(), w.translator.Object))
+	slices.SortFunc(w.Problems, api.Problem.Compare)
+	return w, nil
+}
+
+// translateLoaded translates what was read. Problems are left out.
+func translateLoaded(loaded *files.Result, o worldOptions) (*world, error) {
 	states, err := loadStates(o.StateDir)
 	if err != nil {
 		return nil, err
@@ -83,8 +94,6 @@ func newWorld(loaded *files.Result, o worldOptions) (*world, error) {
 	if err := w.settle(manager); err != nil {
 		return nil, err
 	}
-	w.Problems = slices.Concat(loaded.Problems, placed(w.translator.Problems(), w.translator.Object))
-	slices.SortFunc(w.Problems, api.Problem.Compare)
 	return w, nil
 }
 

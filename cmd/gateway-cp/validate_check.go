@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/findings"
+	"github.com/gateway-cp/gateway-cp/source/files"
+)
+
+// validation is what checking the manifests has found.
+type validation struct {
+	problems []api.Problem
+	objects  int
+	files    []string // that were read, sorted
+	notes    findings.Notes
+	stdin    []byte // the text of standard input, if it was read
+}
+
+// maxManifest is how large a file may be that is read, in bytes: 16 MiB. Standard input is the
+// output of a whole kustomization or chart, and may be larger.
+const maxManifest = 16 << 20
+
+// validate reads all paths once, checks every object by itself and all of them together, and has
+// Envoy look at the translation when that is asked for.
+func validate(cmd *cobra.Command, c *validateConfig, progress *progress) (*validation, error) {
+	paths, err := expandPaths(c.paths)
+	if err != nil {
+		return nil, err
+	}
+	schemas, err := c.schemas.start()
+	if err != nil {
+		return nil, err
+	}
+	v := &validation{}
+	beside := &foreign{}
+	reading := &reader{v: v, progress: progress}
+	visit := func(d files.Document) {
+		schemas.visit(d)
+		beside.visit(d)
+		reading.object(d)
+	}
+	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin(), Visit: visit, Text: reading.text}, paths)
+	if err != nil {
+		return nil, err
+	}
+	reading.done()
+	progress.say("checking %d objects", v.objects)
+	loaded.Problems = schemas.add(loaded.Problems)
+	w, err := translateLoaded(loaded, worldOptions{})
+	if err != nil {
+		return nil, err
+	}
+	v.problems = append(v.problems, loaded.Problems...)
+	v.problems = append(v.problems, w.wholeSet(beside, loaded.Problems, time.Now())...)
+	if c.envoy != "" {
+		progress.say("asking Envoy")
+		refused, err := checkWithEnvoy(cmd.Context(), c.envoy, w.snapshot(), func(format string, args ...any) {
+			fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...)
+		})
+		if err != nil {
+			return nil, err
+		}
+		v.problems = append(v.problems, placed(refused, w.object)...)
+	}
+	slices.SortFunc(v.problems, api.Problem.Compare)
+	return v, nil
+}
+
+// reader takes what files.Load shows, from several goroutines.
+type reader struct {
+	v        *validation
+	progress *progress
+	objects  atomic.Int64
+	lock     sync.Mutex
+}
+
+func (r *reader) text(file string, text []byte) {
+	r.v.notes.ReadFile(file, text)
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	if file == "-" {
+		r.v.stdin = bytes.Clone(text)
+	}
+	r.v.files = append(r.v.files, file)
+}
+
+func (r *reader) object(d files.Document) {
+	r.progress.say("reading, %d objects", r.objects.Add(1))
+	if !bytes.Contains(d.JSON, []byte(findings.IgnoreAnnotation)) {
+		return
+	}
+	var o struct {
+		Metadata struct {
+			Annotations map[string]any `json:"annotations"`
+		} `json:"metadata"`
+	}
+	_ = json.Unmarshal(d.JSON, &o) // what is wrong with it is said elsewhere
+	if value, ok := o.Metadata.Annotations[findings.IgnoreAnnotation].(string); ok {
+		r.v.notes.ReadAnnotation(d.Key, value, d.Origin.At(`metadata.annotations["`+findings.IgnoreAnnotation+`"]`))
+	}
+}
+
+func (r *reader) done() {
+	slices.Sort(r.v.files)
+	r.v.objects = int(r.objects.Load())
+}
+
+// read gives the text of a file by its name in positions.
+func (v *validation) read(file string) ([]byte, error) {
+	if file == "-" {
+		return v.stdin, nil
+	}
+	return files.ReadText(file, maxManifest)
+}
+
+// report makes findings of the problems: without those that are silenced or known.
+func (v *validation) report(cmd *cobra.Command, c *validateConfig) (*findings.Report, error) {
+	r := &findings.Report{Objects: v.objects, Cases: v.files}
+	list, silenced := v.notes.Apply(findings.New(v.problems))
+	r.Suppressed = silenced
+	list = append(list, findings.New(v.notes.Problems(c.unchecked))...)
+	list = c.report.severities.Apply(list)
+	findings.Sort(list)
+	texts := findings.Texts{Read: v.read}
+	texts.Complete(list)
+	findings.Fingerprints(list)
+	r.Findings = list
+	return r, c.useBaseline(cmd, r)
+}

@@ -1,0 +1,58 @@
+package files
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestLook(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a.yaml", services("one"))
+	write(t, dir, "sub/b.txt", "no manifest")
+	outside := filepath.Join(t.TempDir(), "c.yaml")
+	must(t, os.WriteFile(outside, nil, 0o644))
+	must(t, os.Symlink(outside, filepath.Join(dir, "link.yaml")))
+	last := Look(dir)
+	same := func(what string, want bool) {
+		t.Helper()
+		now := Look(dir)
+		if (now == last) != want {
+			t.Errorf("%s: the same is %v", what, now == last)
+		}
+		last = now
+	}
+	same("nothing", true)
+	write(t, dir, "sub/b.txt", "changed")
+	same("a file that is no manifest", true)
+	write(t, dir, "a.yaml", services("two"))
+	same("a changed file", false)
+	write(t, dir, "sub/d.yaml", "")
+	same("a new file", false)
+	must(t, os.WriteFile(outside, []byte("x"), 0o644))
+	same("the target of a link", false)
+	must(t, os.Remove(filepath.Join(dir, "a.yaml")))
+	same("a file that is gone", false)
+	must(t, os.RemoveAll(dir))
+	same("the directory is gone", false)
+	same("and stays so", true)
+	if Look(outside) == Look("-gone") {
+		t.Error("a file is as one that is not there")
+	}
+}
+
+func TestReadText(t *testing.T) {
+	dir := t.TempDir()
+	for name, data := range map[string]string{"bom.yaml": "\xef\xbb\xbfa: ü", "wide.yaml": "\xff\xfea\x00:\x00 \x00\xfc\x00", "plain.yaml": "a: ü"} {
+		write(t, dir, name, data)
+		if text, err := ReadText(filepath.Join(dir, name), 100); err != nil || string(text) != "a: ü" {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
+	}
+	write(t, dir, "junk.yaml", "\xff")
+	for name, limit := range map[string]int64{"junk.yaml": 100, "plain.yaml": 3, "gone.yaml": 100, ".": 100} {
+		if text, err := ReadText(filepath.Join(dir, name), limit); err == nil {
+			t.Errorf("%s is read: %q", name, text)
+		}
+	}
+}
