@@ -38,6 +38,22 @@ type Status struct {
 	Rollouts []RolloutStatus `json:"rollouts"`
 	// Envoys is the fleet, sorted by fleet and id.
 	Envoys []EnvoyStatus `json:"envoys"`
+	// RefusedClients are those that tried to connect in the last ten minutes and were not let
+	// in, sorted by id.
+	RefusedClients []RefusedClient `json:"refusedClients,omitempty"`
+}
+
+// RefusedClient is a client that is not let in.
+type RefusedClient struct {
+	ID          string    `json:"id,omitempty"`          // node.id, if it got as far as saying it
+	Fleet       string    `json:"fleet,omitempty"`       // node.cluster
+	Address     string    `json:"address,omitempty"`     // host; empty for a Unix socket
+	Certificate []string  `json:"certificate,omitempty"` // names in its certificate
+	Reason      string    `json:"reason"`                // stable, also a label of gateway_cp_xds_refused_total
+	Message     string    `json:"message"`               // what it was told
+	First       time.Time `json:"first"`
+	Last        time.Time `json:"last"`
+	Times       uint64    `json:"times"`
 }
 
 // Named gives the Envoys of an id; several share it when something is wrong.

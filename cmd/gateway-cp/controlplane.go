@@ -38,6 +38,7 @@ type controlPlane struct {
 	news      bool                // they are others than at the step before
 	known     map[string]struct{} // problems that have been logged
 	revisions []revision
+	fleets    fleetNames
 }
 
 func newControlPlane(i *instance) (*controlPlane, error) {
@@ -55,17 +56,19 @@ func newControlPlane(i *instance) (*controlPlane, error) {
 		started:    time.Now(),
 		source:     files.New(files.Options{Dir: i.config.Dir, State: i.store, Log: i.log}),
 		translator: translator.New(translation...),
-		xds:        xds.NewServer(i.log),
+		xds:        xds.NewServer(i.log, i.config.xdsOptions()...),
 		questions:  make(chan func()),
 		known:      map[string]struct{}{},
+		fleets:     fleetNames{},
 	}
+	c.xds.SetFleets(c.fleets.list())
 	if err := c.xds.Remember(partMemory{i.store}); err != nil {
 		return nil, cannotf("read what Envoys have in place of refused parts: %w", err)
 	}
 	c.rollouts = newRollouts(manager, c.translator, c.xds, i.log, c.started)
 	m := newMetrics(c)
 	c.xds.Answered = func(fleet string, took time.Duration) { m.answered.WithLabelValues(fleet).Observe(took.Seconds()) }
-	i.registry.MustRegister(m)
+	i.registry.MustRegister(m, newClientMetrics(c.xds, i.tls.expires))
 	return c, nil
 }
 
@@ -120,7 +123,8 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 			c.rollouts.set(o)
 			continue
 		case api.KindFleet:
-			c.news = true // Envoys may belong to it
+			c.fleets.set(o.Key.Name, true)
+			c.news = true // there may be a problem for want of it
 		}
 		changes = append(changes, translator.Change{Key: o.Key, Object: o})
 	}
@@ -129,13 +133,14 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 		case api.KindRollout:
 			c.rollouts.delete(k)
 		case api.KindFleet:
-			c.news = true
+			c.fleets.set(k.Name, false)
 		}
 		changes = append(changes, translator.Change{Key: k})
 	}
 	if !c.loaded.Load() {
 		c.rollouts.prune()
 	}
+	c.xds.SetFleets(c.fleets.list())
 	c.news = c.news || !slices.Equal(c.found, batch.Problems)
 	c.found = batch.Problems
 	c.revisions = append(c.revisions, revision{name: batch.Revision, partly: batch.Partly})
@@ -194,7 +199,7 @@ func (c *controlPlane) serveEnvoys(ctx context.Context, ready <-chan struct{}) e
 	var g errgroup.Group
 	servers := make([]*grpc.Server, len(c.instance.doors))
 	for n, d := range c.instance.doors {
-		servers[n] = grpc.NewServer(append(c.xds.Options(), grpc.Creds(d.credentials))...)
+		servers[n] = grpc.NewServer(append(c.xds.Options(), grpc.Creds(c.xds.Credentials(d.credentials)))...)
 		c.xds.Register(servers[n])
 		g.Go(func() error {
 			if err := servers[n].Serve(d); err != nil && ctx.Err() == nil {
@@ -289,10 +294,6 @@ func (c *controlPlane) problems() []api.Problem {
 	for _, id := range ids {
 		all = append(all, twinProblem(id, peers[id]))
 	}
-	for _, n := range c.xds.Nodes() {
-		if !c.hasFleet(n.Fleet) {
-			all = append(all, strangerProblem(n))
-		}
-	}
+	all = append(all, strangerProblems(c.xds.RefusedClients(), c.hasFleet)...)
 	return append(placed(all, c.translator.Object), c.found...)
 }

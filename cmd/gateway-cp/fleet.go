@@ -104,8 +104,10 @@ func writeFleet(w io.Writer, s admin.Status) error {
 		return err
 	}
 	if len(s.Envoys) == 0 {
-		_, err := fmt.Fprintln(w, "\nNo Envoy is connected.")
-		return err
+		if _, err := fmt.Fprintln(w, "\nNo Envoy is connected."); err != nil {
+			return err
+		}
+		return writeRefusedClients(w, s.RefusedClients)
 	}
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprint(t, "\nID\tFLEET\tZONE\tNODE\tENVOY\tSTATE\tSINCE\tIN SYNC\tREVISION\tLAST CHANGE\tTOOK\n")
@@ -122,7 +124,7 @@ func writeFleet(w io.Writer, s admin.Status) error {
 			return err
 		}
 	}
-	return nil
+	return writeRefusedClients(w, s.RefusedClients)
 }
 
 // writeTroubles prints what is not as it should be with an Envoy, a line each.

@@ -25,6 +25,7 @@ type instance struct {
 	registry *prometheus.Registry
 
 	doors       []door       // at least one
+	tls         *tlsFiles    // nil without
 	admin, http net.Listener // http is nil when it is not wanted
 
 	controlPlane *controlPlane
@@ -55,7 +56,12 @@ func (i *instance) open() (err error) {
 	if i.admin, err = admin.Listen(c.AdminSocket); err != nil {
 		return withHint(cannotf("admin socket: %w", err), "give another --admin-socket")
 	}
-	if i.doors, err = openDoors(c, i.log); err != nil {
+	if c.XDSCert != "" {
+		if i.tls, err = readTLS(c.XDSCert, c.XDSKey, c.XDSClientCA, i.log); err != nil {
+			return usagef("%w", err)
+		}
+	}
+	if i.doors, err = openDoors(c, i.tls); err != nil {
 		return err
 	}
 	if c.HTTPAddress != "" {
@@ -74,7 +80,7 @@ type door struct {
 }
 
 // openDoors listens for Envoys: at the xDS address, and for the Envoy that we run.
-func openDoors(c serveConfig, log *slog.Logger) (doors []door, err error) {
+func openDoors(c serveConfig, tls *tlsFiles) (doors []door, err error) {
 	defer func() {
 		for _, d := range doors {
 			if err != nil {
@@ -84,11 +90,8 @@ func openDoors(c serveConfig, log *slog.Logger) (doors []door, err error) {
 	}()
 	if c.XDSAddress != "" {
 		creds := insecure.NewCredentials()
-		if c.XDSCert != "" {
-			if creds, err = reloadingTLS(c.XDSCert, c.XDSKey, c.XDSClientCA, log); err != nil {
-				return doors, usagef("%w", err)
-			}
-			creds = logHandshakes(creds, log)
+		if tls != nil {
+			creds = tls.credentials()
 		}
 		l, err := listen(c.XDSAddress)
 		if err != nil {
@@ -134,6 +137,7 @@ func (i *instance) run(ctx context.Context) error {
 	for _, d := range i.doors {
 		i.log.Info("Envoys can connect", "address", d.Addr().String(), "tls", d.credentials.Info().SecurityProtocol == "tls")
 	}
+	i.config.noteBelief(ctx, i.log)
 	i.log.Info("serving", "dir", i.config.Dir, "http", httpAddress(i.http), "admin", i.config.AdminSocket, "state", i.config.StateDir)
 	return g.Wait()
 }

@@ -34,6 +34,7 @@ func (c *controlPlane) status(fleet []xds.EnvoyStatus) admin.Status {
 		s.Held = &admin.Held{Missing: h.Missing, Message: h.Message}
 	}
 	s.Envoys = c.envoys(ctx, fleet)
+	s.RefusedClients = refusedClients(c.xds)
 	c.do(ctx, func() {
 		s.Rollouts = c.rollouts.status()
 		s.Problems = append(s.Problems, c.problems()...)
@@ -60,17 +61,6 @@ func refusalProblem(envoy string, r xds.Refusal) api.Problem {
 		p.Object = r.Sources[0]
 	}
 	return p
-}
-
-// strangerProblem is of an Envoy whose fleet does not exist.
-func strangerProblem(n xds.Node) api.Problem {
-	return api.Problem{
-		Object:   api.Key{Kind: api.KindFleet, Name: n.Fleet},
-		Reason:   api.ReasonFleetNotFound,
-		Severity: api.Warning,
-		Message:  "Envoy " + n.ID + " says that it is of this fleet, which does not exist: it gets no configuration",
-		Hint:     "create the Fleet, or correct the Envoy's node.cluster (bootstrap --fleet)",
-	}
 }
 
 // twinProblem is of several Envoys with one node id.

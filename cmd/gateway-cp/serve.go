@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gateway-cp/gateway-cp/xds"
 )
 
 // serveConfig is what a control plane needs to know.
@@ -18,11 +20,15 @@ type serveConfig struct {
 	XDSKey      string
 	XDSClientCA string
 	XDSInsecure bool
+	XDSIdentity []string
+	Limits      xds.Limits
 	AdminSocket string
 	HTTPAddress string
 	StateDir    string
 	Log         logConfig
 
+	// identity is XDSIdentity, read.
+	identity xds.IdentityRule
 	// ownSocket is where the Envoy that run supervises connects; empty for serve.
 	ownSocket string
 	// exclusivePorts: a listener whose port another process has is refused, not shared.
@@ -39,10 +45,13 @@ follows from them over xDS.
 
 An xDS address that other machines can reach needs TLS with client certificates (--xds-cert,
 --xds-key, --xds-client-ca; the files are read again when they change), or an explicit
---xds-insecure. Stop it with SIGTERM or SIGINT; Envoys keep serving what they have.`,
+--xds-insecure. Which fleet and node an Envoy may call itself is in its certificate: see
+--xds-identity. What clients can take is bounded by the --xds-max flags. Stop it with SIGTERM or
+SIGINT; Envoys keep serving what they have.`,
 		Example: `  gateway-cp serve --dir ./manifests
   gateway-cp serve --dir /etc/gateway-cp/manifests --xds-address 0.0.0.0:18000 \
-    --xds-cert tls.crt --xds-key tls.key --xds-client-ca ca.crt
+    --xds-cert tls.crt --xds-key tls.key --xds-client-ca ca.crt \
+    --xds-identity 'spiffe://example.org/gateway-cp/fleet/{fleet}/node/{node}'
   GATEWAY_CP_DIR=./manifests gateway-cp serve --xds-address unix:///run/gateway-cp/xds.sock`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -69,6 +78,7 @@ func addServeFlags(cmd *cobra.Command, c *serveConfig, xdsAddress, xdsUsage stri
 	f.StringVar(&c.XDSCert, "xds-cert", "", "certificate chain of the xDS server (PEM file)")
 	f.StringVar(&c.XDSKey, "xds-key", "", "private key of the xDS server (PEM file)")
 	f.StringVar(&c.XDSClientCA, "xds-client-ca", "", "CA that the Envoys' client certificates must come from (PEM file)")
+	f.StringSliceVar(&c.XDSIdentity, "xds-identity", nil, "names in the Envoys' certificates that say which fleet and node they are: a SPIFFE ID or DNS name with {fleet}, {node} and * in it; a certificate without one is refused (default: "+xds.DefaultIdentity+", and a certificate without it is believed)")
 	f.BoolVar(&c.XDSInsecure, "xds-insecure", false, "serve xDS without TLS on an address that other machines can reach")
 	f.StringVar(&c.AdminSocket, "admin-socket", "", "Unix socket for the CLI (default: "+adminSocketHelp(cmd)+")")
 	f.StringVar(&c.HTTPAddress, "http-address", "127.0.0.1:18080", "where /healthz, /readyz and /metrics are served: host:port or unix:///path; empty for nowhere")
@@ -77,6 +87,7 @@ func addServeFlags(cmd *cobra.Command, c *serveConfig, xdsAddress, xdsUsage stri
 		_ = cmd.MarkFlagFilename(name)
 	}
 	_ = cmd.MarkFlagDirname("state-dir")
+	addLimitFlags(cmd, &c.Limits)
 	addLogFlags(cmd, &c.Log)
 }
 
@@ -116,7 +127,13 @@ func (c *serveConfig) complete() error {
 			return err
 		}
 	}
-	return c.checkTLS()
+	if err := c.Limits.Check(); err != nil {
+		return usagef("the limits of the xDS address: %w", err)
+	}
+	if err := c.checkTLS(); err != nil {
+		return err
+	}
+	return c.checkIdentity()
 }
 
 // completePaths makes the paths absolute; the state directory follows from the manifests' unless

@@ -8,27 +8,45 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/credentials"
 )
 
-// reloadingTLS gives server credentials that ask for client certificates, from files that
-// are read again when they change. What cannot be read later is logged, and what was read
-// last stays in use.
-func reloadingTLS(cert, key, clientCA string, log *slog.Logger) (credentials.TransportCredentials, error) {
+// readTLS reads the configuration of a server that asks for client certificates.
+func readTLS(cert, key, clientCA string, log *slog.Logger) (*tlsFiles, error) {
 	r := &tlsFiles{cert: cert, key: key, clientCA: clientCA, log: log}
 	if _, err := r.current(); err != nil {
 		return nil, err
 	}
+	return r, nil
+}
+
+// credentials are those of a server for gRPC. Connections that are open stay when files
+// change: the new ones are for handshakes from then on.
+func (r *tlsFiles) credentials() credentials.TransportCredentials {
 	return credentials.NewTLS(&tls.Config{
 		MinVersion: tls.VersionTLS13,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 			return r.current()
 		},
-	}), nil
+	})
 }
 
-// tlsFiles is a configuration that comes from three files.
+// expires is when the server's certificate does.
+func (r *tlsFiles) expires() time.Time {
+	if r == nil {
+		return time.Time{}
+	}
+	config, err := r.current()
+	if err != nil {
+		return time.Time{}
+	}
+	return config.Certificates[0].Leaf.NotAfter
+}
+
+// tlsFiles is a configuration that comes from three files. They are read again when they
+// change; what cannot be read then is logged, and what was read last stays in use.
 type tlsFiles struct {
 	cert, key, clientCA string
 	log                 *slog.Logger
@@ -101,5 +119,8 @@ func (r *tlsFiles) read() (*tls.Config, error) {
 		Certificates: []tls.Certificate{pair},
 		ClientAuth:   tls.RequireAndVerifyClientCert,
 		ClientCAs:    pool,
+		// A session that is resumed would skip the check of the certificate by a CA that has
+		// been replaced meanwhile; connections last, so that little is lost.
+		SessionTicketsDisabled: true,
 	}, nil
 }

@@ -111,10 +111,11 @@ func TestTLSFilesAreReadAgain(t *testing.T) {
 	write("key", serverKey)
 	write("ca", envoyCert)
 	var log bytes.Buffer
-	creds, err := reloadingTLS(path("cert"), path("key"), path("ca"), slog.New(slog.NewTextHandler(&log, nil)))
+	files, err := readTLS(path("cert"), path("key"), path("ca"), slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	creds := files.credentials()
 	if _, err := handshake(t, creds, serverCert, envoyCert, envoyKey); err != nil {
 		t.Fatalf("an Envoy of the CA is refused: %v", err)
 	}
@@ -162,60 +163,9 @@ func TestTLSFilesMustBeGood(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, err := reloadingTLS(filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "ca"), slog.New(slog.DiscardHandler))
+		_, err := readTLS(filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "ca"), slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("broken %s: got %v, want %q in it", name, err, want)
 		}
-	}
-}
-
-// A client that is refused leaves a line, however often it comes back, that says why and who.
-func TestRefusedClientsAreLogged(t *testing.T) {
-	dir := t.TempDir()
-	cert, key := selfSigned(t, "cp")
-	paths := map[string][]byte{"cert": cert, "key": key, "ca": cert}
-	for name, data := range paths {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var out bytes.Buffer
-	log := slog.New(slog.NewTextHandler(&out, nil))
-	creds, err := reloadingTLS(filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "ca"), log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	failures := &failures{log: log, now: func() time.Time { return now }}
-	door := loggedHandshakes{creds, failures}.Clone()
-	strangerCert, strangerKey := selfSigned(t, "stranger")
-	refused := func(cert, key []byte) {
-		t.Helper()
-		if _, err := handshake(t, door, paths["cert"], cert, key); err == nil {
-			t.Fatal("the client is let in")
-		}
-	}
-	for range 3 {
-		refused(strangerCert, strangerKey)
-	}
-	if n := strings.Count(out.String(), "level=WARN"); n != 1 || !strings.Contains(out.String(), "error=\"tls: ") ||
-		!strings.Contains(out.String(), "client=127.0.0.1:") {
-		t.Errorf("%d warnings, want 1 with the reason and the address: %s", n, out.String())
-	}
-	out.Reset()
-	now = now.Add(refusalEvery)
-	refused(nil, nil)
-	if !strings.Contains(out.String(), "certificate") || !strings.Contains(out.String(), `"others since the last line"=2`) {
-		t.Errorf("the next line does not count those before it: %s", out.String())
-	}
-	out.Reset()
-	now = now.Add(refusalEvery)
-	client, server := net.Pipe()
-	_ = client.Close()
-	if _, _, err := door.ServerHandshake(server); err == nil || out.Len() > 0 {
-		t.Errorf("a client that only connects: error %v, log %q; want an error and nothing", err, out.String())
-	}
-	if _, err := handshake(t, door, paths["cert"], cert, key); err != nil || out.Len() > 0 {
-		t.Errorf("a good client: error %v, log %q", err, out.String())
 	}
 }
