@@ -235,8 +235,14 @@ func familyOf(a netip.Addr) corev1.IPFamily {
 
 // add puts an endpoint in whose address admission has checked.
 func (s *selection) add(address string, port int32, e endpoint) {
-	if a, err := netip.ParseAddr(address); err == nil && port > 0 && port <= 65535 {
-		e.address = netip.AddrPortFrom(a.Unmap(), uint16(port))
+	if a, err := netip.ParseAddr(address); err == nil {
+		s.addAt(a.Unmap(), port, e)
+	}
+}
+
+func (s *selection) addAt(address netip.Addr, port int32, e endpoint) {
+	if address.IsValid() && port > 0 && port <= 65535 {
+		e.address = netip.AddrPortFrom(address, uint16(port))
 		s.endpoints = append(s.endpoints, e)
 	}
 }

@@ -45,6 +45,9 @@ type Change struct {
 
 // Rules say what is built; see features.go for the ones of gateway-cp.
 type Rules struct {
+	// Keep gives what is kept of an object: itself, or one whose Value is smaller and says the
+	// same to whoever reads it here. It may be nil.
+	Keep func(*api.Object) *api.Object
 	// Lookups gives the index values under which an object is found, beside its key.
 	Lookups func(*api.Object) []lookup
 	// Always gives the units that are called for whatever objects there are.
@@ -58,46 +61,13 @@ type Rules struct {
 type Translator struct {
 	rules   Rules
 	objects *objects
-	askers  map[lookup]*askers
-	roots   map[api.Key]*node // what each object calls for; the zero key is Rules.Always
-	units   map[Unit]*node
+	nodes   *nodes
+	calls   map[uint32][]uint32 // by root: the nodes of the units that it calls for
 	dirty   []*node
 	reader  Reader
 	built   int
 	// problemsChanged is set when the last Apply made problems appear or vanish.
 	problemsChanged bool
-}
-
-// node is a tracked computation: either of what an object calls for (a root), or of a unit.
-type node struct {
-	object api.Key // of a root
-	isRoot bool
-	unit   Unit
-	asked  []edge
-	dirty  bool
-	gone   bool
-	// Of a root: the units called for. Of a unit: how many roots call for it, and what it
-	// came to last.
-	calls   []Unit
-	callers int
-	result  Result
-}
-
-// askers are the nodes whose last build asked a lookup. Edges know their place in it, so
-// that one can be taken out without a search.
-type askers struct {
-	lookup lookup
-	nodes  []place
-}
-
-type place struct {
-	node *node
-	edge int // index in node.asked
-}
-
-type edge struct {
-	to  *askers
-	pos int // index in to.nodes
 }
 
 // New returns an empty translator with the features of gateway-cp.
@@ -122,14 +92,11 @@ func ExclusivePorts(r *Reader) { r.exclusivePorts = true }
 func newTranslator(rules Rules) *Translator {
 	t := &Translator{
 		rules:   rules,
-		objects: newObjects(rules.Lookups),
-		askers:  map[lookup]*askers{},
-		roots:   map[api.Key]*node{},
-		units:   map[Unit]*node{},
+		objects: newObjects(rules),
+		nodes:   newNodes(),
+		calls:   map[uint32][]uint32{},
 	}
-	always := &node{isRoot: true}
-	t.roots[api.Key{}] = always
-	t.mark(always)
+	t.mark(t.nodes.add(rootUnit(api.Key{})))
 	return t
 }
 
@@ -138,13 +105,12 @@ func newTranslator(rules Rules) *Translator {
 func (t *Translator) Apply(changes []Change) resource.ChangeSet {
 	for _, c := range changes {
 		t.objects.set(c.Key, c.Object, t.touch)
-		root := t.roots[c.Key]
-		if root == nil && c.Object != nil {
-			root = &node{isRoot: true, object: c.Key}
-			t.roots[c.Key] = root
+		n := t.nodes.get(rootUnit(c.Key))
+		if n == nil && c.Object != nil {
+			n = t.nodes.add(rootUnit(c.Key))
 		}
-		if root != nil {
-			t.mark(root)
+		if n != nil {
+			t.mark(n)
 		}
 	}
 	t.built, t.problemsChanged = 0, false
@@ -154,7 +120,7 @@ func (t *Translator) Apply(changes []Change) resource.ChangeSet {
 	for len(t.dirty) > 0 {
 		n := t.dirty[len(t.dirty)-1]
 		t.dirty = t.dirty[:len(t.dirty)-1]
-		if n.isRoot {
+		if n.isRoot() {
 			uncalled = append(uncalled, t.buildRoot(n)...)
 		} else {
 			units = append(units, n)
@@ -180,11 +146,9 @@ func (t *Translator) Built() int { return t.built }
 // ProblemsChanged says whether the last Apply made problems appear or vanish.
 func (t *Translator) ProblemsChanged() bool { return t.problemsChanged }
 
-func (t *Translator) touch(l lookup) {
-	if a := t.askers[l]; a != nil {
-		for _, p := range a.nodes {
-			t.mark(p.node)
-		}
+func (t *Translator) touch(c *cell) {
+	for _, p := range c.askers {
+		t.mark(t.nodes.all.of[p.node])
 	}
 }
 
@@ -200,33 +164,41 @@ func (t *Translator) mark(n *node) {
 func (t *Translator) buildRoot(n *node) (uncalled []*node) {
 	n.dirty = false
 	var calls []Unit
-	object := t.objects.get(n.object)
+	key := n.object()
+	object := t.objects.get(key)
 	reader := t.newReader()
 	switch {
-	case n.object == api.Key{}:
+	case key == api.Key{}:
 		calls = t.rules.Always(reader)
 	case object != nil:
 		calls = t.rules.CalledFor(reader, object)
-	default:
-		delete(t.roots, n.object)
 	}
 	t.connect(n, reader)
-	before := n.calls
-	n.calls = calls
-	for _, u := range calls {
-		unit := t.units[u]
+	before := t.calls[n.id]
+	var now []uint32
+	if len(calls) > 0 {
+		now = make([]uint32, len(calls))
+	}
+	for i, u := range calls {
+		unit := t.nodes.get(u)
 		if unit == nil {
-			unit = &node{unit: u}
-			t.units[u] = unit
+			unit = t.nodes.add(u)
 			t.mark(unit)
 		}
 		unit.callers++
+		now[i] = unit.id
 	}
-	for _, u := range before {
-		unit := t.units[u]
+	for _, id := range before {
+		unit := t.nodes.all.of[id]
 		if unit.callers--; unit.callers == 0 {
 			uncalled = append(uncalled, unit)
 		}
+	}
+	if t.calls[n.id] = now; now == nil {
+		delete(t.calls, n.id)
+	}
+	if object == nil && key != (api.Key{}) {
+		t.nodes.remove(n)
 	}
 	return uncalled
 }
@@ -234,7 +206,10 @@ func (t *Translator) buildRoot(n *node) (uncalled []*node) {
 func (t *Translator) drop(n *node, changed differences) {
 	t.disconnect(n)
 	n.gone = true
-	delete(t.units, n.unit)
+	t.nodes.remove(n)
+	if n.result == nil {
+		return
+	}
 	t.problemsChanged = t.problemsChanged || len(n.result.Problems) > 0
 	if n.result.Output != nil {
 		changed.retract(n.result.Key, n.result.Output)
@@ -246,8 +221,10 @@ func (t *Translator) buildUnit(n *node, changed differences) {
 	result := n.unit.Feature.Build(reader, n.unit)
 	t.connect(n, reader)
 	t.built++
-	before := n.result
-	n.result = result
+	var before Result
+	if n.result != nil {
+		before = *n.result
+	}
 	t.problemsChanged = t.problemsChanged || !slices.Equal(before.Problems, result.Problems)
 	switch {
 	case result.Output == nil:
@@ -255,13 +232,22 @@ func (t *Translator) buildUnit(n *node, changed differences) {
 			changed.retract(before.Key, before.Output)
 		}
 	case before.Output != nil && before.Key == result.Key && sameOutput(before.Output, result.Output):
-		n.result.Output = before.Output // keep sharing the old bytes
+		result.Output = before.Output // keep sharing the old bytes
 	default:
 		if before.Output != nil {
 			changed.retract(before.Key, before.Output)
 		}
 		changed.put(result.Key, result.Output)
 	}
+	n.result = result.keep()
+}
+
+// keep gives what is left of a result in memory: nothing, when it is empty.
+func (r Result) keep() *Result {
+	if r.Output == nil && r.Status == nil && len(r.Problems) == 0 {
+		return nil
+	}
+	return &r
 }
 
 // differences holds what has become of each key in one Apply. A key may move from one unit to
@@ -301,64 +287,34 @@ func sameOutput(a, b *resource.Output) bool {
 }
 
 func (t *Translator) newReader() *Reader {
-	t.reader.objects = t.objects
+	t.reader.objects, t.reader.tracked = t.objects, true
 	t.reader.asked = t.reader.asked[:0]
 	return &t.reader
 }
 
-// connect makes the node an asker of exactly what the reader was asked.
-func (t *Translator) connect(n *node, r *Reader) {
-	same := len(n.asked) == len(r.asked)
-	for i := 0; same && i < len(n.asked); i++ {
-		same = n.asked[i].to.lookup == r.asked[i]
-	}
-	if same {
-		return
-	}
-	t.disconnect(n)
-	n.asked = make([]edge, len(r.asked))
-	for i, l := range r.asked {
-		a := t.askers[l]
-		if a == nil {
-			a = &askers{lookup: l}
-			t.askers[l] = a
+// results calls f with what every unit came to that came to something.
+func (t *Translator) results(f func(*Result)) {
+	t.nodes.units(func(n *node) {
+		if n.result != nil {
+			f(n.result)
 		}
-		n.asked[i] = edge{a, len(a.nodes)}
-		a.nodes = append(a.nodes, place{n, i})
-	}
-}
-
-func (t *Translator) disconnect(n *node) {
-	for _, e := range n.asked {
-		last := len(e.to.nodes) - 1
-		moved := e.to.nodes[last]
-		e.to.nodes[e.pos] = moved
-		moved.node.asked[moved.edge].pos = e.pos
-		e.to.nodes[last] = place{}
-		e.to.nodes = e.to.nodes[:last]
-		if last == 0 {
-			delete(t.askers, e.to.lookup)
-		}
-	}
-	n.asked = nil
+	})
 }
 
 // Outputs calls f with every resource output that stands, in no particular order.
 func (t *Translator) Outputs(f func(resource.Key, *resource.Output)) {
-	for _, n := range t.units {
-		if n.result.Output != nil {
-			f(n.result.Key, n.result.Output)
+	t.results(func(r *Result) {
+		if r.Output != nil {
+			f(r.Key, r.Output)
 		}
-	}
+	})
 }
 
 // Problems returns everything that is wrong now, sorted, each once. Positions are not filled
 // in.
 func (t *Translator) Problems() []api.Problem {
 	var all []api.Problem
-	for _, n := range t.units {
-		all = append(all, n.result.Problems...)
-	}
+	t.results(func(r *Result) { all = append(all, r.Problems...) })
 	slices.SortFunc(all, api.Problem.Compare)
 	return slices.Compact(all)
 }
@@ -366,11 +322,11 @@ func (t *Translator) Problems() []api.Problem {
 // Statuses returns the conditions that stand now, sorted by object.
 func (t *Translator) Statuses() []*Status {
 	var all []*Status
-	for _, n := range t.units {
-		if n.result.Status != nil {
-			all = append(all, n.result.Status)
+	t.results(func(r *Result) {
+		if r.Status != nil {
+			all = append(all, r.Status)
 		}
-	}
+	})
 	slices.SortFunc(all, func(a, b *Status) int { return a.Object.Compare(b.Object) })
 	return all
 }

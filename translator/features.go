@@ -1,6 +1,8 @@
 package translator
 
 import (
+	discoveryv1 "k8s.io/api/discovery/v1"
+
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
@@ -9,10 +11,19 @@ import (
 // reader of the package should look at the features.
 func features() Rules {
 	return Rules{
+		Keep:      keep,
 		Lookups:   lookupsOf,
 		Always:    implicitFleetCalls,
 		CalledFor: calledFor,
 	}
+}
+
+// keep gives what is kept of an object: of an EndpointSlice, what it says in short.
+func keep(o *api.Object) *api.Object {
+	if slice, ok := o.Value.(*discoveryv1.EndpointSlice); ok {
+		return &api.Object{Key: o.Key, Value: keepSlice(slice), Origin: o.Origin}
+	}
+	return o
 }
 
 // lookupsOf gives the index values of an object. Each index is described where it is declared.

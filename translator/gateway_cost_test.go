@@ -95,18 +95,20 @@ func TestStatusesReadWhatIsStill(t *testing.T) {
 	tr := New()
 	tr.Apply(manyRoutes(t, 3))
 	checked := 0
-	for u, n := range tr.units {
+	tr.nodes.units(func(n *node) {
+		u := n.unit
 		if u.Feature != httpRouteStatus && u.Feature != gatewayStatus {
-			continue
+			return
 		}
 		checked++
 		for _, e := range n.asked {
-			switch e.to.lookup.index {
+			asked := tr.objects.cells.of[e.cell].lookup
+			switch asked.index {
 			case indexRolloutTarget, byKey(api.Key{Kind: api.KindEndpointSlice}).index, byKey(api.Key{Kind: api.KindPod}).index:
-				t.Errorf("%s of %s/%s reads %v", u.Feature.Name, u.Namespace, u.Name, e.to.lookup)
+				t.Errorf("%s of %s/%s reads %v", u.Feature.Name, u.Namespace, u.Name, asked)
 			}
 		}
-	}
+	})
 	if checked != 4 {
 		t.Errorf("there are %d statuses, want 4", checked)
 	}

@@ -40,11 +40,11 @@ type HostMatch struct {
 func (t *Translator) Hosts() []Host {
 	shared := &sharedReads{listeners: map[Unit][]*gatewayListener{}}
 	var all []Host
-	for u := range t.units {
-		if h, ok := t.host(u, shared); ok {
+	t.nodes.units(func(n *node) {
+		if h, ok := t.host(n.unit, shared); ok {
 			all = append(all, h)
 		}
-	}
+	})
 	slices.SortFunc(all, func(a, b Host) int {
 		return strings.Compare(a.Fleet+"\n"+a.Routes+"\n"+a.Domain, b.Fleet+"\n"+b.Routes+"\n"+b.Domain)
 	})

@@ -1,6 +1,7 @@
 package translator
 
 import (
+	"hash/maphash"
 	"slices"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -18,98 +19,138 @@ type index string
 
 func byKey(k api.Key) lookup { return lookup{index(k.Kind), k.Namespace, k.Name} }
 
-// objects holds the objects, found by key and by every value that lookupsOf gives for them.
+// objects holds the objects, found by key and by every value that lookupsOf gives for them, and
+// who asked for them.
 type objects struct {
-	lookups func(*api.Object) []lookup // the index values of an object, beside its key
-	found   map[lookup][]*api.Object   // sorted by key
+	rules Rules
+	cells numbered[cell]
+	find  table
+	seed  maphash.Seed
 }
 
-func newObjects(lookups func(*api.Object) []lookup) *objects {
-	return &objects{lookups: lookups, found: map[lookup][]*api.Object{}}
+func newObjects(rules Rules) *objects { return &objects{rules: rules, seed: maphash.MakeSeed()} }
+
+// cell finds the number of a lookup's cell. It is false when nobody asks and there is no answer.
+func (o *objects) cell(l lookup) (uint32, bool) {
+	return o.find.get(l.hash(o.seed), func(id uint32) bool { return o.cells.of[id].lookup == l })
+}
+
+// have is cell, and makes it where there is none.
+func (o *objects) have(l lookup) uint32 {
+	id, ok := o.cell(l)
+	if !ok {
+		id = o.cells.add(&cell{lookup: l})
+		o.find.add(l.hash(o.seed), id, o.rehash)
+	}
+	return id
+}
+
+func (o *objects) rehash(id uint32) uint64 { return o.cells.of[id].lookup.hash(o.seed) }
+
+// forget drops a cell that says nothing.
+func (o *objects) forget(id uint32) {
+	if c := o.cells.of[id]; c != nil && len(c.objects) == 0 && len(c.askers) == 0 {
+		o.find.remove(c.lookup.hash(o.seed), id, o.rehash)
+		o.cells.remove(id)
+	}
+}
+
+// list gives the answer to a lookup.
+func (o *objects) list(l lookup) []*api.Object {
+	if id, ok := o.cell(l); ok {
+		return o.cells.of[id].objects
+	}
+	return nil
 }
 
 func (o *objects) get(k api.Key) *api.Object {
-	if f := o.found[byKey(k)]; len(f) > 0 {
-		return f[0]
+	if found := o.list(byKey(k)); len(found) > 0 {
+		return found[0]
 	}
 	return nil
 }
 
 // set puts an object in place of the one with the same key (a nil value only removes it) and
-// calls touched with every lookup that answers differently now.
-func (o *objects) set(k api.Key, object *api.Object, touched func(lookup)) {
+// calls touched with the cell of every lookup that answers differently now.
+func (o *objects) set(k api.Key, object *api.Object, touched func(*cell)) {
 	if old := o.get(k); old != nil {
-		o.remove(byKey(k), k)
-		for _, l := range o.lookups(old) {
-			o.remove(l, k)
-			touched(l)
+		o.remove(byKey(k), k, touched)
+		for _, l := range o.rules.Lookups(old) {
+			o.remove(l, k, touched)
 		}
 	}
-	if object != nil {
-		o.insert(byKey(k), object)
-		for _, l := range o.lookups(object) {
-			o.insert(l, object)
-			touched(l)
+	if object == nil {
+		if id, ok := o.cell(byKey(k)); ok {
+			touched(o.cells.of[id])
 		}
+		return
 	}
-	touched(byKey(k))
+	if o.rules.Keep != nil {
+		object = o.rules.Keep(object)
+	}
+	o.insert(byKey(k), object, touched)
+	for _, l := range o.rules.Lookups(object) {
+		o.insert(l, object, touched)
+	}
 }
 
-func (o *objects) insert(l lookup, object *api.Object) {
-	list := o.found[l]
-	i, found := slices.BinarySearchFunc(list, object.Key, func(e *api.Object, k api.Key) int { return e.Key.Compare(k) })
-	if found { // an object may name the same value twice
-		return
+func (o *objects) insert(l lookup, object *api.Object, touched func(*cell)) {
+	c := o.cells.of[o.have(l)]
+	i, found := slices.BinarySearchFunc(c.objects, object.Key, func(e *api.Object, k api.Key) int { return e.Key.Compare(k) })
+	if !found { // an object may name the same value twice
+		c.objects = slices.Insert(c.objects, i, object)
 	}
-	o.found[l] = slices.Insert(list, i, object)
+	touched(c)
 }
 
-func (o *objects) remove(l lookup, k api.Key) {
-	list := o.found[l]
-	i, found := slices.BinarySearchFunc(list, k, func(e *api.Object, k api.Key) int { return e.Key.Compare(k) })
-	if !found {
+func (o *objects) remove(l lookup, k api.Key, touched func(*cell)) {
+	id, ok := o.cell(l)
+	if !ok {
 		return
 	}
-	if len(list) == 1 {
-		delete(o.found, l)
-		return
+	c := o.cells.of[id]
+	i, found := slices.BinarySearchFunc(c.objects, k, func(e *api.Object, k api.Key) int { return e.Key.Compare(k) })
+	if found {
+		c.objects = slices.Delete(c.objects, i, i+1)
 	}
-	o.found[l] = slices.Delete(list, i, i+1)
+	touched(c)
+	o.forget(id)
 }
 
 // Reader gives objects to one build and remembers what was asked.
 type Reader struct {
 	objects *objects
-	asked   []lookup
+	tracked bool
+	asked   []uint32 // cells
 
 	exclusivePorts bool // never changes
 }
 
 // get returns the object with this key, or nil.
 func (r *Reader) get(kind api.Kind, namespace, name string) *api.Object {
-	k := api.Key{Kind: kind, Namespace: namespace, Name: name}
-	r.ask(byKey(k))
-	return r.objects.get(k)
+	if found := r.list(index(kind), namespace, name); len(found) > 0 {
+		return found[0]
+	}
+	return nil
 }
 
 // list returns the objects that an index holds under a value, sorted by key. The slice
 // belongs to the index: it must not be kept or changed.
 func (r *Reader) list(i index, namespace, name string) []*api.Object {
 	l := lookup{i, namespace, name}
-	r.ask(l)
-	return r.objects.found[l]
+	if !r.tracked {
+		return r.objects.list(l)
+	}
+	id := r.objects.have(l)
+	if len(r.asked) >= 64 || !slices.Contains(r.asked, id) {
+		r.asked = append(r.asked, id)
+	}
+	return r.objects.cells.of[id].objects
 }
 
 // count is the length of a list, without asking for it: what is built may not depend on it.
 func (r *Reader) count(i index, namespace, name string) int {
-	return len(r.objects.found[lookup{i, namespace, name}])
-}
-
-func (r *Reader) ask(l lookup) {
-	if len(r.asked) < 64 && slices.Contains(r.asked, l) {
-		return
-	}
-	r.asked = append(r.asked, l)
+	return len(r.objects.list(lookup{i, namespace, name}))
 }
 
 // read returns the typed object with this key; the zero value (nil) when there is none.

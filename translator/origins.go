@@ -26,18 +26,18 @@ type Origins struct {
 // Origins calls f with the origins of every resource output that stands, in no particular
 // order. Where a feature says nothing special, they are the objects of Output.Sources.
 func (t *Translator) Origins(f func(resource.Key, Origins)) {
-	for _, n := range t.units {
-		if n.result.Output == nil {
-			continue
+	t.results(func(r *Result) {
+		if r.Output == nil {
+			return
 		}
-		o := n.result.Origins
+		o := r.Origins
 		if len(o.Of) == 0 {
-			for _, k := range n.result.Output.Sources {
+			for _, k := range r.Output.Sources {
 				o.Of = append(o.Of, Origin{Object: k})
 			}
 		}
-		f(n.result.Key, o)
-	}
+		f(r.Key, o)
+	})
 }
 
 // from adds origins to a result.

@@ -11,7 +11,7 @@ import (
 const indexSliceService index = "EndpointSlices by Service"
 
 func endpointSliceLookups(o *api.Object) []lookup {
-	service := o.Value.GetLabels()[discoveryv1.LabelServiceName]
+	service := o.Value.(*keptSlice).service
 	if service == "" {
 		return nil
 	}
@@ -20,7 +20,7 @@ func endpointSliceLookups(o *api.Object) []lookup {
 
 // endpointSliceCalls gives the unit of an EndpointSlice: whether it has an effect.
 func endpointSliceCalls(o *api.Object) []Unit {
-	service := o.Value.GetLabels()[discoveryv1.LabelServiceName]
+	service := o.Value.(*keptSlice).service
 	if service == "" {
 		return nil
 	}
@@ -48,28 +48,27 @@ func checkEndpointSlice(r *Reader, u Unit) Result {
 // addSlices adds the endpoints of EndpointSlices; with pods, only those that are in one of
 // them. It returns the Pods that an endpoint was found for.
 func (s *selection) addSlices(r *Reader, slices []*api.Object, port *corev1.ServicePort, pods map[string]bool) map[string]bool {
-	found := map[string]bool{}
+	var found map[string]bool
+	if pods != nil {
+		found = map[string]bool{}
+	}
 	for _, o := range slices {
-		slice := o.Value.(*discoveryv1.EndpointSlice)
-		if slice.AddressType == discoveryv1.AddressTypeFQDN {
-			continue
-		}
-		number := slicePort(slice, port.Name)
-		for i := range slice.Endpoints {
-			e := &slice.Endpoints[i]
-			pod := podName(e.TargetRef)
+		slice := o.Value.(*keptSlice)
+		number := slice.port(port.Name)
+		for i := range slice.endpoints {
+			e := &slice.endpoints[i]
+			pod := slice.pod(i)
 			if pods != nil && !pods[pod] {
 				continue
 			}
-			if pod != "" {
+			if pods != nil && pod != "" {
 				found[pod] = true
 			}
 			if number == 0 {
 				s.portless = o.Key
 				continue
 			}
-			// kube-proxy, too, reads the first address only: the API gives no meaning to others.
-			s.add(e.Addresses[0], number, endpoint{zone: sliceZone(r, e), pod: pod, state: sliceState(&e.Conditions)})
+			s.addAt(e.address, number, endpoint{zone: e.zone(r), pod: pod, state: e.state})
 		}
 	}
 	return found
@@ -92,20 +91,6 @@ func (s *selection) addSlicesOf(r *Reader, slices []*api.Object, port *corev1.Se
 	return rest
 }
 
-// slicePort is the number of the slice's port with the name of the Service port; 0 when there
-// is none.
-func slicePort(slice *discoveryv1.EndpointSlice, name string) int32 {
-	for _, p := range slice.Ports {
-		if p.Port == nil || p.Protocol != nil && *p.Protocol != corev1.ProtocolTCP {
-			continue
-		}
-		if p.Name == nil && name == "" || p.Name != nil && *p.Name == name {
-			return *p.Port
-		}
-	}
-	return 0
-}
-
 // sliceState reads conditions that may be left out: ready is then true, serving what ready is,
 // and terminating false.
 func sliceState(c *discoveryv1.EndpointConditions) endpointState {
@@ -122,16 +107,6 @@ func sliceState(c *discoveryv1.EndpointConditions) endpointState {
 		return ready
 	}
 	return notReady
-}
-
-func sliceZone(r *Reader, e *discoveryv1.Endpoint) string {
-	if e.Zone != nil && *e.Zone != "" {
-		return *e.Zone
-	}
-	if e.NodeName != nil {
-		return zoneOf(r, *e.NodeName)
-	}
-	return ""
 }
 
 func podName(ref *corev1.ObjectReference) string {

@@ -1,0 +1,113 @@
+package translator
+
+import (
+	"net/netip"
+	"strings"
+	"unique"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+// keptSlice is what is kept of an EndpointSlice: an eighth of its memory, and most of a fleet's
+// objects are endpoints. It is never changed.
+type keptSlice struct {
+	metav1.TypeMeta
+	*metav1.ObjectMeta // nothing is in it: the name is in the object's key
+	service            string
+	ports              []keptPort
+	endpoints          []keptEndpoint
+	pods               string // the names of all, one after the other
+}
+
+var _ api.Value = (*keptSlice)(nil)
+
+// DeepCopyObject implements runtime.Object.
+func (k *keptSlice) DeepCopyObject() runtime.Object { return k }
+
+type keptPort struct {
+	name   string
+	number int32
+}
+
+// keptEndpoint is an endpoint. In its place stands its zone or, when the slice does not say that,
+// its node.
+type keptEndpoint struct {
+	address netip.Addr // not valid where the slice has names
+	place   unique.Handle[string]
+	podEnd  uint32 // of its Pod's name in keptSlice.pods, which begins where that before ends
+	onNode  bool
+	state   endpointState
+}
+
+// noMeta is the metadata of every keptSlice.
+var noMeta = &metav1.ObjectMeta{}
+
+func keepSlice(slice *discoveryv1.EndpointSlice) *keptSlice {
+	k := &keptSlice{ObjectMeta: noMeta, service: slice.Labels[discoveryv1.LabelServiceName]}
+	for _, p := range slice.Ports {
+		if p.Port == nil || p.Protocol != nil && *p.Protocol != corev1.ProtocolTCP {
+			continue
+		}
+		port := keptPort{number: *p.Port}
+		if p.Name != nil {
+			port.name = unique.Make(*p.Name).Value()
+		}
+		k.ports = append(k.ports, port)
+	}
+	if slice.AddressType == discoveryv1.AddressTypeFQDN {
+		return k
+	}
+	var pods strings.Builder
+	k.endpoints = make([]keptEndpoint, len(slice.Endpoints))
+	for i := range slice.Endpoints {
+		e := &slice.Endpoints[i]
+		pods.WriteString(podName(e.TargetRef))
+		kept := &k.endpoints[i]
+		*kept = keptEndpoint{podEnd: uint32(pods.Len()), state: sliceState(&e.Conditions)}
+		// kube-proxy, too, reads the first address only: the API gives no meaning to others.
+		if a, err := netip.ParseAddr(e.Addresses[0]); err == nil {
+			kept.address = a.Unmap()
+		}
+		place := ""
+		switch {
+		case e.Zone != nil && *e.Zone != "":
+			place = *e.Zone
+		case e.NodeName != nil:
+			place, kept.onNode = *e.NodeName, true
+		}
+		kept.place = unique.Make(place)
+	}
+	k.pods = strings.Clone(pods.String())
+	return k
+}
+
+// port is the number of the port with the name of the Service port; 0 when there is none.
+func (k *keptSlice) port(name string) int32 {
+	for _, p := range k.ports {
+		if p.name == name {
+			return p.number
+		}
+	}
+	return 0
+}
+
+// pod names the Pod that an endpoint is in; empty when it is not known to be in one.
+func (k *keptSlice) pod(endpoint int) string {
+	begin := uint32(0)
+	if endpoint > 0 {
+		begin = k.endpoints[endpoint-1].podEnd
+	}
+	return k.pods[begin:k.endpoints[endpoint].podEnd]
+}
+
+func (e *keptEndpoint) zone(r *Reader) string {
+	if e.onNode {
+		return zoneOf(r, e.place.Value())
+	}
+	return e.place.Value()
+}
