@@ -86,15 +86,32 @@ func (r *report) checkFields(p *path, s *shape, m map[string]any) {
 		return // it is most likely what is missing; and of a status, an API server takes nothing from a manifest
 	}
 	for _, name := range s.Required {
-		if m[name] == nil && !lenient[s.name+"."+name] {
-			r.fail(p.field(name), api.ReasonMissingField, "", "is required")
+		if isEmpty(m[name]) && !lenient[s.name+"."+name] {
+			r.missing(p.field(name), "")
 		}
 	}
 }
 
 // lenient are fields that OpenAPI calls required because their Go type has no omitempty, but
 // that an API server does not ask for.
-var lenient = map[string]bool{}
+var lenient = map[string]bool{
+	"core.v1.LimitRangeSpec.limits": true,
+	"storage.v1.CSIDriver.spec":     true,
+	"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionVersion.served": true,
+}
+
+// isEmpty says whether an API server takes the value of a required field for a missing one.
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	}
+	return false
+}
 
 // isStatus says whether the path is in the object's status.
 func (p *path) isStatus() bool {

@@ -89,8 +89,7 @@ func parseCRD(text []byte) (*crd, error) {
 	if err := json.Unmarshal(text, &external); err != nil {
 		return nil, err
 	}
-	apiextensionsv1.SetDefaults_CustomResourceDefinition(&external)
-	apiextensionsv1.SetDefaults_CustomResourceDefinitionSpec(&external.Spec)
+	apiextensionsv1.SetObjectDefaults_CustomResourceDefinition(&external)
 	internal := new(apiextensions.CustomResourceDefinition)
 	if err := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition(&external, internal, nil); err != nil {
 		return nil, err

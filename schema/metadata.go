@@ -24,7 +24,7 @@ const (
 	subdomain nameRule = iota // DNS-1123, with dots
 	label                     // DNS-1123, without
 	segment                   // anything that can be a part of a URL's path
-	anyName                   // checked elsewhere, or nowhere
+	anyName                   // not checked, or not needed
 )
 
 // builtinName gives the rule of a kind that is built in, as its registry in Kubernetes has it.
@@ -38,7 +38,7 @@ func builtinName(gvk schema.GroupVersionKind) nameRule {
 	switch gvk.Kind {
 	case "Namespace", "Service", "StatefulSet":
 		return label
-	case "IPAddress", "CertificateSigningRequest", "ResourceSlice", "ComponentStatus":
+	case "PodDisruptionBudget", "LimitRange", "IPAddress", "CertificateSigningRequest", "ResourceSlice", "ComponentStatus":
 		return anyName
 	}
 	return subdomain
