@@ -204,9 +204,11 @@ func (r *requests) check(t *testing.T) {
 
 // checkNames looks whether names are kept for as long as they are needed, and no longer.
 func (r *requests) checkNames(t *testing.T) {
+	var awaited bitset
+	r.s.waits.each(func(_, what ref) { awaited.add(what.id) })
 	for id := range r.store.names.slots {
 		used := r.store.names.slots[id].users.has(r.s.number)
-		if needs := id != 0 && r.s.needs(uint32(id)); needs && !used || used && !needs && r.s.quiet() {
+		if needs := id != 0 && (r.s.needs(uint32(id)) || awaited.has(uint32(id))); needs && !used || used && !needs && r.s.quiet() {
 			t.Fatalf("the name %q is used: %v, needed: %v", r.store.names.of(uint32(id)), used, needs)
 		}
 	}

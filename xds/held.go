@@ -151,11 +151,9 @@ func (s *session) recount(now, before held) {
 // name adds to the counts of the clusters that a content names.
 func (s *session) name(p *content, by int32) {
 	for _, ref := range p.output.Clusters {
-		var id uint32
-		if by > 0 {
+		id := s.store.names.find(ref.Name)
+		if by > 0 && !s.isNamed(id) {
 			id = s.store.names.use(ref.Name, s.number)
-		} else {
-			id = s.store.names.find(ref.Name)
 		}
 		if n := int(id) + 1; n > len(s.named) {
 			s.named = append(s.named, make([]int32, n-len(s.named))...)
@@ -181,7 +179,8 @@ func (s *session) tidy() {
 	if len(s.loose) == 0 || len(s.loose) < maxLoose && !s.quiet() {
 		return
 	}
-	var onTheirWay bitset
+	var awaited, onTheirWay bitset
+	s.waits.each(func(_, what ref) { awaited.add(what.id) })
 	for _, sub := range s.subs {
 		if sub == nil {
 			continue
@@ -194,7 +193,7 @@ func (s *session) tidy() {
 	}
 	slices.Sort(s.loose)
 	for _, id := range slices.Compact(s.loose) {
-		if id != 0 && !onTheirWay.has(id) && !s.needs(id) {
+		if id != 0 && !awaited.has(id) && !onTheirWay.has(id) && !s.needs(id) {
 			s.store.names.leave(id, s.number)
 		}
 	}
@@ -206,14 +205,14 @@ func (s *session) tidy() {
 	}
 }
 
-// needs says whether the session knows anything of a name, or wants to know.
+// needs says whether the session knows anything of a name or wants to know, other than for what
+// waits for it.
 func (s *session) needs(id uint32) bool {
 	if s.isNamed(id) || s.clusters.there.has(id) {
 		return true
 	}
 	for t, sub := range s.subs {
-		this := ref{resource.Type(t), id}
-		if len(s.waiting[this]) > 0 || len(s.missing[this]) > 0 {
+		if _, waits := s.waits.missing[t].get(id); waits {
 			return true
 		}
 		if sub != nil && (sub.names.has(id) || sub.dirty.has(id) || sub.has(id) || sub.wildcard && s.view(resource.Type(t), id) != nil) {

@@ -43,6 +43,7 @@ func (s *session) takeNotice() {
 	for cluster, n := range healthy {
 		s.setHealthy(cluster, n)
 	}
+	s.stopWaiting()
 	s.retire()
 	s.helpWarming()
 }

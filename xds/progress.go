@@ -54,7 +54,7 @@ func (s *session) advance() {
 		through = s.progress.through // a type that was at rest is busy with what came later
 	}
 	s.progress.through = through
-	if len(s.waiting) == 0 && len(s.refused) == 0 {
+	if s.waits.empty() && len(s.refused) == 0 {
 		s.applied = max(s.applied, through)
 	}
 	now := s.now()

@@ -527,7 +527,7 @@ func (e *envoy) quiesce(now *time.Time, want map[resource.Key]*resource.Output) 
 				sub := e.s.subs[t]
 				has, _ := e.s.held(t, target.id)
 				e.t.Fatalf("%s %s has not arrived: has %+v, target %+v, held %+v, dirty %v, on their way %d, trials %v, suspects %v, refused %v, waiting %v, clusters %v, answers %v, endpoints %v",
-					t, name, have, target, has, slices.Collect(sub.dirty.all()), len(sub.inflight), sub.trials, sub.suspects, e.s.refused, e.s.waiting, e.s.clusterStates(), e.answers, e.edsFor)
+					t, name, have, target, has, slices.Collect(sub.dirty.all()), len(sub.inflight), sub.trials, sub.suspects, e.s.refused, e.s.waits, e.s.clusterStates(), e.answers, e.edsFor)
 			}
 		}
 	}

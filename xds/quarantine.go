@@ -166,6 +166,9 @@ func suspectIn(h held, c *composed) []*content {
 // tried ends a trial: what of it is not in the response (nil: nothing is) could not be tried.
 // It waits for a head that is under suspicion itself, or is not needed any more.
 func (s *session) tried(t resource.Type, trial []atom, r *response) {
+	if len(trial) == 0 {
+		return
+	}
 	sub := s.subs[t]
 	sub.trying = nil
 	out := map[atom]struct{}{}

@@ -24,6 +24,9 @@ func (s *session) compose(t resource.Type, id uint32) (*composed, verdict) {
 	if target == nil {
 		return nil, absent
 	}
+	if s.subs[t].acked.has(id) {
+		return target, deliver // it has it
+	}
 	this := of{ref{t, id}, target.name}
 	h, has := s.held(t, id)
 	if !s.usable(this, target.head) {
@@ -157,38 +160,22 @@ func (s *session) has(ref resource.Ref) bool {
 }
 
 // await has a resource looked at again when what it misses changes.
-func (s *session) await(missed resource.Ref, of ref) {
-	what := ref{missed.Type, s.store.names.use(missed.Name, s.number)}
-	if s.waiting[what] == nil {
-		s.waiting[what] = map[ref]struct{}{}
-	}
-	s.waiting[what][of] = struct{}{}
-	s.missing[of] = append(s.missing[of], what)
+func (s *session) await(what resource.Ref, of ref) {
+	s.waits.add(of, ref{what.Type, s.store.names.use(what.Name, s.number)})
 }
 
 // missNothing forgets what a resource has waited for.
 func (s *session) missNothing(of ref) {
-	for _, what := range s.missing[of] {
-		delete(s.waiting[what], of)
-		if len(s.waiting[what]) == 0 {
-			delete(s.waiting, what)
-			s.loosen(what.id)
-		}
-	}
-	delete(s.missing, of)
+	s.waits.end(of, func(what ref) { s.loosen(what.id) })
 }
 
-// happened has everything that waited for something looked at again, and says whether there was
-// anything.
-func (s *session) happened(what ref) bool {
-	any := false
-	for of := range s.waiting[what] {
+// stopWaiting has everything looked at that has waited for what has changed.
+func (s *session) stopWaiting() {
+	s.waits.take(func(of ref) {
 		if sub := s.subs[of.kind]; sub != nil && sub.wants(of.id) {
 			sub.touch(of.id)
-			any = true
 		}
-	}
-	return any
+	})
 }
 
 // sending notes what the sending of a resource means for clusters.
@@ -247,7 +234,7 @@ func (s *session) beSure() {
 func (s *session) setWarm(id uint32, state clusterState) {
 	state.warm = true
 	s.clusters.put(id, state)
-	s.happened(ref{resource.Cluster, id})
+	s.waits.note(ref{resource.Cluster, id})
 	s.warmed(s.store.names.of(id))
 }
 
@@ -279,6 +266,6 @@ func (s *session) setHealthy(cluster string, healthy int) {
 	}
 	state.healthy, state.reported = healthy, true
 	s.clusters.put(id, state)
-	s.happened(ref{resource.Cluster, id})
+	s.waits.note(ref{resource.Cluster, id})
 	s.warmed(cluster)
 }

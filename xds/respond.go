@@ -36,7 +36,7 @@ func (s *session) next() *response {
 
 // idle says whether the Envoy has acknowledged everything that is there for it.
 func (s *session) idle() bool {
-	return s.quiet() && len(s.waiting) == 0 && len(s.refused) == 0
+	return s.quiet() && s.waits.empty() && len(s.refused) == 0
 }
 
 // quiet says whether everything has been answered.

@@ -39,10 +39,9 @@ type session struct {
 
 	subs     [resource.NumTypes]*subscription
 	clusters clusters
-	named    []int32                  // how many contents that this Envoy may have name a cluster
-	unknown  int                      // resources that this Envoy has, of which we know only the version
-	waiting  map[ref]map[ref]struct{} // what is missed → the resources that wait for it
-	missing  map[ref][]ref            // the same, the other way round
+	named    []int32 // how many contents that this Envoy may have name a cluster
+	unknown  int     // resources that this Envoy has, of which we know only the version
+	waits    waits
 	refused  map[atom]*refusal
 	retiring sparse[time.Time] // clusters that nothing names: when they are taken away
 	loose    []uint32          // names that the session may have no use for any more
@@ -131,8 +130,6 @@ func newSession(store *store, node Node, now func() time.Time, earlier *session)
 		store:   store,
 		node:    node,
 		now:     now,
-		waiting: map[ref]map[ref]struct{}{},
-		missing: map[ref][]ref{},
 		refused: map[atom]*refusal{},
 		inbox:   newInbox(),
 		earlier: earlier,
@@ -193,7 +190,7 @@ func (s *session) changed(t resource.Type, id uint32, before *composed, news *ne
 			s.concern(news)
 		}
 	}
-	if s.happened(ref{t, id}) {
+	if s.waits.note(ref{t, id}) {
 		s.concern(news)
 	}
 }

@@ -28,13 +28,19 @@ type Pending struct {
 
 // waitingList says what is waited for, sorted. The caller holds the store's lock.
 func (s *session) waitingList() []Waiting {
-	all := make([]Waiting, 0, len(s.waiting))
-	for what, waits := range s.waiting {
-		w := Waiting{Ref: s.refOf(what), Count: len(waits)}
-		for of := range waits {
+	waiting := map[ref][]ref{} // what is missed → what misses it
+	s.waits.each(func(of, what ref) {
+		waiting[what] = append(waiting[what], of)
+	})
+	all := make([]Waiting, 0, len(waiting))
+	for what, waits := range waiting {
+		w := Waiting{Ref: s.refOf(what)}
+		for _, of := range waits {
 			w.For = append(w.For, s.refOf(of))
 		}
 		slices.SortFunc(w.For, compareRefs)
+		w.For = slices.Compact(w.For) // several parts of one may wait
+		w.Count = len(w.For)
 		w.For = w.For[:min(len(w.For), maxListed)]
 		all = append(all, w)
 	}

@@ -184,7 +184,8 @@ func (s *session) whyOther(ref resource.Ref, target *composed) []string {
 
 // missingOf is what a resource waits for, each once, sorted.
 func (s *session) missingOf(t resource.Type, id uint32) (all []resource.Ref) {
-	for _, what := range s.missing[ref{t, id}] {
+	missed, _ := s.waits.missing[t].get(id)
+	for _, what := range missed {
 		all = append(all, s.refOf(what))
 	}
 	slices.SortFunc(all, compareRefs)
