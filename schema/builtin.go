@@ -25,7 +25,7 @@ func (r *report) checkShape(p *path, s *shape, v any) {
 		switch {
 		case !ok:
 			r.wrongType(p, v, "a map")
-		case s.Properties != nil:
+		case s.Properties != nil || s.Closed:
 			r.checkFields(p, s, m)
 		case s.Values != nil:
 			for name, value := range m {
@@ -95,8 +95,10 @@ func (r *report) checkFields(p *path, s *shape, m map[string]any) {
 // lenient are fields that OpenAPI calls required because their Go type has no omitempty, but
 // that an API server does not ask for.
 var lenient = map[string]bool{
-	"core.v1.LimitRangeSpec.limits": true,
-	"storage.v1.CSIDriver.spec":     true,
+	"core.v1.LimitRangeSpec.limits":                       true,
+	"core.v1.PersistentVolumeClaimVolumeSource.claimName": true, // see volume
+	"core.v1.SleepAction.seconds":                         true,
+	"storage.v1.CSIDriver.spec":                           true,
 	"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionVersion.served": true,
 }
 

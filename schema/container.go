@@ -21,6 +21,9 @@ func (r *report) container(p *path, c *corev1.Container, names, volumes map[stri
 	for i := range c.Env {
 		r.env(p.field("env").item(i), &c.Env[i])
 	}
+	for i := range c.EnvFrom {
+		r.envFrom(p.field("envFrom").item(i), &c.EnvFrom[i])
+	}
 	paths := make(map[string]bool)
 	for i, m := range c.VolumeMounts {
 		at := p.field("volumeMounts").item(i)
@@ -97,6 +100,19 @@ func (r *report) env(p *path, e *corev1.EnvVar) {
 	}
 	if from.FieldRef != nil && from.FieldRef.FieldPath == "" {
 		r.missing(at.field("fieldRef").field("fieldPath"), "such as metadata.name")
+	}
+}
+
+func (r *report) envFrom(p *path, e *corev1.EnvFromSource) {
+	switch {
+	case e.ConfigMapRef == nil && e.SecretRef == nil:
+		r.invalid(p, "use configMapRef or secretRef", "does not say where the values are from")
+	case e.ConfigMapRef != nil && e.SecretRef != nil:
+		r.invalid(p, "make two entries", "has both configMapRef and secretRef")
+	case e.ConfigMapRef != nil && e.ConfigMapRef.Name == "":
+		r.missing(p.field("configMapRef").field("name"), "name the ConfigMap")
+	case e.SecretRef != nil && e.SecretRef.Name == "":
+		r.missing(p.field("secretRef").field("name"), "name the Secret")
 	}
 }
 

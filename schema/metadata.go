@@ -21,10 +21,11 @@ var objectMeta = &shape{Ref: "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
 type nameRule int
 
 const (
-	subdomain nameRule = iota // DNS-1123, with dots
-	label                     // DNS-1123, without
-	segment                   // anything that can be a part of a URL's path
-	anyName                   // not checked, or not needed
+	subdomain    nameRule = iota // DNS-1123, with dots
+	label                        // DNS-1123, without
+	segment                      // anything that can be a part of a URL's path
+	optionalName                 // like subdomain, but the API server makes one up where there is none
+	anyName                      // not checked
 )
 
 // builtinName gives the rule of a kind that is built in, as its registry in Kubernetes has it.
@@ -38,7 +39,9 @@ func builtinName(gvk schema.GroupVersionKind) nameRule {
 	switch gvk.Kind {
 	case "Namespace", "Service", "StatefulSet":
 		return label
-	case "PodDisruptionBudget", "LimitRange", "IPAddress", "CertificateSigningRequest", "ResourceSlice", "ComponentStatus":
+	case "LimitRange":
+		return optionalName
+	case "PodDisruptionBudget", "IPAddress", "CertificateSigningRequest", "ResourceSlice", "ComponentStatus":
 		return anyName
 	}
 	return subdomain
@@ -55,7 +58,7 @@ func (r *report) metadata(object map[string]any, rule nameRule, namespaced bool)
 	generate, _ := meta["generateName"].(string)
 	switch {
 	case name == "" && generate == "":
-		if rule != anyName {
+		if rule != anyName && rule != optionalName {
 			r.fail(at.field("name"), api.ReasonMissingField, "give the object a name", "is required")
 		}
 	case name == "":
@@ -82,15 +85,16 @@ func (r *report) metadata(object map[string]any, rule nameRule, namespaced bool)
 
 // nameHints say what a name looks like.
 var nameHints = map[nameRule]string{
-	subdomain: "use lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit, at most 253 characters",
-	label:     "use lower-case letters, digits and '-', beginning and ending with a letter or digit, at most 63 characters",
-	segment:   "leave out '/' and '%'",
+	subdomain:    "use lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit, at most 253 characters",
+	optionalName: "use lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit",
+	label:        "use lower-case letters, digits and '-', beginning and ending with a letter or digit, at most 63 characters",
+	segment:      "leave out '/' and '%'",
 }
 
 func (r *report) name(at *path, name string, rule nameRule) {
 	var faults []string
 	switch rule {
-	case subdomain:
+	case subdomain, optionalName:
 		faults = validation.IsDNS1123Subdomain(name)
 	case label:
 		faults = validation.IsDNS1123Label(name)

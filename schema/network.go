@@ -24,6 +24,9 @@ func (r *report) service(s *corev1.Service) {
 		at := spec.field("ports").item(i)
 		r.port(at.field("port"), port.Port, false)
 		r.port(at.field("nodePort"), port.NodePort, true)
+		if port.TargetPort.IntVal != 0 || port.TargetPort.StrVal != "" { // else it is the port
+			r.targetPort(at.field("targetPort"), port.TargetPort)
+		}
 		switch {
 		case port.Name != "":
 			r.requiredName(at.field("name"), port.Name, names)

@@ -112,6 +112,9 @@ func (r *report) volume(p *path, v *corev1.Volume, seen, claims map[string]bool)
 	if v.HostPath != nil && v.HostPath.Path == "" {
 		r.missing(p.field("hostPath").field("path"), "")
 	}
+	if v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ClaimName == "" && !claims[v.Name] {
+		r.missing(p.field("persistentVolumeClaim").field("claimName"), "name the PersistentVolumeClaim")
+	}
 	if v.ConfigMap != nil && v.ConfigMap.Name == "" {
 		r.missing(p.field("configMap").field("name"), "name the ConfigMap")
 	}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -54,26 +55,72 @@ func (r *report) admissionPolicy(o *admissionv1.ValidatingAdmissionPolicy) {
 		r.missing(spec.field("validations"), "add validations or auditAnnotations")
 	}
 	for i, v := range o.Spec.Validations {
+		at := spec.field("validations").item(i)
 		if strings.TrimSpace(v.Expression) == "" {
-			r.missing(spec.field("validations").item(i).field("expression"), "")
+			r.missing(at.field("expression"), "")
 		}
+		if v.Reason != nil {
+			r.oneOf(at.field("reason"), string(*v.Reason), "Unauthorized", "Forbidden", "Invalid", "RequestEntityTooLarge")
+		}
+	}
+	if o.Spec.FailurePolicy != nil {
+		r.oneOf(spec.field("failurePolicy"), string(*o.Spec.FailurePolicy), "Fail", "Ignore")
 	}
 	if o.Spec.ParamKind != nil && (o.Spec.ParamKind.APIVersion == "" || o.Spec.ParamKind.Kind == "") {
 		r.missing(spec.field("paramKind"), "give apiVersion and kind")
 	}
-	m := o.Spec.MatchConstraints
-	if m == nil || len(m.ResourceRules) == 0 {
+	if m := o.Spec.MatchConstraints; m == nil || len(m.ResourceRules) == 0 {
 		r.missing(spec.field("matchConstraints").field("resourceRules"), "say what the policy is for")
-		return
+	} else {
+		r.matchResources(spec.field("matchConstraints"), m)
 	}
-	for i, rule := range m.ResourceRules {
-		at := spec.field("matchConstraints").field("resourceRules").item(i)
-		for name, n := range map[string]int{
-			"apiGroups": len(rule.APIGroups), "apiVersions": len(rule.APIVersions), "resources": len(rule.Resources), "operations": len(rule.Operations),
-		} {
-			if n == 0 {
-				r.missing(at.field(name), "list at least one, or *")
-			}
+}
+
+func (r *report) admissionPolicyBinding(o *admissionv1.ValidatingAdmissionPolicyBinding) {
+	r.optionalName(spec.field("policyName"), o.Spec.PolicyName, subdomain)
+	seen := make(map[admissionv1.ValidationAction]bool)
+	for i, a := range o.Spec.ValidationActions {
+		at := spec.field("validationActions").item(i)
+		r.oneOf(at, string(a), "Audit", "Deny", "Warn")
+		if seen[a] {
+			r.invalid(at, "remove one of the two", "%q is there twice", a)
 		}
+		seen[a] = true
+	}
+	if o.Spec.MatchResources != nil {
+		r.matchResources(spec.field("matchResources"), o.Spec.MatchResources)
+	}
+}
+
+func (r *report) matchResources(p *path, m *admissionv1.MatchResources) {
+	for i, rule := range m.ResourceRules {
+		at := p.field("resourceRules").item(i)
+		operations := make([]string, len(rule.Operations))
+		for j, o := range rule.Operations {
+			operations[j] = string(o)
+			r.oneOf(at.field("operations").item(j), string(o), "*", "CREATE", "UPDATE", "DELETE", "CONNECT")
+		}
+		r.someOf(at.field("apiGroups"), rule.APIGroups, true)
+		r.someOf(at.field("apiVersions"), rule.APIVersions, false)
+		r.someOf(at.field("resources"), rule.Resources, false)
+		r.someOf(at.field("operations"), operations, true)
+	}
+}
+
+// someOf checks a list that is not empty, nor has empty entries, save where those mean something.
+func (r *report) someOf(p *path, list []string, empty bool) {
+	if len(list) == 0 {
+		r.missing(p, "list at least one, or *")
+	}
+	for i, s := range list {
+		if s == "" && !empty {
+			r.missing(p.item(i), "")
+		}
+	}
+}
+
+func (r *report) oneOf(p *path, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		r.notAllowed(p, value, allowed)
 	}
 }

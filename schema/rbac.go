@@ -33,12 +33,12 @@ func (r *report) policyRules(rules []rbacv1.PolicyRule, namespaced bool) {
 
 func (r *report) roleBinding(b *rbacv1.RoleBinding) {
 	r.roleRef(b.RoleRef, "Role", "ClusterRole")
-	r.subjects(b.Subjects)
+	r.subjects(b.Subjects, true)
 }
 
 func (r *report) clusterRoleBinding(b *rbacv1.ClusterRoleBinding) {
 	r.roleRef(b.RoleRef, "ClusterRole")
-	r.subjects(b.Subjects)
+	r.subjects(b.Subjects, false)
 }
 
 func (r *report) roleRef(ref rbacv1.RoleRef, kinds ...string) {
@@ -60,7 +60,8 @@ func (r *report) roleRef(ref rbacv1.RoleRef, kinds ...string) {
 	r.name(at.field("name"), ref.Name, segment)
 }
 
-func (r *report) subjects(subjects []rbacv1.Subject) {
+// subjects checks who a role is given to. In a RoleBinding, its own namespace is the default.
+func (r *report) subjects(subjects []rbacv1.Subject, namespaced bool) {
 	for i, s := range subjects {
 		at := new(path).field("subjects").item(i)
 		if s.Name == "" {
@@ -72,7 +73,7 @@ func (r *report) subjects(subjects []rbacv1.Subject) {
 		case rbacv1.ServiceAccountKind:
 			group = ""
 			r.name(at.field("name"), s.Name, subdomain)
-			if s.Namespace == "" {
+			if s.Namespace == "" && !namespaced {
 				r.missing(at.field("namespace"), "say which namespace the ServiceAccount is in")
 			}
 		case rbacv1.UserKind, rbacv1.GroupKind:

@@ -21,6 +21,7 @@ type shape struct {
 	Items      *shape            `json:"items"`
 	Values     *shape            `json:"values"` // of a map with any keys
 	Properties map[string]*shape `json:"properties"`
+	Closed     bool              `json:"closed"` // it has no fields at all
 
 	name   string // of a definition
 	once   sync.Once

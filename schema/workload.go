@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 func (r *report) deployment(d *appsv1.Deployment) {
@@ -16,6 +17,12 @@ func (r *report) deployment(d *appsv1.Deployment) {
 	r.atLeast(spec.field("revisionHistoryLimit"), d.Spec.RevisionHistoryLimit, 0)
 	if d.Spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType && d.Spec.Strategy.RollingUpdate != nil {
 		r.invalid(spec.field("strategy").field("rollingUpdate"), "remove it, or use the type RollingUpdate", "is not for the type Recreate")
+	}
+	if u := d.Spec.Strategy.RollingUpdate; u != nil {
+		r.countOrPercent(spec.field("strategy").field("rollingUpdate").field("maxUnavailable"), u.MaxUnavailable)
+		if u.MaxSurge != nil && u.MaxSurge.Type == intstr.Int { // a percentage may be above 100
+			r.countOrPercent(spec.field("strategy").field("rollingUpdate").field("maxSurge"), u.MaxSurge)
+		}
 	}
 	r.replicated(d.Spec.Selector, &d.Spec.Template, nil)
 }
@@ -27,6 +34,10 @@ func (r *report) replicaSet(s *appsv1.ReplicaSet) {
 }
 
 func (r *report) daemonSet(d *appsv1.DaemonSet) {
+	if u := d.Spec.UpdateStrategy.RollingUpdate; u != nil {
+		r.countOrPercent(spec.field("updateStrategy").field("rollingUpdate").field("maxUnavailable"), u.MaxUnavailable)
+		r.countOrPercent(spec.field("updateStrategy").field("rollingUpdate").field("maxSurge"), u.MaxSurge)
+	}
 	r.atLeast(spec.field("minReadySeconds"), &d.Spec.MinReadySeconds, 0)
 	r.atLeast(spec.field("revisionHistoryLimit"), d.Spec.RevisionHistoryLimit, 0)
 	r.replicated(d.Spec.Selector, &d.Spec.Template, nil)
@@ -41,7 +52,8 @@ func (r *report) statefulSet(s *appsv1.StatefulSet) {
 	for i := range s.Spec.VolumeClaimTemplates {
 		claim := &s.Spec.VolumeClaimTemplates[i]
 		at := spec.field("volumeClaimTemplates").item(i)
-		r.requiredName(at.field("metadata").field("name"), claim.Name, claims)
+		r.requiredName(at.field("metadata").field("name"), claim.Name, make(map[string]bool)) // the last of a name counts
+		claims[claim.Name] = true
 		r.claimSpec(at.field("spec"), &claim.Spec)
 	}
 	r.replicated(s.Spec.Selector, &s.Spec.Template, claims)
