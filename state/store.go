@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
@@ -22,8 +24,10 @@ type Bucket string
 const (
 	// Rollouts holds the state of every rollout, by namespace/name.
 	Rollouts Bucket = "rollouts"
-	// Objects holds the last good version of every object that came from files.
+	// Objects says where the last good version of every object that came from files is from.
 	Objects Bucket = "objects"
+	// Documents holds those versions. They are large and seldom read.
+	Documents Bucket = "documents"
 	// Parts holds what Envoys have in place of parts of their configuration that they refuse.
 	Parts Bucket = "parts"
 	// Runtime holds what one run leaves for the next, such as the supervised Envoy.
@@ -115,29 +119,51 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // Write sets and deletes (nil value) keys of a bucket in one transaction.
 func (s *Store) Write(b Bucket, values map[string][]byte) error {
+	return s.WriteAll(map[Bucket]map[string][]byte{b: values})
+}
+
+// WriteAll is Write for several buckets, in one transaction.
+func (s *Store) WriteAll(values map[Bucket]map[string][]byte) error {
+	maps.DeleteFunc(values, func(_ Bucket, v map[string][]byte) bool { return len(v) == 0 })
 	if len(values) == 0 {
 		return nil
 	}
 	return s.guard(func() error {
 		return s.db.Update(func(tx *bolt.Tx) error {
-			bucket, err := tx.CreateBucketIfNotExists([]byte(b))
-			if err != nil {
-				return err
-			}
-			for k, v := range values {
-				if v == nil {
-					err = bucket.Delete([]byte(k))
-				} else {
-					err = bucket.Put([]byte(k), v)
-				}
-				if err != nil {
-					return fmt.Errorf("state %s %q: %w", b, k, err)
+			for _, b := range slices.Sorted(maps.Keys(values)) {
+				if err := write(tx, b, values[b]); err != nil {
+					return err
 				}
 			}
 			return nil
 		})
 	})
 }
+
+func write(tx *bolt.Tx, b Bucket, values map[string][]byte) error {
+	bucket, err := tx.CreateBucketIfNotExists([]byte(b))
+	if err != nil {
+		return err
+	}
+	if len(values) > manyKeys {
+		bucket.FillPercent = 0.9
+	}
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		if v := values[k]; v == nil {
+			err = bucket.Delete([]byte(k))
+		} else {
+			err = bucket.Put([]byte(k), v)
+		}
+		if err != nil {
+			return fmt.Errorf("state %s %q: %w", b, k, err)
+		}
+	}
+	return nil
+}
+
+// manyKeys in order leave pages that are nearly full; with bbolt's own setting half of the file
+// would be empty.
+const manyKeys = 100
 
 // Each calls f with every key of a bucket, in order, as they were when it began. The value is
 // f's to keep; f may write. It ends with the first error of f.
@@ -179,9 +205,8 @@ func (s *Store) Put(b Bucket, key string, value any) error {
 	return s.Write(b, map[string][]byte{key: data})
 }
 
-// Get reads a JSON value; found is false when the key is not there.
-func (s *Store) Get(b Bucket, key string, value any) (found bool, err error) {
-	var data []byte
+// Read reads a value; nil when the key is not there.
+func (s *Store) Read(b Bucket, key string) (data []byte, err error) {
 	err = s.guard(func() error {
 		return s.db.View(func(tx *bolt.Tx) error {
 			if bucket := tx.Bucket([]byte(b)); bucket != nil {
@@ -190,6 +215,12 @@ func (s *Store) Get(b Bucket, key string, value any) (found bool, err error) {
 			return nil
 		})
 	})
+	return data, err
+}
+
+// Get reads a JSON value; found is false when the key is not there.
+func (s *Store) Get(b Bucket, key string, value any) (found bool, err error) {
+	data, err := s.Read(b, key)
 	if err != nil || data == nil {
 		return false, err
 	}

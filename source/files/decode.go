@@ -18,8 +18,9 @@ import (
 
 // entry is one object as written in a file.
 type entry struct {
-	key      api.Key   // who it is; without a name where that cannot be told
-	value    api.Value // nil when it is not admitted
+	key      api.Key // who it is; without a name where that cannot be told
+	admitted bool
+	value    api.Value // nil when it is not admitted, or is in effect
 	hash     uint64    // of doc
 	doc      []byte    // JSON, for the state store
 	place    *place
@@ -36,7 +37,7 @@ type decoded struct {
 
 // decoder reads one file.
 type decoder struct {
-	origin fileRef
+	origin *fileRef
 	text   []byte
 	out    decoded
 	bad    int // documents that are no objects at all
@@ -50,7 +51,7 @@ const maxBad = 100
 // decode reads a file's bytes into objects. It never panics, and its time and memory are
 // bounded by a multiple of the size. Visit is shown what there is.
 func decode(ref fileRef, data []byte, visit visitor) decoded {
-	d := &decoder{origin: ref, visit: visit}
+	d := &decoder{origin: &ref, visit: visit}
 	enc := charsetOf(data)
 	d.origin.charset = enc
 	text, bad := enc.text(data)
@@ -281,7 +282,7 @@ func (d *decoder) typed(p *place, n *node, errs []fieldError, info api.KindInfo)
 		return
 	}
 	if !admission.HasError(e.problems) {
-		e.value, e.doc, e.hash = value, doc, xxhash.Sum64(doc)
+		e.admitted, e.value, e.doc, e.hash = true, value, doc, xxhash.Sum64(doc)
 	}
 	d.out.entries = append(d.out.entries, e)
 }

@@ -130,7 +130,8 @@ func (s *Source) recall() error {
 		return err
 	}
 	s.keeper = newKeeper(s.o.State, s.log, s.o.Dir)
-	values := map[string]any{keyDir: abs}
+	values := left.inline
+	values[keyDir] = abs
 	for _, key := range left.obsolete {
 		values[key] = nil
 	}
@@ -162,7 +163,7 @@ func (s *Source) step(ctx context.Context, out chan<- source.Batch, changes map[
 	d := s.set.apply(changes, confirmed)
 	if first {
 		d.gone = nil // nobody has seen them in this run
-		for _, key := range s.set.revive(&d) {
+		for _, key := range s.set.revive(&d, s.document) {
 			s.log.Warn("an object of the last run is not valid any more, and its file is broken: it is gone", "object", key.String())
 		}
 	}
@@ -196,11 +197,15 @@ func (s *Source) revision(changes map[string]*content) string {
 	return s.edits.revision(commit, s.set.files, changes)
 }
 
-// release lets go of the text of objects that are in the state store now.
+// release lets go of what others have now: the text of objects, that the state store has, and
+// the objects themselves.
 func (s *Source) release(d delta) {
 	for _, e := range d.record {
 		if e != nil {
 			e.doc = nil
 		}
+	}
+	for _, l := range d.set {
+		l.object = nil
 	}
 }

@@ -1,16 +1,23 @@
 package files
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/source"
+	"github.com/gateway-cp/gateway-cp/state"
 )
 
 // oneAt notes where an object is, for comparisons.
@@ -276,4 +283,41 @@ func TestRestartWithBrokenFile(t *testing.T) {
 	write(t, other, "a.yaml", "broken: [")
 	r = start(t, Options{Dir: other, State: store})
 	r.wantServices()
+}
+
+// A state store of an older version has documents beside where they are from; they are put where
+// they belong, and serve in the run that finds them.
+func TestLastGoodOfOlderVersions(t *testing.T) {
+	store, err := state.Open(t.TempDir(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	dir := t.TempDir()
+	doc := `{"apiVersion":"v1","kind":"Service","metadata":{"name":"one"},"spec":{"ports":[{"port":80}]}}`
+	key := api.Key{Kind: api.KindService, Namespace: "default", Name: "one"}
+	hash := xxhash.Sum64String(doc)
+	old := map[string]any{"file": "a.yaml", "line": 3, "column": 1, "hash": strconv.FormatUint(hash, 10), "doc": json.RawMessage(doc)}
+	if err := errors.Join(store.Put(state.Objects, storeKey(key), old), store.Put(state.Objects, keyDir, dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte("broken: ["), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for run := range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		batches, ended := make(chan source.Batch), make(chan error, 1)
+		go func() { ended <- New(Options{Dir: dir, State: store}).Run(ctx, batches) }()
+		b := <-batches
+		cancel()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if len(b.Set) != 1 || b.Set[0].Key != key || b.Set[0].Value == nil || b.Set[0].Origin.At("").Line != 3 {
+			t.Fatalf("run %d: %v are in effect, want %v", run, b.Set, key)
+		}
+	}
+	if kept, err := store.Read(state.Documents, storeKey(key)); err != nil || string(kept) != doc {
+		t.Errorf("the document is kept as %q, %v", kept, err)
+	}
 }

@@ -20,7 +20,7 @@ type fileRef struct {
 
 // place is where an object stands in a file.
 type place struct {
-	file         fileRef
+	file         *fileRef // shared by all objects in it
 	segment      segment
 	sum          uint64 // of the segment's text
 	document     int    // in the segment
@@ -100,6 +100,6 @@ func (p *place) text() ([]byte, error) {
 	}
 	defer f.Close()
 	text := make([]byte, p.segment.length)
-	_, err = io.ReadFull(io.NewSectionReader(f, int64(p.file.charset.bom+p.segment.offset), int64(len(text))), text)
+	_, err = io.ReadFull(io.NewSectionReader(f, int64(p.file.charset.bom)+int64(p.segment.offset), int64(len(text))), text)
 	return text, err
 }

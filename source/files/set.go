@@ -43,14 +43,18 @@ type claim struct {
 
 // live is an object in effect.
 type live struct {
-	object *api.Object
-	origin *origin
+	object *api.Object // until it has been sent
+	origin *origin     // nil: it is from the last run, and was not found yet
 	file   string
 	rivals []string // other files that had the object, too, when this one was taken from file; sorted
 	hash   uint64
-	stored []byte // from the last run, not decoded yet; object is nil
-	line   int    // of stored
-	column int
+	stored *storedPlace // without an origin
+}
+
+// storedPlace is where the last run found an object.
+type storedPlace struct {
+	doc          []byte // the object itself, if it was stored beside it
+	line, column int
 }
 
 func newSet(dir string, least, leastAll int) *set {
@@ -186,7 +190,7 @@ func (s *set) resolve(key api.Key, d *delta) {
 		s.twice[key] = true
 	}
 	switch {
-	case heir && claims[0].entry.value != nil:
+	case heir && claims[0].entry.isGood(now):
 		s.take(key, claims[0], now, d)
 	case heir && now != nil:
 		s.stale[key] = true
@@ -199,6 +203,11 @@ func (s *set) resolve(key api.Key, d *delta) {
 	}
 }
 
+// isGood says whether the entry can be in effect: it is so already, or has all that it takes.
+func (e *entry) isGood(now *live) bool {
+	return e.value != nil || e.admitted && now != nil && now.origin != nil && now.hash == e.hash
+}
+
 // take puts a claim into effect.
 func (s *set) take(key api.Key, c claim, now *live, d *delta) {
 	e, rivals := c.entry, s.rivals(key, c.path)
@@ -209,9 +218,9 @@ func (s *set) take(key api.Key, c claim, now *live, d *delta) {
 		} else {
 			e.doc = nil // it is in the state store
 		}
-		if now.object != nil {
+		if now.origin != nil {
 			now.origin.p.Store(e.place)
-			e.value = now.object.Value
+			e.value = nil
 			return
 		}
 	} else {
@@ -219,6 +228,7 @@ func (s *set) take(key api.Key, c claim, now *live, d *delta) {
 	}
 	o := newOrigin(e.place)
 	l := &live{object: &api.Object{Key: key, Value: e.value, Origin: o}, origin: o, file: c.path, rivals: rivals, hash: e.hash}
+	e.value = nil
 	s.live[key] = l
 	d.set[key] = l
 }
@@ -255,22 +265,26 @@ func (s *set) beneathUnreadable(path string) bool {
 
 // revive decodes the stored versions of objects that are in effect although no file has a
 // good version of them. It gives those that cannot be read any more, and forgets them.
-func (s *set) revive(d *delta) (dropped []api.Key) {
+func (s *set) revive(d *delta, document func(key api.Key, hash uint64) []byte) (dropped []api.Key) {
 	infos := make(map[api.Kind]api.KindInfo)
 	for _, info := range api.Kinds() {
 		infos[info.Kind] = info
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(s.live), api.Key.Compare) {
 		l := s.live[key]
-		if l.object != nil {
+		if l.origin != nil {
 			continue
 		}
 		info, known := infos[key.Kind]
 		var value api.Value
 		ok := false
 		if known {
+			doc := l.stored.doc
+			if doc == nil {
+				doc = document(key, l.hash)
+			}
 			value = info.New()
-			ok = !admission.HasError(admitJSON(nil, l.stored, value, key))
+			ok = doc != nil && !admission.HasError(admitJSON(nil, doc, value, key))
 		}
 		if !ok {
 			s.forget(key)
@@ -280,7 +294,7 @@ func (s *set) revive(d *delta) (dropped []api.Key) {
 			}
 			continue
 		}
-		l.origin = newOrigin(&place{file: fileRef{name: l.file, real: l.file}, line: l.line, column: l.column})
+		l.origin = newOrigin(&place{file: &fileRef{name: l.file, real: l.file}, line: l.stored.line, column: l.stored.column})
 		l.object, l.stored = &api.Object{Key: key, Value: value, Origin: l.origin}, nil
 		d.set[key] = l
 	}

@@ -1,14 +1,18 @@
 package files
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/state"
@@ -20,14 +24,16 @@ const (
 	keyHold = "hold" // the number of objects counted before a loss that is held
 )
 
-// record is an object in the state store.
+// record says in the state store where an object is from. Its document is beside it.
 type record struct {
 	File   string          `json:"file"`             // below the directory
 	Rivals []string        `json:"rivals,omitempty"` // other files that have the object, too
 	Line   int             `json:"line,omitempty"`
 	Column int             `json:"column,omitempty"`
-	Hash   uint64          `json:"hash,string"` // of Doc
-	Doc    json.RawMessage `json:"doc"`         // as written, before defaults
+	Hash   uint64          `json:"hash,string"`   // of the document
+	Inline json.RawMessage `json:"doc,omitempty"` // the document, as older versions kept it
+
+	doc []byte // as written, before defaults; nil when it is in the store already
 }
 
 func storeKey(key api.Key) string {
@@ -46,13 +52,14 @@ func parseStoreKey(s string) (api.Key, bool) {
 type stored struct {
 	objects  map[api.Key]*live
 	base     int
-	obsolete []string // keys to delete
+	obsolete []string       // keys to delete
+	inline   map[string]any // records to be written in today's form
 }
 
 // loadStored reads the state store. Objects from another directory are not taken over: who
 // points gateway-cp elsewhere means it.
 func loadStored(store *state.Store, dir string) (*stored, error) {
-	out := &stored{objects: make(map[api.Key]*live)}
+	out := &stored{objects: make(map[api.Key]*live), inline: make(map[string]any)}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -74,16 +81,37 @@ func loadStored(store *state.Store, dir string) (*stored, error) {
 			out.obsolete = append(out.obsolete, k)
 			return nil
 		}
+		if r.Inline != nil {
+			again := r
+			again.doc, again.Inline, again.Rivals = r.Inline, nil, slices.Clone(r.Rivals)
+			out.inline[k] = again
+		}
 		for i, rival := range r.Rivals {
 			r.Rivals[i] = filepath.Join(dir, rival)
 		}
-		out.objects[key] = &live{file: filepath.Join(dir, r.File), rivals: r.Rivals, line: r.Line, column: r.Column, hash: r.Hash, stored: r.Doc}
+		out.objects[key] = &live{
+			file: filepath.Join(dir, r.File), rivals: r.Rivals, hash: r.Hash,
+			stored: &storedPlace{doc: r.Inline, line: r.Line, column: r.Column},
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("state store: %w", err)
 	}
 	return out, nil
+}
+
+// document gives the last good version of an object as the last run left it; nil when there is
+// none that is whole.
+func (s *Source) document(key api.Key, hash uint64) []byte {
+	doc, err := s.o.State.Read(state.Documents, storeKey(key))
+	if err != nil {
+		s.log.Error("cannot read a last good object", "object", key.String(), "error", err)
+	}
+	if xxhash.Sum64(doc) != hash {
+		return nil
+	}
+	return doc
 }
 
 // keeper writes to the state store behind the source's back, since the disk is slow.
@@ -112,7 +140,9 @@ func (k *keeper) put(values map[string]any) {
 		return
 	}
 	k.mu.Lock()
-	maps.Copy(k.pending, values)
+	for key, value := range values {
+		k.pending[key] = withDoc(value, k.pending[key])
+	}
 	k.mu.Unlock()
 	k.signal()
 }
@@ -162,26 +192,56 @@ func (k *keeper) again(values map[string]any) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for key, value := range values {
-		if _, newer := k.pending[key]; !newer {
-			k.pending[key] = value
+		if newer, ok := k.pending[key]; ok {
+			value = withDoc(newer, value)
 		}
+		k.pending[key] = value
 	}
 }
 
+// withDoc gives a value with the document of the one before, when it has none itself and that is
+// not in the store yet.
+func withDoc(value, before any) any {
+	r, ok := value.(record)
+	if old, was := before.(record); ok && was && r.doc == nil {
+		r.doc = old.doc
+		return r
+	}
+	return value
+}
+
+// chunk is how many values are written in one transaction. It bounds the memory of a first write,
+// which is of everything there is.
+const chunk = 1000
+
+// write writes values in an order in which it may be cut off after any transaction: what belongs
+// to all objects comes last.
 func (k *keeper) write(values map[string]any) error {
-	raw := make(map[string][]byte, len(values))
-	for key, value := range values {
-		if value == nil {
-			raw[key] = nil
-			continue
+	keys := slices.SortedFunc(maps.Keys(values), func(a, b string) int {
+		return cmp.Or(cmp.Compare(strings.Count(b, "/"), strings.Count(a, "/")), strings.Compare(a, b))
+	})
+	for part := range slices.Chunk(keys, chunk) {
+		objects, documents := make(map[string][]byte, len(part)), make(map[string][]byte, len(part))
+		for _, key := range part {
+			value := values[key]
+			if value == nil {
+				objects[key], documents[key] = nil, nil
+				continue
+			}
+			data, err := json.Marshal(value)
+			if err != nil {
+				return err
+			}
+			objects[key] = data
+			if r, ok := value.(record); ok && r.doc != nil {
+				documents[key] = r.doc
+			}
 		}
-		data, err := json.Marshal(value)
-		if err != nil {
+		if err := k.store.WriteAll(map[state.Bucket]map[string][]byte{state.Objects: objects, state.Documents: documents}); err != nil {
 			return err
 		}
-		raw[key] = data
 	}
-	return k.store.Write(state.Objects, raw)
+	return nil
 }
 
 // below gives a path as seen from the directory.
@@ -203,11 +263,7 @@ func (s *Source) save(d delta) {
 			values[storeKey(key)] = nil
 			continue
 		}
-		doc := e.doc
-		if doc == nil { // let go of earlier: the admitted object says the same
-			doc, _ = json.Marshal(e.value)
-		}
-		r := record{File: s.below(e.place.file.name), Line: e.place.line, Column: e.place.column, Hash: e.hash, Doc: doc}
+		r := record{File: s.below(e.place.file.name), Line: e.place.line, Column: e.place.column, Hash: e.hash, doc: e.doc}
 		for _, rival := range s.set.live[key].rivals {
 			r.Rivals = append(r.Rivals, s.below(rival))
 		}

@@ -17,9 +17,9 @@ type textError struct {
 
 // charset says how the bytes of a file become UTF-8 text.
 type charset struct {
-	bom   int  // bytes before the text
-	wide  bool // UTF-16
-	order binary.ByteOrder
+	bom  uint8 // bytes before the text
+	wide bool  // UTF-16
+	big  bool  // of those two bytes the larger comes first
 }
 
 // charsetOf looks at the byte order mark, if there is one.
@@ -28,9 +28,9 @@ func charsetOf(data []byte) charset {
 	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
 		return charset{bom: 3}
 	case bytes.HasPrefix(data, []byte("\xff\xfe")):
-		return charset{bom: 2, wide: true, order: binary.LittleEndian}
+		return charset{bom: 2, wide: true}
 	case bytes.HasPrefix(data, []byte("\xfe\xff")):
-		return charset{bom: 2, wide: true, order: binary.BigEndian}
+		return charset{bom: 2, wide: true, big: true}
 	}
 	return charset{}
 }
@@ -43,9 +43,13 @@ func (e charset) text(data []byte) ([]byte, *textError) {
 		if len(data)%2 != 0 {
 			return nil, &textError{line: 1, column: 1, message: "the file says that it is UTF-16, but ends within a character", hint: "save it as UTF-8"}
 		}
+		var order binary.ByteOrder = binary.LittleEndian
+		if e.big {
+			order = binary.BigEndian
+		}
 		units := make([]uint16, len(data)/2)
 		for i := range units {
-			units[i] = e.order.Uint16(data[2*i:])
+			units[i] = order.Uint16(data[2*i:])
 		}
 		data = []byte(string(utf16.Decode(units)))
 	}
