@@ -11,7 +11,7 @@ STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
 # Everything but test/, which needs a real Envoy and minutes.
 UNIT = $$($(GO) list ./... | grep -v '/test\(/\|$$\)')
 # What go generate writes.
-GENERATED = api deploy docs/problems.md docs/reference.md
+GENERATED = api deploy docs/problems.md docs/problems docs/reference.md
 
 .PHONY: help
 help: ## Show this help

@@ -98,7 +98,7 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonInvalidCertificate, groupObject,
-		"A Secret of type kubernetes.io/tls does not hold a certificate and key that Envoy can use: one is missing, cannot be parsed, is too weak, or they do not belong together. The Secret's last good version stays in effect, and no other listener suffers. A certificate that has expired is a warning: it is served, but clients refuse it.",
+		"A Secret of type kubernetes.io/tls does not hold a certificate and key that Envoy can use: one is missing, cannot be parsed, is too weak, or they do not belong together. The Secret's last good version stays in effect, and no other listener suffers.",
 		"Put the PEM certificate chain (the server's own certificate first) into tls.crt and its unencrypted PEM key into tls.key; use RSA with at least 2048 bits, ECDSA (P-256, P-384 or P-521) or Ed25519. `openssl x509 -noout -pubkey` of the certificate and `openssl pkey -pubout` of the key must print the same.",
 	},
 	{
@@ -273,7 +273,7 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonCertificateExpired, groupSet,
-		"The certificate of an HTTPS listener is past its end at the date that is looked at. It is served, but clients refuse it.",
+		"A certificate is past its end at the date that is looked at. It is served, but clients refuse it.",
 		"Renew the certificate and replace the Secret.",
 	},
 	{
@@ -283,7 +283,7 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonCertificateNotYetValid, groupSet,
-		"The certificate of an HTTPS listener begins after the date that is looked at. It is served, but clients refuse it until then. A clock that was wrong when it was issued does the same.",
+		"A certificate begins after the date that is looked at. It is served, but clients refuse it until then. A clock that was wrong when it was issued does the same.",
 		"Wait with the change, or issue the certificate again with an earlier beginning.",
 	},
 	{

@@ -56,7 +56,7 @@ func WriteBaseline(w io.Writer, list []Finding) (written int, err error) {
 		}
 		e := baselineEntry{Fingerprint: f.Fingerprint, Reason: f.Reason, Path: f.Path, File: f.Position.File}
 		if f.Object != (api.Key{}) {
-			e.Object = f.Object.String()
+			e.Object = objectName(f.Object)
 		}
 		entries = append(entries, e)
 	}

@@ -55,6 +55,14 @@ func Of(p api.Problem) Finding {
 	return f
 }
 
+// objectName names an object, which may have no name.
+func objectName(k api.Key) string {
+	if k.Name == "" {
+		return string(k.Kind)
+	}
+	return k.String()
+}
+
 // Sort orders findings by position, object, path, reason and message.
 func Sort(list []Finding) {
 	slices.SortStableFunc(list, func(a, b Finding) int { return a.Problem.Compare(b.Problem) })

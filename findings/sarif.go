@@ -134,7 +134,7 @@ func resultOf(f *Finding, rule int, o Options) sarifResult {
 	}
 	location := sarifLocation{Physical: physical(f, o)}
 	if f.Object != (api.Key{}) {
-		location.Logical = []sarifLogical{{FullyQualifiedName: f.Object.String(), Kind: "resource"}}
+		location.Logical = []sarifLogical{{FullyQualifiedName: objectName(f.Object), Kind: "resource"}}
 	}
 	if location.Physical != nil || location.Logical != nil {
 		result.Locations = []sarifLocation{location}
@@ -177,7 +177,7 @@ func physical(f *Finding, o Options) *sarifPhysical {
 func sentence(f *Finding) string {
 	var b strings.Builder
 	if f.Object != (api.Key{}) {
-		b.WriteString(f.Object.String() + ": ")
+		b.WriteString(objectName(f.Object) + ": ")
 	}
 	if f.Path != "" {
 		b.WriteString(f.Path + ": ")

@@ -58,7 +58,7 @@ func (p painter) finding(w io.Writer, f *Finding) {
 	}
 	fmt.Fprint(w, p.severity(f.Severity), ": ")
 	if f.Object != (api.Key{}) {
-		fmt.Fprint(w, printable(f.Object.String()), ": ")
+		fmt.Fprint(w, printable(objectName(f.Object)), ": ")
 	}
 	if f.Path != "" {
 		fmt.Fprint(w, printable(f.Path), ": ")

@@ -92,7 +92,11 @@ func (c *checker) validity(key api.Key, leaf *x509.Certificate, add func(api.Rea
 	now := c.options.Now
 	date := func(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 	said := slices.ContainsFunc(c.Said, func(p api.Problem) bool {
-		return p.Object == key && p.Reason == api.ReasonInvalidCertificate
+		switch p.Reason {
+		case api.ReasonInvalidCertificate, api.ReasonCertificateExpired, api.ReasonCertificateNotYetValid:
+			return p.Object == key
+		}
+		return false
 	})
 	switch {
 	case now.After(leaf.NotAfter) && !said:

@@ -147,7 +147,7 @@ func encoded(t testing.TB, name, part string) string {
 func TestDatesAreToldOnce(t *testing.T) {
 	archive := parsed(t, "testdata/CertificateExpired.txtar")
 	w, said := loadPart(t, archive, "bad")
-	if !slices.ContainsFunc(said, func(p api.Problem) bool { return p.Reason == api.ReasonInvalidCertificate }) {
+	if !slices.ContainsFunc(said, func(p api.Problem) bool { return p.Reason == api.ReasonCertificateExpired }) {
 		t.Fatal("admission does not go by the clock any more")
 	}
 	w.Said = said

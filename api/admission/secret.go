@@ -84,10 +84,10 @@ func (r *report) certificate(chain []byte, now time.Time) *x509.Certificate {
 
 func (r *report) validity(at *field.Path, leaf *x509.Certificate, now time.Time) {
 	if now.After(leaf.NotAfter) {
-		r.warn(at, api.ReasonInvalidCertificate, "renew it: clients refuse it", "the certificate expired on %s", leaf.NotAfter.UTC().Format(time.RFC3339))
+		r.warn(at, api.ReasonCertificateExpired, "renew it: clients refuse it", "the certificate expired on %s", leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	if now.Before(leaf.NotBefore) {
-		r.warn(at, api.ReasonInvalidCertificate, "clients refuse it until then", "the certificate is not valid before %s", leaf.NotBefore.UTC().Format(time.RFC3339))
+		r.warn(at, api.ReasonCertificateNotYetValid, "clients refuse it until then", "the certificate is not valid before %s", leaf.NotBefore.UTC().Format(time.RFC3339))
 	}
 }
 

@@ -3,17 +3,20 @@ package main
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"testing"
-
-	"github.com/gateway-cp/gateway-cp/api"
 )
 
-func TestPageIsFresh(t *testing.T) {
-	have, err := os.ReadFile("../../../docs/problems.md")
-	if err != nil {
-		t.Fatal(err)
+func TestPagesAreFresh(t *testing.T) {
+	want := pages("problems.md", "problems")
+	for name, text := range want {
+		have, err := os.ReadFile(filepath.Join("../../../docs", name))
+		if err != nil || !bytes.Equal(have, text) {
+			t.Errorf("docs/%s is stale: run go generate ./api (%v)", name, err)
+		}
 	}
-	if !bytes.Equal(have, page(api.Reasons)) {
-		t.Error("docs/problems.md is stale: run go generate ./api")
+	there, err := filepath.Glob("../../../docs/problems/*")
+	if err != nil || len(there) != len(want)-1 {
+		t.Errorf("docs/problems has %d pages, not %d (%v)", len(there), len(want)-1, err)
 	}
 }
