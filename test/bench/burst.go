@@ -86,7 +86,8 @@ func burstTable() error {
 		w.responses, w.resources = 0, 0
 		w.mu.Unlock()
 	}
-	before, began := inUse(), time.Now()
+	before, _ := inUse()
+	began := time.Now()
 	for i, change := range all {
 		if err := p.apply(change); err != nil {
 			return err
@@ -98,7 +99,7 @@ func burstTable() error {
 		return err
 	}
 	synced := time.Since(ended)
-	grown := inUse() - before
+	after, _ := inUse()
 	responses, resources := 0, 0
 	for _, w := range witnesses {
 		w.mu.Lock()
@@ -119,6 +120,6 @@ func burstTable() error {
 	}
 	w := table()
 	fmt.Fprintln(w, "changes\tin\tlast state everywhere after\tresponses of a client\tresources in them\tout of order\tmemory grew by\t")
-	fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t0\t%.1f MiB\t\n", len(all), short(ended.Sub(began)), short(synced), responses/clients, resources/clients, grown/(1<<20))
+	fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t0\t%.1f MiB\t\n", len(all), short(ended.Sub(began)), short(synced), responses/clients, resources/clients, (after-before)/(1<<20))
 	return w.Flush()
 }

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
 
 	"github.com/gateway-cp/gateway-cp/resource"
 )
@@ -39,6 +43,7 @@ type raw struct {
 	on func(response)
 	// pause, if not nil, is waited for before each response is read.
 	pause <-chan struct{}
+	got   int // endpoint assignments
 }
 
 // versions are what clients have, the same for all of them.
@@ -88,11 +93,17 @@ func (v *versions) request(t resource.Type) []byte {
 	return r
 }
 
+// reconnect is how often clients try to connect. Envoy waits half a second and more.
+var reconnect = grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.5, Jitter: 0.5, MaxDelay: 300 * time.Millisecond},
+	MinConnectTimeout: 10 * time.Second,
+}
+
 // newRaw makes a client without connecting it. Buffers and windows are small.
 func newRaw(address string, n int, had *versions, on func(response)) (*raw, error) {
 	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithReadBufferSize(4<<10), grpc.WithDisableServiceConfig(),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<30), grpc.ForceCodecV2(rawCodec{})))
+		grpc.WithReadBufferSize(4<<10), grpc.WithDisableServiceConfig(), grpc.WithConnectParams(reconnect),
+		grpc.WithDefaultCallOptions(grpc.WaitForReady(true), grpc.MaxCallRecvMsgSize(1<<30), grpc.ForceCodecV2(rawCodec{})))
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +149,9 @@ func (c *raw) run(ctx context.Context) error {
 		if c.on != nil {
 			c.on(r)
 		}
+		if r.url == resource.Endpoint.URL() {
+			c.got += r.resources
+		}
 		if r.url == resource.Cluster.URL() && r.resources > 0 && c.had == nil {
 			var names []string
 			r.each(func(name, _ string, _ []byte) { names = append(names, name) })
@@ -151,19 +165,29 @@ func (c *raw) run(ctx context.Context) error {
 	}
 }
 
-// runAll runs clients until ctx ends; each connects again at once when its stream ends, with what
-// it has.
+// runAll runs clients until ctx ends. One whose stream ends connects again, with the versions that
+// all have if it has got everything.
 func runAll(ctx context.Context, clients []*raw, had *versions) {
 	var wg sync.WaitGroup
 	for _, c := range clients {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				_ = c.run(ctx)
-				c.had = had
-				c.conn.ResetConnectBackoff()
-				time.Sleep(20 * time.Millisecond)
+				if err := c.run(ctx); ctx.Err() == nil && status.Code(err) != codes.Unavailable {
+					fmt.Fprintln(os.Stderr, "a client's stream has ended:", err)
+				}
+				if had.complete(c.got) {
+					c.had = had
+				}
 			}
 		})
 	}
 	wg.Wait()
+}
+
+// complete says whether so many endpoint assignments are all that there are.
+func (v *versions) complete(endpoints int) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	n := len(v.of[resource.Endpoint.URL()])
+	return n > 0 && endpoints >= n && n == len(v.of[resource.Cluster.URL()])
 }

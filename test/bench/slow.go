@@ -146,13 +146,14 @@ func slowTable() error {
 		return err
 	}
 	stop.Store(true)
-	before := inUse()
+	before, _ := inUse()
 	began := time.Now()
 	slowMedian, slowP99, err := a.run(p, others, all)
 	if err != nil {
 		return err
 	}
-	lasted, grown := time.Since(began), inUse()-before
+	lasted := time.Since(began)
+	after, _ := inUse()
 	cut := !slices.ContainsFunc(p.server.Nodes(), func(n xds.Node) bool { return n.ID == fmt.Sprint("raw-", others) })
 
 	var sent atomic.Int64
@@ -173,7 +174,7 @@ func slowTable() error {
 		return err
 	}
 	fmt.Printf("It was cut off (the limit was %s): %t. Memory grew by %.1f MiB. When it came back it was sent\n%d resources for the %d changes that it had missed, the newest version of each.\n",
-		patience, cut, grown/(1<<20), sent.Load(), changes)
+		patience, cut, (after-before)/(1<<20), sent.Load(), changes)
 	return nil
 }
 
