@@ -182,6 +182,7 @@ func (s *Source) step(ctx context.Context, out chan<- source.Batch, changes map[
 	}
 	s.save(d)
 	s.release(d)
+	b.Set, b.Delete = nil, nil // only what stands is compared with the next
 	return b, true
 }
 
