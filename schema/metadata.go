@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -99,7 +99,7 @@ func (r *report) name(at *path, name string, rule nameRule) {
 	case label:
 		faults = validation.IsDNS1123Label(name)
 	case segment:
-		faults = pathvalidation.IsValidPathSegmentName(name)
+		faults = content.IsPathSegmentName(name)
 	}
 	if len(faults) > 0 {
 		r.fail(at, api.ReasonInvalidName, nameHints[rule], "%q is not a valid name", name)
