@@ -3,6 +3,7 @@ package schema
 import (
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -191,11 +192,13 @@ func checkBuiltin(o Object, k *kind) []api.Problem {
 		return r.problems
 	}
 	r.checkShape(new(path), k.shape, object)
-	if len(r.problems) > 0 && hasError(r.problems) {
-		return r.problems
+	typesFit := !hasError(r.problems)
+	if !slices.ContainsFunc(r.problems, func(p api.Problem) bool { return strings.HasPrefix(p.Path, "metadata") }) {
+		r.metadata(object, builtinName(o.GVK), k.Namespaced)
 	}
-	r.metadata(object, builtinName(o.GVK), k.Namespaced)
-	r.semantics(o)
+	if typesFit {
+		r.semantics(o)
+	}
 	return r.problems
 }
 

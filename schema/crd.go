@@ -43,6 +43,7 @@ type crdVersion struct {
 	structural *structuralschema.Structural
 	values     validation.SchemaValidator
 	rules      *cel.Validator // nil: there are none
+	embeds     bool           // whole objects are among the fields
 }
 
 // readCRD reads and checks a CRD that is handed in; nil when it cannot be used.
@@ -154,6 +155,11 @@ func (v *crdVersion) compile() error {
 			return
 		}
 		v.rules = cel.NewValidator(v.structural, true, celconfig.PerCallLimit)
+		visitor := structuralschema.Visitor{Structural: func(s *structuralschema.Structural) bool {
+			v.embeds = v.embeds || s.XEmbeddedResource
+			return false
+		}}
+		visitor.Visit(v.structural)
 	})
 	return v.err
 }

@@ -108,11 +108,15 @@ func (d *crd) version(r *report, o Object) *crdVersion {
 func (v *crdVersion) unknownFields(r *report, object map[string]any) {
 	track := structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}
 	unknown := pruning.PruneWithOptions(object, v.structural, true, track)
-	err, inMetadata := objectmeta.CoerceWithOptions(nil, object, v.structural, true, objectmeta.CoerceOptions{ReturnUnknownFieldPaths: true})
-	if err != nil {
-		r.library(field.ErrorList{err})
+	if v.embeds {
+		// The metadata of the object itself is checked already.
+		err, inMetadata := objectmeta.CoerceWithOptions(nil, object, v.structural, false, objectmeta.CoerceOptions{ReturnUnknownFieldPaths: true})
+		if err != nil {
+			r.library(field.ErrorList{err})
+		}
+		unknown = append(unknown, inMetadata...)
 	}
-	for _, name := range slices.Concat(unknown, inMetadata) {
+	for _, name := range unknown {
 		at, field := v.locate(name)
 		r.fail(at.field(field), api.ReasonUnknownField, unknownHint(field, at), "unknown field %q", field)
 	}

@@ -22,8 +22,8 @@ func (c *Checker) unknown(kinds map[schema.GroupVersionKind][]Object) []api.Prob
 		if known == nil {
 			known = c.knownKinds()
 		}
-		similar := similarKinds(gvk, known)
-		if similar == "" && c.o.Unknown == Skip {
+		similar, builtin := similarKinds(gvk, known), isBuiltinGroup(gvk.Group, known)
+		if similar == "" && !builtin && c.o.Unknown == Skip {
 			continue
 		}
 		first := slices.MinFunc(objects, func(a, b Object) int { return comparePositions(a.Origin.At(""), b.Origin.At("")) })
@@ -37,7 +37,15 @@ func (c *Checker) unknown(kinds map[schema.GroupVersionKind][]Object) []api.Prob
 			if strings.HasPrefix(similar, gvk.Kind+" ") {
 				p.Path, p.Position = "apiVersion", first.Origin.At("apiVersion")
 			}
-			p.Hint += "; or give its CRD with --crd"
+			if !builtin {
+				p.Hint += "; or give its CRD with --crd"
+			}
+		}
+		if builtin { // where a CRD cannot add any
+			p.Message, p.Severity = fmt.Sprintf("Kubernetes %s does not have a %s", Version, gvkName(gvk)), api.Error
+			if similar == "" {
+				p.Hint = "correct apiVersion and kind"
+			}
 		}
 		if c.o.Unknown == Refuse {
 			p.Severity = api.Error
@@ -79,4 +87,14 @@ func (c *Checker) knownKinds() []string {
 		}
 	}
 	return known
+}
+
+// isBuiltinGroup says whether a group is one of Kubernetes itself. Known are kinds as
+// "apps/v1 Deployment".
+func isBuiltinGroup(group string, known []string) bool {
+	return slices.ContainsFunc(known, func(k string) bool {
+		apiVersion, name, _ := strings.Cut(k, " ")
+		gv, err := schema.ParseGroupVersion(apiVersion)
+		return err == nil && gv.Group == group && builtinKind(gv.WithKind(name)) != nil
+	})
 }
