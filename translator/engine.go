@@ -210,9 +210,9 @@ func (t *Translator) drop(n *node, changed differences) {
 	if n.result == nil {
 		return
 	}
-	t.problemsChanged = t.problemsChanged || len(n.result.Problems) > 0
-	if n.result.Output != nil {
-		changed.retract(n.result.Key, n.result.Output)
+	t.problemsChanged = t.problemsChanged || len(n.result.problems()) > 0
+	if n.result.output != nil {
+		changed.retract(n.result.key, n.result.output)
 	}
 }
 
@@ -221,33 +221,25 @@ func (t *Translator) buildUnit(n *node, changed differences) {
 	result := n.unit.Feature.Build(reader, n.unit)
 	t.connect(n, reader)
 	t.built++
-	var before Result
+	var before kept
 	if n.result != nil {
 		before = *n.result
 	}
-	t.problemsChanged = t.problemsChanged || !slices.Equal(before.Problems, result.Problems)
+	t.problemsChanged = t.problemsChanged || !slices.Equal(before.problems(), result.Problems)
 	switch {
 	case result.Output == nil:
-		if before.Output != nil {
-			changed.retract(before.Key, before.Output)
+		if before.output != nil {
+			changed.retract(before.key, before.output)
 		}
-	case before.Output != nil && before.Key == result.Key && sameOutput(before.Output, result.Output):
-		result.Output = before.Output // keep sharing the old bytes
+	case before.output != nil && before.key == result.Key && sameOutput(before.output, result.Output):
+		result.Output = before.output // keep sharing the old bytes
 	default:
-		if before.Output != nil {
-			changed.retract(before.Key, before.Output)
+		if before.output != nil {
+			changed.retract(before.key, before.output)
 		}
 		changed.put(result.Key, result.Output)
 	}
 	n.result = result.keep()
-}
-
-// keep gives what is left of a result in memory: nothing, when it is empty.
-func (r Result) keep() *Result {
-	if r.Output == nil && r.Status == nil && len(r.Problems) == 0 {
-		return nil
-	}
-	return &r
 }
 
 // differences holds what has become of each key in one Apply. A key may move from one unit to
@@ -293,7 +285,7 @@ func (t *Translator) newReader() *Reader {
 }
 
 // results calls f with what every unit came to that came to something.
-func (t *Translator) results(f func(*Result)) {
+func (t *Translator) results(f func(*kept)) {
 	t.nodes.units(func(n *node) {
 		if n.result != nil {
 			f(n.result)
@@ -303,9 +295,9 @@ func (t *Translator) results(f func(*Result)) {
 
 // Outputs calls f with every resource output that stands, in no particular order.
 func (t *Translator) Outputs(f func(resource.Key, *resource.Output)) {
-	t.results(func(r *Result) {
-		if r.Output != nil {
-			f(r.Key, r.Output)
+	t.results(func(k *kept) {
+		if k.output != nil {
+			f(k.key, k.output)
 		}
 	})
 }
@@ -314,7 +306,7 @@ func (t *Translator) Outputs(f func(resource.Key, *resource.Output)) {
 // in.
 func (t *Translator) Problems() []api.Problem {
 	var all []api.Problem
-	t.results(func(r *Result) { all = append(all, r.Problems...) })
+	t.results(func(k *kept) { all = append(all, k.problems()...) })
 	slices.SortFunc(all, api.Problem.Compare)
 	return slices.Compact(all)
 }
@@ -322,9 +314,9 @@ func (t *Translator) Problems() []api.Problem {
 // Statuses returns the conditions that stand now, sorted by object.
 func (t *Translator) Statuses() []*Status {
 	var all []*Status
-	t.results(func(r *Result) {
-		if r.Status != nil {
-			all = append(all, r.Status)
+	t.results(func(k *kept) {
+		if k.more != nil && k.more.status != nil {
+			all = append(all, k.more.status)
 		}
 	})
 	slices.SortFunc(all, func(a, b *Status) int { return a.Object.Compare(b.Object) })

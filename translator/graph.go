@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/resource"
 )
 
 // There are some hundred thousand questions asked among ten thousand Services. So who asked what
@@ -17,11 +18,42 @@ type node struct {
 	// asked is what the last build asked.
 	asked []edge
 	// result is what a unit came to last; nil when that is nothing.
-	result  *Result
+	result  *kept
 	id      uint32
 	callers int32 // how many roots call for the unit
 	dirty   bool
 	gone    bool
+}
+
+// kept is a Result in memory: most are an output and nothing more.
+type kept struct {
+	key    resource.Key
+	output *resource.Output
+	more   *more
+}
+
+type more struct {
+	status   *Status
+	problems []api.Problem
+	origins  Origins
+}
+
+// keep gives what is kept of a result; nil when that is nothing.
+func (r *Result) keep() *kept {
+	k := &kept{key: r.Key, output: r.Output}
+	if r.Status != nil || len(r.Problems) > 0 || len(r.Origins.Of) > 0 || len(r.Origins.Routes) > 0 {
+		k.more = &more{r.Status, r.Problems, r.Origins}
+	} else if r.Output == nil {
+		return nil
+	}
+	return k
+}
+
+func (k *kept) problems() []api.Problem {
+	if k.more == nil {
+		return nil
+	}
+	return k.more.problems
 }
 
 // cell is what there is to know about a lookup: the answer, and the nodes whose last build asked.

@@ -26,17 +26,20 @@ type Origins struct {
 // Origins calls f with the origins of every resource output that stands, in no particular
 // order. Where a feature says nothing special, they are the objects of Output.Sources.
 func (t *Translator) Origins(f func(resource.Key, Origins)) {
-	t.results(func(r *Result) {
-		if r.Output == nil {
+	t.results(func(k *kept) {
+		if k.output == nil {
 			return
 		}
-		o := r.Origins
+		var o Origins
+		if k.more != nil {
+			o = k.more.origins
+		}
 		if len(o.Of) == 0 {
-			for _, k := range r.Output.Sources {
+			for _, k := range k.output.Sources {
 				o.Of = append(o.Of, Origin{Object: k})
 			}
 		}
-		f(r.Key, o)
+		f(k.key, o)
 	})
 }
 

@@ -282,6 +282,7 @@ func (d *decoder) typed(p *place, n *node, errs []fieldError, info api.KindInfo)
 		return
 	}
 	if !admission.HasError(e.problems) {
+		share(value)
 		e.admitted, e.value, e.doc, e.hash = true, value, doc, xxhash.Sum64(doc)
 	}
 	d.out.entries = append(d.out.entries, e)
