@@ -39,27 +39,33 @@ func (f *reportFlags) print(cmd *cobra.Command, r *findings.Report) error {
 	out := cmd.OutOrStdout()
 	options := findings.Options{Color: f.colored(out)}
 	options.Dir, _ = os.Getwd() // without one, absolute names stay absolute
-	format := f.format
 	if f.file != "" {
 		var b bytes.Buffer
 		plain := options
 		plain.Color = f.color == "always"
-		err := findings.Write(&b, format, r, plain)
+		err := findings.Write(&b, f.format, r, plain)
 		if err == nil {
 			err = os.WriteFile(f.file, b.Bytes(), 0o644)
 		}
 		if err != nil {
 			return cannotf("--output-file: %w", err)
 		}
-		format = "text"
 	}
-	if err := findings.Write(out, format, r, options); err != nil {
+	if err := findings.Write(out, f.stdoutFormat(), r, options); err != nil {
 		return cannotf("%w", err)
 	}
 	if r.Failed() {
 		return errProblems
 	}
 	return nil
+}
+
+// stdoutFormat is that of standard output.
+func (f *reportFlags) stdoutFormat() string {
+	if f.file != "" {
+		return "text"
+	}
+	return f.format
 }
 
 // colored says whether text is coloured (https://no-color.org).

@@ -67,8 +67,9 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"retry": retry,
+			"exits":   exits,
+			"retry":   retry,
+			"newline": newline,
 		},
 	})
 }
@@ -107,4 +108,10 @@ func run1(ts *testscript.TestScript, args []string) int {
 	}
 	ts.Fatalf("%v", err)
 	return -1
+}
+
+// newline makes a manifest whose name has a line end in it, which a script cannot write.
+func newline(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(os.Mkdir(ts.MkAbs("newline"), 0o755))
+	ts.Check(os.WriteFile(ts.MkAbs("newline/a\nb.yaml"), []byte(ts.ReadFile("bad.yaml")), 0o644))
 }

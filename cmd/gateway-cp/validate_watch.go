@@ -27,7 +27,7 @@ func watchValidate(cmd *cobra.Command, c *validateConfig) error {
 	cmd.SetContext(ctx)
 	looked, pause := c.look()
 	for first := true; ; first = false {
-		watchHead(cmd.OutOrStdout(), c.report.format, first)
+		watchHead(cmd.OutOrStdout(), c.report.stdoutFormat(), first)
 		err := runValidate(cmd, c)
 		switch {
 		case ctx.Err() != nil:
