@@ -25,8 +25,7 @@ type validation struct {
 	stdin    []byte // the text of standard input, if it was read
 }
 
-// maxManifest is how large a file may be that is read, in bytes: 16 MiB. Standard input is the
-// output of a whole kustomization or chart, and may be larger.
+// maxManifest is how large a file may be that is read, in bytes: 16 MiB.
 const maxManifest = 16 << 20
 
 // validate reads all paths once, checks every object by itself and all of them together, and has
@@ -48,7 +47,7 @@ func validate(cmd *cobra.Command, c *validateConfig, progress *progress) (*valid
 		beside.visit(d)
 		reading.object(d)
 	}
-	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin(), Visit: visit, Text: reading.text}, paths)
+	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin(), MaxFileSize: maxManifest, Visit: visit, Text: reading.text}, paths)
 	if err != nil {
 		return nil, err
 	}

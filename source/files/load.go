@@ -13,7 +13,8 @@ import (
 
 // LoadOptions say how Load reads.
 type LoadOptions struct {
-	// Stdin is what the path "-" means.
+	// Stdin is what the path "-" means: often a whole kustomization or chart, so that it may
+	// have four times MaxFileSize.
 	Stdin io.Reader
 	// MaxFileSize in bytes; larger files are not read. 0: 16 MiB.
 	MaxFileSize int64
@@ -82,12 +83,13 @@ func stdin(o LoadOptions) (fileRef, error) {
 	if o.Stdin == nil {
 		return ref, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(o.Stdin, o.MaxFileSize+1))
+	limit := 4 * o.MaxFileSize
+	data, err := io.ReadAll(io.LimitReader(o.Stdin, limit+1))
 	if err != nil {
 		return ref, fmt.Errorf("read standard input: %w", err)
 	}
-	if int64(len(data)) > o.MaxFileSize {
-		return ref, fmt.Errorf("read standard input: %w", tooLarge(o.MaxFileSize))
+	if int64(len(data)) > limit {
+		return ref, fmt.Errorf("read standard input: it is larger than %d MiB", limit>>20)
 	}
 	ref.data = append(ref.data, data...)
 	return ref, nil

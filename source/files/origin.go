@@ -80,7 +80,12 @@ func (o *origin) At(path string) api.Position {
 
 // text reads the segment again.
 func (p *place) text() ([]byte, error) {
-	if p.file.data != nil || p.file.charset.wide {
+	if p.file.data != nil && !p.file.charset.wide {
+		// It was checked when it was read; to do that again for every field asked for takes for ever.
+		start := int(p.file.charset.bom) + p.segment.offset
+		return p.file.data[start : start+p.segment.length], nil
+	}
+	if p.file.charset.wide {
 		data := p.file.data
 		if data == nil {
 			var err error
