@@ -53,7 +53,7 @@ const maxBad = 100
 func decode(ref fileRef, data []byte, visit visitor) decoded {
 	d := &decoder{origin: &ref, visit: visit}
 	enc := charsetOf(data)
-	d.origin.charset = enc
+	d.origin.charset, d.origin.recent = enc, new(recent)
 	text, bad := enc.text(data)
 	if bad != nil {
 		d.syntax(bad)

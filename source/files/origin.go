@@ -3,7 +3,9 @@ package files
 import (
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
+	"weak"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -16,6 +18,7 @@ type fileRef struct {
 	real    string // to open
 	data    []byte // the content, for what cannot be opened again: standard input
 	charset charset
+	recent  *recent
 }
 
 // place is where an object stands in a file.
@@ -57,13 +60,7 @@ func (o *origin) At(path string) api.Position {
 	if path == "" || p.line == 0 {
 		return p.start()
 	}
-	text, err := p.text()
-	if err != nil || xxhash.Sum64(text) != p.sum {
-		return p.start()
-	}
-	seg := p.segment
-	seg.offset, seg.length = 0, len(text)
-	docs, _ := parse(text, seg)
+	docs := p.documents()
 	if p.document >= len(docs) {
 		return p.start()
 	}
@@ -76,6 +73,55 @@ func (o *origin) At(path string) api.Position {
 		n = items.items[i]
 	}
 	return p.position(n, path)
+}
+
+// documents parses the segment again. Those of a List are remembered while others may ask for
+// them: a List of thousands of objects would be parsed thousands of times.
+func (p *place) documents() []document {
+	parse := func() []document {
+		text, err := p.text()
+		if err != nil || xxhash.Sum64(text) != p.sum {
+			return nil
+		}
+		seg := p.segment
+		seg.offset, seg.length = 0, len(text)
+		docs, _ := parse(text, seg)
+		return docs
+	}
+	if len(p.items) == 0 || p.file.recent == nil {
+		return parse()
+	}
+	var now stamp
+	if p.file.data == nil {
+		info, err := os.Stat(p.file.real)
+		if err != nil {
+			return nil
+		}
+		now = stampOf(info)
+	}
+	return p.file.recent.documents(p.segment, p.sum, now, parse)
+}
+
+// recent is the List of a file that was asked for last. The garbage collector may take it away.
+type recent struct {
+	lock    sync.Mutex
+	segment segment
+	sum     uint64
+	stamp   stamp // of the file
+	docs    weak.Pointer[[]document]
+}
+
+func (r *recent) documents(s segment, sum uint64, now stamp, parse func() []document) []document {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	if r.segment == s && r.sum == sum && r.stamp == now {
+		if docs := r.docs.Value(); docs != nil {
+			return *docs
+		}
+	}
+	docs := parse()
+	r.segment, r.sum, r.stamp, r.docs = s, sum, now, weak.Make(&docs)
+	return docs
 }
 
 // text reads the segment again.

@@ -2,11 +2,13 @@ package files
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -227,4 +229,30 @@ func TestUnreadableDirectory(t *testing.T) {
 	must(t, os.Remove(filepath.Join(dir, "sub/b.yaml")))
 	r.next()
 	r.wantServices("one")
+}
+
+// Every object of a List finds its lines, and a List is not parsed again for each of them: that
+// many fields of that many objects would take minutes.
+func TestLinesOfALongList(t *testing.T) {
+	const many = 5000
+	text := "apiVersion: v1\nkind: List\nitems:\n"
+	for i := range many {
+		text += fmt.Sprintf("- apiVersion: v1\n  kind: Service\n  metadata: {name: s%d}\n  spec:\n    ports: [{port: 80}]\n", i)
+	}
+	var lock sync.Mutex
+	lines := 0
+	result, err := Load(LoadOptions{Stdin: strings.NewReader(text), Visit: func(d Document) {
+		at := d.Origin.At("spec.ports")
+		lock.Lock()
+		defer lock.Unlock()
+		if want := 3 + 5*lines + 5; at.Line != want || at.File != "-" {
+			t.Errorf("%s is in %v, not in line %d", d.Key.Name, at, want)
+		}
+		lines++
+	}}, "-")
+	must(t, err)
+	if lines != many || len(result.Objects) != many {
+		t.Errorf("%d objects seen, %d admitted", lines, len(result.Objects))
+	}
+	wantNoProblems(t, result.Problems)
 }
