@@ -29,7 +29,8 @@ type scanner struct {
 type document struct {
 	from, to int // lines
 	source   string
-	ignores  []*ignore
+	ignores  []*ignore // of all of it
+	inside   []*ignore // all that are written in it
 }
 
 // scan gives what the comments of a file say; nil when they say nothing.
@@ -86,7 +87,7 @@ func (s *scanner) at(ignores ...*ignore) {
 // end finishes a document, whose last line is to.
 func (s *scanner) end(to int) {
 	s.doc.to = to
-	if s.doc.source != "" || len(s.doc.ignores) > 0 {
+	if s.doc.source != "" || len(s.doc.inside) > 0 {
 		s.out.docs = append(s.out.docs, s.doc)
 	}
 	s.doc, s.content, s.waiting = document{from: s.line}, false, nil
@@ -109,6 +110,7 @@ func (s *scanner) comment(line string, start int) []*ignore {
 	at := api.Position{File: s.file, Line: s.line, Column: len([]rune(line[:start])) + 1}
 	found := readIgnore(rest, at)
 	s.out.ignores = append(s.out.ignores, found...)
+	s.doc.inside = append(s.doc.inside, found...)
 	return found
 }
 

@@ -55,6 +55,7 @@ type ignore struct {
 	wrong     string // why it has no effect
 	hint      string
 	used      bool
+	unknown   bool // an error keeps what it is about from being looked at as a whole
 }
 
 // ReadFile takes the text of a file.
@@ -132,6 +133,11 @@ func (n *Notes) silences(f *Finding) bool {
 		return false
 	}
 	silenced := false
+	unknown := func(ignores []*ignore) {
+		for _, i := range ignores {
+			i.unknown = i.unknown || f.Severity == api.Error
+		}
+	}
 	match := func(ignores []*ignore) {
 		for _, i := range ignores {
 			if i.reason == f.Reason && (i.namespace == "" || i.namespace == f.Object.Namespace) {
@@ -143,14 +149,18 @@ func (n *Notes) silences(f *Finding) bool {
 		match(notes.lines[f.Position.Line])
 		if doc := notes.document(f.Position.Line); doc != nil {
 			match(doc.ignores)
+			unknown(doc.inside)
 		}
 	}
-	match(n.objects[place{f.Position.File, f.Object.Kind, f.Object.Name}])
+	annotated := n.objects[place{f.Position.File, f.Object.Kind, f.Object.Name}]
+	match(annotated)
+	unknown(annotated)
 	return silenced
 }
 
 // Problems are warnings about suppressions that have no effect: badly written ones, and those
-// that nothing was found for. Unchecked says that a reason was not looked for this time.
+// that nothing was found for. Unchecked says that a reason was not looked for this time; where an
+// object has errors, some checks were not made of it either, and nothing is called unused.
 func (n *Notes) Problems(unchecked func(api.Reason) bool) []api.Problem {
 	var problems []api.Problem
 	all := slices.Clone(n.all)
@@ -162,7 +172,7 @@ func (n *Notes) Problems(unchecked func(api.Reason) bool) []api.Problem {
 		switch {
 		case i.wrong != "":
 			p.Reason, p.Message, p.Hint = api.ReasonInvalidSuppression, i.wrong, i.hint
-		case !i.used && !unchecked(i.reason):
+		case !i.used && !i.unknown && !unchecked(i.reason):
 			p.Reason = api.ReasonUnusedSuppression
 			p.Message = fmt.Sprintf("there is no %s here to ignore", i.reason)
 			p.Hint = "remove it, or move it over the line, or the document, that it is about"

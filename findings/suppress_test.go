@@ -14,7 +14,9 @@ func none(api.Reason) bool { return false }
 
 // at is a finding about an object in a line.
 func at(reason api.Reason, line int) Finding {
-	return Of(problem("f.yaml", line, 1, "", reason))
+	p := problem("f.yaml", line, 1, "", reason)
+	p.Severity = api.Warning
+	return Of(p)
 }
 
 func TestSuppression(t *testing.T) {
@@ -126,7 +128,7 @@ func TestSeverities(t *testing.T) {
 	}
 	out := s.Apply([]Finding{at(api.ReasonInvalidField, 1), at(api.ReasonMissingField, 2), at(api.ReasonUnknownField, 3), at(api.ReasonInvalidName, 4)})
 	errors, warnings, infos := Count(out)
-	if len(out) != 3 || errors != 1 || warnings != 1 || infos != 1 {
+	if len(out) != 3 || errors != 0 || warnings != 2 || infos != 1 {
 		t.Errorf("%v", out)
 	}
 }
@@ -180,4 +182,17 @@ func TestManyNotes(t *testing.T) {
 		t.Errorf("kept %d, silenced %d", len(kept), silenced)
 	}
 	t.Log(time.Since(started))
+}
+
+// An object with an error is not looked at together with others, so nobody knows whether what is
+// silenced would be found: that is not called unused.
+func TestNothingIsUnusedBesideAnError(t *testing.T) {
+	var n Notes
+	n.ReadFile("f.yaml", []byte("# gateway-cp:ignore SelectorMatchesNone why\nkind: A\nb: c # gateway-cp:ignore InvalidName why\n---\n# gateway-cp:ignore InvalidName why\nkind: B\n"))
+	web := api.Key{Kind: api.KindService, Name: "web"}
+	n.ReadAnnotation(web, "PortNotFound why", api.Position{File: "f.yaml", Line: 9})
+	n.Apply([]Finding{Of(problem("f.yaml", 2, 1, "", api.ReasonUnknownField))})
+	if got := n.Problems(none); len(got) != 1 || got[0].Position.Line != 5 {
+		t.Errorf("%v", got)
+	}
 }
