@@ -94,7 +94,7 @@ fuzz: ## Every fuzzer for FUZZTIME (20s)
 # Not the one that holds our reading of YAML against another parser's: what it finds is news, not a regression.
 .PHONY: fuzz-short
 fuzz-short:
-	GO="$(GO)" .ci/fuzz $(FUZZTIME) FuzzReadAsKubernetes
+	GO="$(GO)" .ci/fuzz short FuzzReadAsKubernetes
 
 .PHONY: bench
 bench: ## What one change costs among 100, 1,000 and 10,000 Services
