@@ -6,7 +6,8 @@ type clusterState struct {
 	// the acknowledgement of the cluster says so, and for a cluster without active health
 	// checks that of endpoints which were sent after it.
 	warm bool
-	// sent is when the cluster was sent, in the session's order of sending; 0 once it is warm.
+	// sent is when the cluster was sent, in the session's order of sending; 0 once it is warm, or
+	// before the first response.
 	sent uint64
 	// checked: it has active health checks; healthy is how many endpoints passed them, as
 	// Envoy's gauge membership_healthy says.
@@ -45,7 +46,7 @@ func (c *clusters) put(id uint32, state clusterState) {
 	c.warm.set(id, state.warm)
 	c.checked.set(id, state.checked)
 	c.mayCheck.set(id, state.mayCheck)
-	if state.warm {
+	if state.warm || state.sent == 0 {
 		c.sent.remove(id)
 	} else {
 		c.sent.put(id, state.sent)

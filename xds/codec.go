@@ -18,10 +18,19 @@ func (m *encoded) Buffers() mem.BufferSlice {
 	return buffers
 }
 
-// codec hands encoded messages to gRPC as they are, and leaves all others to the usual codec.
+// codec hands encoded messages to gRPC as they are, has requests read themselves, and leaves all
+// others to the usual codec.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
+
+// Unmarshal reads requests that read themselves.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if r, ok := v.(*deltaRequest); ok {
+		return r.Unmarshal(data.Materialize())
+	}
+	return c.CodecV2.Unmarshal(data, v)
+}
 
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	m, ok := v.(*encoded)

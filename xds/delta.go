@@ -4,7 +4,6 @@ import (
 	"strconv"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -15,15 +14,15 @@ import (
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#incremental-xds
 type delta struct{}
 
-func (delta) newRequest() request { return &discoveryv3.DeltaDiscoveryRequest{} }
+func (delta) newRequest() request { return &deltaRequest{} }
 
 func (delta) receive(s *session, t resource.Type, r request) {
-	req := r.(*discoveryv3.DeltaDiscoveryRequest)
+	req := r.(*deltaRequest)
 	first := !s.sub(t).asked
 	if first {
-		s.report(t, req.InitialResourceVersions)
+		s.report(t, req.versions())
 	}
-	for _, name := range req.ResourceNamesUnsubscribe {
+	for _, name := range req.unsubscribe {
 		if name == "*" {
 			s.unsubscribeAll(t)
 		} else {
@@ -31,18 +30,18 @@ func (delta) receive(s *session, t resource.Type, r request) {
 		}
 	}
 	// https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#how-the-client-specifies-what-resources-to-return
-	if first && len(req.ResourceNamesSubscribe) == 0 && fullState(t) {
+	if first && len(req.subscribe) == 0 && fullState(t) {
 		s.subscribeAll(t)
 	}
-	for _, name := range req.ResourceNamesSubscribe {
+	for _, name := range req.subscribe {
 		if name == "*" {
 			s.subscribeAll(t)
 		} else {
 			s.subscribe(t, name, !first)
 		}
 	}
-	if req.ResponseNonce != "" {
-		s.answer(t, parseNonce(req.ResponseNonce), refusalOf(req.ErrorDetail))
+	if req.nonce != "" {
+		s.answer(t, parseNonce(req.nonce), refusalOf(req.refused))
 	}
 }
 

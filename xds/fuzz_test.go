@@ -7,6 +7,7 @@ import (
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/gateway-cp/gateway-cp/resource"
 )
@@ -147,10 +148,15 @@ func (r *requests) request(kind resource.Type, nonce uint64, refuse bool) {
 	for _, name := range r.names() {
 		initial[name] = r.name()
 	}
-	r.p.receive(r.s, kind, &discoveryv3.DeltaDiscoveryRequest{
+	message := must1(proto.Marshal(&discoveryv3.DeltaDiscoveryRequest{
 		ResourceNamesSubscribe: r.names(), ResourceNamesUnsubscribe: r.names(),
 		InitialResourceVersions: initial, ResponseNonce: said, ErrorDetail: detail,
-	})
+	}))
+	req := &deltaRequest{}
+	if err := req.Unmarshal(message); err != nil {
+		panic(err)
+	}
+	r.p.receive(r.s, kind, req)
 }
 
 // check looks at what must hold whenever there is nothing to say.

@@ -1,6 +1,9 @@
 package xds
 
-import "sync"
+import (
+	"strings"
+	"sync"
+)
 
 // names gives every name of a resource a small number, so that sessions need not hold strings.
 // A number is the same for all types: a cluster and its endpoints have one. 0 is no name.
@@ -102,6 +105,7 @@ func (n *names) number(name string) uint32 {
 		id = uint32(len(n.slots))
 		n.slots = append(n.slots, slot{})
 	}
+	name = strings.Clone(name) // it may be a part of a request
 	n.ids[name] = id
 	n.slots[id].name = name
 	return id

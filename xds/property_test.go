@@ -57,7 +57,7 @@ func (e *envoy) connect() {
 		for name, c := range e.has[t] {
 			versions[name] = c.version
 		}
-		e.s.report(t, versions)
+		e.s.report(t, maps.All(versions))
 		e.s.subscribeAll(t)
 	}
 	versions := map[string]string{}
@@ -66,7 +66,7 @@ func (e *envoy) connect() {
 			versions[name] = c.version
 		}
 	}
-	e.s.report(resource.Endpoint, versions)
+	e.s.report(resource.Endpoint, maps.All(versions))
 	for _, name := range slices.Sorted(maps.Keys(e.has[resource.Cluster])) {
 		e.subs[name] = true
 		e.s.subscribe(resource.Endpoint, name, false)
@@ -78,7 +78,7 @@ func (e *envoy) connect() {
 	for name, c := range e.has[resource.Route] {
 		versions[name] = c.version
 	}
-	e.s.report(resource.Route, versions)
+	e.s.report(resource.Route, maps.All(versions))
 	for _, name := range slices.Sorted(maps.Keys(e.routes)) {
 		e.s.subscribe(resource.Route, name, false)
 	}

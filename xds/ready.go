@@ -194,6 +194,13 @@ func (s *session) sending(t resource.Type, c *composed) {
 	}
 }
 
+// awaitsEndpoints says whether a cluster was sent on this stream, and is not warm yet. Envoy then
+// waits for endpoints, also for those that it has.
+func (s *session) awaitsEndpoints(cluster uint32) bool {
+	state, _ := s.clusters.get(cluster)
+	return state.sent > 0 && !state.warm
+}
+
 // accepted notes what an acknowledgement means for clusters.
 func (s *session) accepted(r *response, c *composed) {
 	state, there := s.clusters.get(c.id)
@@ -239,8 +246,12 @@ func (s *session) setWarm(id uint32, state clusterState) {
 }
 
 // warmingTime is how long an Envoy that comes back may take for its first cluster
-// acknowledgement.
-const warmingTime = time.Second
+// acknowledgement once it has answered something that was sent later; slowTime is how long it may
+// be too busy to answer anything.
+const (
+	warmingTime = time.Second
+	slowTime    = 10 * time.Second
+)
 
 // helpWarming sends an Envoy that came back the endpoints of its clusters again if it has not
 // acknowledged its first cluster response: then it still warms a cluster that was changed just
@@ -252,6 +263,11 @@ func (s *session) helpWarming() {
 	s.stillWarming = time.Time{}
 	clusters, endpoints := s.subs[resource.Cluster], s.subs[resource.Endpoint]
 	if clusters == nil || endpoints == nil || len(clusters.inflight) == 0 {
+		return
+	}
+	first := clusters.inflight[0]
+	if first.sent > s.heard && s.now().Before(first.at.Add(slowTime)) {
+		s.stillWarming = s.now().Add(warmingTime) // it has not answered anything later, either
 		return
 	}
 	endpoints.ids(endpoints.force)

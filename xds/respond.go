@@ -206,6 +206,7 @@ func (s *session) answer(t resource.Type, nonce uint64, message string) {
 	answered := sub.inflight[:i+1]
 	sub.inflight = slices.Clone(sub.inflight[i+1:])
 	sub.through = max(sub.through, answered[i].through)
+	s.heard = max(s.heard, answered[i].sent)
 	for k, r := range answered {
 		s.acquit(r)
 		if k == i && message != "" {

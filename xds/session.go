@@ -1,6 +1,8 @@
 package xds
 
 import (
+	"iter"
+	"strings"
 	"time"
 
 	"github.com/gateway-cp/gateway-cp/resource"
@@ -64,6 +66,7 @@ type session struct {
 
 	nonce   uint64
 	sends   uint64 // counts responses, to tell which was sent before which
+	heard   uint64 // the latest of them that was answered
 	known   uint64 // the newest change set that this session has looked at
 	applied uint64 // the newest change set that this Envoy has in full
 	// warmed is called when a cluster has become warm, or more or less healthy.
@@ -238,7 +241,7 @@ func (s *session) subscribe(t resource.Type, name string, again bool) {
 	sub.asked = true
 	id := s.store.names.use(name, s.number)
 	sub.names.add(id)
-	if again || !sub.has(id) {
+	if again || !sub.has(id) || t == resource.Endpoint && s.awaitsEndpoints(id) {
 		sub.force(id)
 	} else {
 		sub.touch(id)
@@ -285,23 +288,20 @@ func (s *session) unsubscribeAll(t resource.Type) {
 }
 
 // report takes in what an Envoy says it has from an earlier stream.
-func (s *session) report(t resource.Type, versions map[string]string) {
-	if len(versions) == 0 {
-		return
-	}
+func (s *session) report(t resource.Type, versions iter.Seq2[string, string]) {
 	sub := s.sub(t)
-	if s.settled.IsZero() {
-		s.settled = s.now().Add(settleTime)
-		s.stillWarming = s.now().Add(warmingTime)
-	}
 	for name, version := range versions {
+		if s.settled.IsZero() {
+			s.settled = s.now().Add(settleTime)
+			s.stillWarming = s.now().Add(warmingTime)
+		}
 		id := s.store.names.use(name, s.number)
 		if sub.has(id) {
 			continue
 		}
 		known := s.recognise(t, id, version)
 		if known == nil {
-			s.setHeld(t, id, held{unknown: version})
+			s.setHeld(t, id, held{unknown: strings.Clone(version)})
 			if countsAsNaming(t) {
 				s.unknown++
 			}

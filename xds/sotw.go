@@ -83,16 +83,16 @@ func (s *session) resume(t resource.Type, version string) {
 	}
 	switch version {
 	case stateVersion(all):
-		s.report(t, all)
+		s.report(t, maps.All(all))
 	case stateVersion(had):
-		s.report(t, had)
+		s.report(t, maps.All(had))
 	default:
 		if s.patience.IsZero() {
 			s.patience = s.now().Add(settleTime)
 		}
 	}
 	for id := range sub.forced.all() {
-		if sub.has(id) {
+		if sub.has(id) && !(t == resource.Endpoint && s.awaitsEndpoints(id)) {
 			sub.forced.remove(id)
 		}
 	}

@@ -70,7 +70,7 @@ func (s *Server) serve(stream grpc.ServerStream, p protocol) error {
 // converse takes in what the client says, and sends what there is to say.
 func (s *Server) converse(c *conn) error {
 	requests, failed := make(chan request), make(chan error, 1)
-	go func() { failed <- c.read(requests) }()
+	go func() { failed <- c.read(requests) }() // ends with the stream at the latest
 	var wake <-chan struct{}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -91,12 +91,13 @@ func (s *Server) converse(c *conn) error {
 		case <-wake:
 		case <-timer.C:
 		case err := <-failed:
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
 			return err
 		case <-c.stream.Context().Done():
-			return context.Cause(c.stream.Context())
+			var why *refusalStatus
+			if errors.As(context.Cause(c.stream.Context()), &why) {
+				return why // we have ended it
+			}
+			return <-failed // it is over, and reading says why
 		case <-s.closing:
 			return grpcstatus.Error(codes.Unavailable, "the control plane is shutting down")
 		}
@@ -115,7 +116,11 @@ func (s *Server) converse(c *conn) error {
 func (c *conn) read(requests chan<- request) error {
 	for {
 		r := c.protocol.newRequest()
-		if err := c.stream.RecvMsg(r); err != nil {
+		err := c.stream.RecvMsg(r)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		select {

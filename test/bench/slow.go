@@ -103,7 +103,7 @@ func (a *arrivals) run(p *plane, clients int, changes [][]translator.Change) (me
 
 // slowTable measures what a client that reads nothing costs the others.
 func slowTable() error {
-	const others, services, changes = 10, 1000, 6000
+	const others, services, changes = 10, 1000, 7000 // an odd number for each Service: all differ in the end
 	p, err := newPlane(crowd{services: services}, patience)
 	if err != nil {
 		return err
@@ -134,21 +134,22 @@ func slowTable() error {
 	if err := p.awaitSync(others + 1); err != nil {
 		return err
 	}
-	all, err := p.changes(services, changes)
+	const warmUp, quiet = 500, 1500
+	all, err := p.changes(services, warmUp+quiet+changes)
 	if err != nil {
 		return err
 	}
-	if _, _, err := a.run(p, others, all[:500]); err != nil { // to warm up
+	if _, _, err := a.run(p, others, all[:warmUp]); err != nil { // to warm up
 		return err
 	}
-	median, p99, err := a.run(p, others, all[:changes/4])
+	median, p99, err := a.run(p, others, all[warmUp:warmUp+quiet])
 	if err != nil {
 		return err
 	}
 	stop.Store(true)
 	before, _ := inUse()
 	began := time.Now()
-	slowMedian, slowP99, err := a.run(p, others, all)
+	slowMedian, slowP99, err := a.run(p, others, all[warmUp+quiet:])
 	if err != nil {
 		return err
 	}
@@ -183,7 +184,7 @@ func (g *gateway) changes(services, n int) ([][]translator.Change, error) {
 	all := make([][]translator.Change, n)
 	for i := range all {
 		var err error
-		if all[i], err = g.changed(i%services, 1+i/services%2+2*(i%2)); err != nil {
+		if all[i], err = g.changed(i%services, 1+i/services%2); err != nil {
 			return nil, err
 		}
 	}

@@ -67,6 +67,9 @@ func (w *wire) Context() context.Context { return w.ctx }
 func (w *wire) RecvMsg(m any) error {
 	select {
 	case r := <-w.requests:
+		if m, ok := m.(interface{ Unmarshal([]byte) error }); ok {
+			return m.Unmarshal(r)
+		}
 		return proto.Unmarshal(r, m.(proto.Message))
 	case <-w.ctx.Done():
 		return io.EOF
