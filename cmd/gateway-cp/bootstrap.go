@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -87,7 +88,10 @@ func newBootstrapCommand() *cobra.Command {
 above the longest request), and --drain-strategy immediate tells all clients at once.
 
 With TLS, Envoy reads certificates again when they are replaced only if --sds-dir is given: two
-small files are written there, and must be at the same path where Envoy runs.`,
+small files are written there, and must be at the same path where Envoy runs. Replace certificates
+by renaming new files into place, as Kubernetes does: Envoy looks when a name in their directory
+changes, not when a file is written. The certificate must say which fleet and node the Envoy is, as
+serve --xds-identity wants it; --fleet and --node-id must be the same.`,
 		Example: `  gateway-cp bootstrap --xds-address cp.example.com:18000 --xds-ca ca.crt --xds-cert tls.crt --xds-key tls.key >envoy.yaml
   envoy -c envoy.yaml --drain-time-s 60 --drain-strategy immediate`,
 		Args: noArgs,
@@ -107,7 +111,7 @@ small files are written there, and must be at the same path where Envoy runs.`,
 	f.StringVar(&tls.CA, "xds-ca", "", "CA of the control plane's certificate (PEM file, path as Envoy sees it)")
 	f.StringVar(&tls.Cert, "xds-cert", "", "Envoy's certificate for the control plane (PEM file, path as Envoy sees it)")
 	f.StringVar(&tls.Key, "xds-key", "", "private key of that certificate (PEM file, path as Envoy sees it)")
-	f.StringVar(&tls.ServerName, "xds-server-name", "", "name in the control plane's certificate (default: the host of --xds-address)")
+	f.StringVar(&tls.ServerName, "xds-server-name", "", "name in the control plane's certificate: a DNS name, an IP address or a SPIFFE ID (default: the host of --xds-address)")
 	f.StringVar(&tls.SecretDir, "sds-dir", "", "write the files through which Envoy notices new certificates to this directory")
 	enumFlag(cmd, &format, "output", "o", "output format", "yaml", "json")
 	for _, name := range []string{"xds-ca", "xds-cert", "xds-key"} {
@@ -141,6 +145,9 @@ func printBootstrap(cmd *cobra.Command, c bootstrapConfig, xdsAddress string, tl
 		if err := writeSecrets(use, xdsAddress); err != nil {
 			return cannotf("--sds-dir: %w", err)
 		}
+	}
+	if use != nil && tls.SecretDir == "" {
+		fmt.Fprintln(cmd.ErrOrStderr(), "note: Envoy reads these certificates once; with --sds-dir it also reads those that replace them, without a restart")
 	}
 	_, err = cmd.OutOrStdout().Write(data)
 	return err

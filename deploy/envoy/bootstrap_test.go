@@ -34,6 +34,11 @@ var cases = []struct {
 		XDSAddress: "192.0.2.1:18000", AdminAddress: "127.0.0.1:19000",
 		TLS: &TLS{CA: "/tls/ca.crt", Cert: "/tls/tls.crt", Key: "/tls/tls.key", SecretDir: "/etc/envoy/sds"},
 	}},
+	{"tls-spiffe", Options{
+		NodeID: "gw-4", Fleet: "edge",
+		XDSAddress: "cp.example.com:18000", AdminAddress: "127.0.0.1:19000",
+		TLS: &TLS{CA: "/tls/ca.crt", Cert: "/tls/tls.crt", Key: "/tls/tls.key", ServerName: "spiffe://example.org/gateway-cp"},
+	}},
 }
 
 // What is written is what an Envoy is started with for years: a change must be seen.

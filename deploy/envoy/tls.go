@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"path/filepath"
+	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -18,8 +19,8 @@ type TLS struct {
 	CA string
 	// Cert and Key are the PEM files of the Envoy's own certificate.
 	Cert, Key string
-	// ServerName is a name in the control plane's certificate; empty: the host of the xDS
-	// address.
+	// ServerName is a name in the control plane's certificate: a DNS name, an IP address or a
+	// SPIFFE ID; empty: the host of the xDS address.
 	ServerName string
 	// SecretDir is where the files of Secrets are. With them, Envoy reads certificates
 	// again when they are replaced; without, it reads them once.
@@ -82,7 +83,7 @@ func (t *TLS) transportSocket(serverName string) (*corev3.TransportSocket, error
 		}
 	}
 	upstream := &tlsv3.UpstreamTlsContext{CommonTlsContext: common}
-	if _, err := netip.ParseAddr(serverName); err != nil {
+	if sanType(serverName) == tlsv3.SubjectAltNameMatcher_DNS {
 		upstream.Sni = serverName
 	}
 	packed, err := pack(upstream)
@@ -118,14 +119,10 @@ func (t *TLS) certificate(watched bool) *tlsv3.TlsCertificate {
 
 // validation checks the chain and the name: a CA alone would accept every name under it.
 func (t *TLS) validation(serverName string, watched bool) *tlsv3.CertificateValidationContext {
-	san := tlsv3.SubjectAltNameMatcher_DNS
-	if _, err := netip.ParseAddr(serverName); err == nil {
-		san = tlsv3.SubjectAltNameMatcher_IP_ADDRESS
-	}
 	v := &tlsv3.CertificateValidationContext{
 		TrustedCa: file(t.CA),
 		MatchTypedSubjectAltNames: []*tlsv3.SubjectAltNameMatcher{{
-			SanType: san,
+			SanType: sanType(serverName),
 			Matcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: serverName}},
 		}},
 	}
@@ -133,6 +130,17 @@ func (t *TLS) validation(serverName string, watched bool) *tlsv3.CertificateVali
 		v.WatchedDirectory = &corev3.WatchedDirectory{Path: filepath.Dir(t.CA)}
 	}
 	return v
+}
+
+// sanType says what kind of name a certificate must carry.
+func sanType(serverName string) tlsv3.SubjectAltNameMatcher_SanType {
+	if strings.HasPrefix(serverName, "spiffe://") {
+		return tlsv3.SubjectAltNameMatcher_URI
+	}
+	if _, err := netip.ParseAddr(serverName); err == nil {
+		return tlsv3.SubjectAltNameMatcher_IP_ADDRESS
+	}
+	return tlsv3.SubjectAltNameMatcher_DNS
 }
 
 func file(path string) *corev3.DataSource {
