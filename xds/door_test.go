@@ -3,17 +3,10 @@ package xds
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"net"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,74 +22,8 @@ import (
 	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/gateway-cp/gateway-cp/resource"
+	"github.com/gateway-cp/gateway-cp/test/certs"
 )
-
-// authority issues certificates for a test.
-type authority struct {
-	t    *testing.T
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	a := &authority{t: t, key: newKey(t)}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "a CA"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	a.cert = a.sign(template, template, a.key, a.key)
-	return a
-}
-
-func newKey(t *testing.T) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func (a *authority) sign(template, parent *x509.Certificate, of, by *ecdsa.PrivateKey) *x509.Certificate {
-	a.t.Helper()
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, of.Public(), by)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return c
-}
-
-func (a *authority) pool() *x509.CertPool {
-	p := x509.NewCertPool()
-	p.AddCert(a.cert)
-	return p
-}
-
-// issue gives a certificate with a name, valid until a time.
-func (a *authority) issue(name string, until time.Time, usage ...x509.ExtKeyUsage) tls.Certificate {
-	a.t.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), NotBefore: until.Add(-2 * time.Hour), NotAfter: until,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-	}
-	if len(usage) > 0 {
-		template.ExtKeyUsage = usage
-	}
-	if u, err := url.Parse(name); err == nil && u.Scheme != "" {
-		template.URIs = []*url.URL{u}
-	} else if name != "" {
-		template.DNSNames = []string{name}
-	}
-	key := newKey(a.t)
-	c := a.sign(template, a.cert, key, a.key)
-	return tls.Certificate{Certificate: [][]byte{c.Raw}, PrivateKey: key, Leaf: c}
-}
 
 // door is a server with credentials, and what it has logged.
 type door struct {
@@ -104,7 +31,7 @@ type door struct {
 	server *Server
 	addr   string
 	log    *lockedBuffer
-	ca     *authority // nil without TLS
+	ca     *certs.CA // nil without TLS
 }
 
 type lockedBuffer struct {
@@ -127,10 +54,10 @@ func (b *lockedBuffer) String() string {
 // newDoor starts a server with TLS.
 func newDoor(t *testing.T, options ...Option) *door {
 	t.Helper()
-	d := &door{T: t, ca: newAuthority(t)}
+	d := &door{T: t, ca: certs.New(t)}
 	d.open(credentials.NewTLS(&tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{d.ca.issue("cp", time.Now().Add(time.Hour))},
-		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: d.ca.pool(),
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{d.ca.Issue("cp")},
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: d.ca.Pool(),
 	}), options...)
 	return d
 }
@@ -163,7 +90,7 @@ func (d *door) client(certificates ...tls.Certificate) *grpc.ClientConn {
 	d.Helper()
 	creds := insecure.NewCredentials()
 	if d.ca != nil {
-		creds = credentials.NewTLS(&tls.Config{RootCAs: d.ca.pool(), ServerName: "cp", Certificates: certificates})
+		creds = credentials.NewTLS(&tls.Config{RootCAs: d.ca.Pool(), ServerName: "cp", Certificates: certificates})
 	}
 	return d.clientWith(creds)
 }
@@ -181,7 +108,7 @@ func (d *door) clientWith(creds credentials.TransportCredentials, options ...grp
 // named is a client whose certificate has a name.
 func (d *door) named(name string) *grpc.ClientConn {
 	d.Helper()
-	return d.client(d.ca.issue(name, time.Now().Add(time.Hour)))
+	return d.client(d.ca.Issue(name))
 }
 
 type deltaStream = discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesClient
