@@ -11,7 +11,7 @@ STATICCHECK = $(GO) tool -modfile=tools/go.mod staticcheck
 # Everything but test/, which needs a real Envoy and minutes.
 UNIT = $$($(GO) list ./... | grep -v '/test\(/\|$$\)')
 # What go generate writes.
-GENERATED = api deploy docs/problems.md docs/problems docs/reference.md
+GENERATED = api deploy docs/problems.md docs/problems docs/reference.md schema/internal/data
 
 .PHONY: help
 help: ## Show this help
@@ -35,7 +35,7 @@ tools: ## Fetch what the rest needs: modules, staticcheck, controller-gen, Envoy
 	.ci/xmlschema
 
 .PHONY: test
-test: check test-unit test-crds fuzz-short test-e2e test-oldest-envoy ## All that CI runs
+test: check test-unit test-crds test-schemas fuzz-short test-e2e test-oldest-envoy ## All that CI runs
 
 .PHONY: test-unit
 test-unit: ## Tests that take seconds, with the race detector
@@ -44,6 +44,18 @@ test-unit: ## Tests that take seconds, with the race detector
 .PHONY: test-crds
 test-crds: ## The CRDs, in the API server's own code (a module of its own)
 	cd tools/crdtest && $(GO) test ./...
+
+.PHONY: test-schemas
+test-schemas: ## What validate refuses, compared with a real API server where there is one (see kube-assets)
+	cd tools/schematest && $(GO) test -v -count=1 ./... 2>&1 | grep -v '^=== RUN'
+
+# Where the tests look for it: KUBEBUILDER_ASSETS comes first. gitVersion makes it know its features.
+KUBE_ASSETS = $${XDG_CACHE_HOME:-$$HOME/.cache}/gateway-cp/kubernetes-1.37
+.PHONY: kube-assets
+kube-assets: ## Build kube-apiserver and etcd into the cache for test-schemas: 10 minutes, once
+	cd tools/schematest && $(GO) build -o "$(KUBE_ASSETS)/etcd" ./etcd
+	cd tools/schematest && $(GO) build -o "$(KUBE_ASSETS)/kube-apiserver" -ldflags "-X k8s.io/component-base/version.gitVersion=v1.37.2 \
+	-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37" k8s.io/kubernetes/cmd/kube-apiserver
 
 .PHONY: test-e2e
 test-e2e: ## Tests against a real Envoy, in test/

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
@@ -69,6 +70,14 @@ func readCRD(o Object) (*crd, []api.Problem) {
 		}
 	}
 	r.library(crdvalidation.ValidateCustomResourceDefinition(context.Background(), d.internal))
+	for i, p := range r.problems {
+		// What is the same in all versions, the library keeps where v1beta1 had it.
+		for before, now := range map[string]string{"spec.validation.": "schema.", "spec.subresources": "subresources", "spec.additionalPrinterColumns": "additionalPrinterColumns"} {
+			if rest, ok := strings.CutPrefix(p.Path, before); ok {
+				r.problems[i].Path = "spec.versions[0]." + now + rest
+			}
+		}
+	}
 	if hasError(r.problems) {
 		return nil, r.problems
 	}

@@ -24,6 +24,7 @@ type shape struct {
 	Items      *shape            `json:"items,omitempty"`
 	Values     *shape            `json:"values,omitempty"`
 	Properties map[string]*shape `json:"properties,omitempty"`
+	Closed     bool              `json:"closed,omitempty"`
 }
 
 // kind says what is known of one group, version and kind.
@@ -70,6 +71,7 @@ func builtin(swagger, version string) ([]byte, error) {
 	}
 	for name := range wanted {
 		s := convert(defs[name].Schema)
+		s.Closed = s.Type == "object" && s.Properties == nil && s.Values == nil
 		if f, special := formats[name]; special {
 			s = &f
 		}

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	checks "github.com/gateway-cp/gateway-cp/schema"
 )
 
 // server is a real API server on loopback.
@@ -39,10 +41,7 @@ type resource struct {
 // start runs etcd and kube-apiserver until the test ends.
 func start(t *testing.T) *server {
 	t.Helper()
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		t.Skip("KUBEBUILDER_ASSETS is not set: it names a folder with etcd and kube-apiserver of Kubernetes 1.37")
-	}
+	assets := findAssets(t)
 	dir := t.TempDir()
 	key := filepath.Join(dir, "sa.key")
 	run(t, "openssl", "genrsa", "-out", key, "2048")
@@ -75,6 +74,24 @@ func start(t *testing.T) *server {
 	}
 	t.Fatal("kube-apiserver is not ready after a minute: see the log above")
 	return nil
+}
+
+// findAssets gives the folder with etcd and kube-apiserver: KUBEBUILDER_ASSETS, or what make
+// kube-assets has built.
+func findAssets(t *testing.T) string {
+	t.Helper()
+	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" {
+		return dir
+	}
+	cache, err := os.UserCacheDir()
+	if err == nil {
+		dir := filepath.Join(cache, "gateway-cp", "kubernetes-"+checks.Version)
+		if _, err := os.Stat(filepath.Join(dir, "kube-apiserver")); err == nil {
+			return dir
+		}
+	}
+	t.Skipf("there is no API server: let KUBEBUILDER_ASSETS name a folder with etcd and kube-apiserver of Kubernetes %s, or run make kube-assets (10 minutes, once)", checks.Version)
+	return ""
 }
 
 func run(t *testing.T, name string, args ...string) {
