@@ -116,13 +116,19 @@ type deltaStream = discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourc
 // stream opens a stream that lives as long as the test.
 func (d *door) stream(conn *grpc.ClientConn) deltaStream {
 	d.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
-	d.Cleanup(cancel)
-	s, err := discoveryv3.NewAggregatedDiscoveryServiceClient(conn).DeltaAggregatedResources(ctx)
+	s, err := d.tryStream(conn)
 	if err != nil {
 		d.Fatal(err)
 	}
 	return s
+}
+
+// tryStream opens a stream on a connection that may not come about.
+func (d *door) tryStream(conn *grpc.ClientConn) (deltaStream, error) {
+	d.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+	d.Cleanup(cancel)
+	return discoveryv3.NewAggregatedDiscoveryServiceClient(conn).DeltaAggregatedResources(ctx)
 }
 
 var asked atomic.Int64

@@ -13,43 +13,45 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	grpcstatus "google.golang.org/grpc/status"
+
+	"github.com/gateway-cp/gateway-cp/test/certs"
 )
 
 // A client that does not get through the handshake is counted by its reason, and leaves one
 // line that says what to do; others are let in as before.
 func TestFailedHandshakesLeaveALine(t *testing.T) {
 	hour := time.Now().Add(time.Hour)
-	withTLS := func(d *door, trust *authority, certificates ...tls.Certificate) credentials.TransportCredentials {
-		return credentials.NewTLS(&tls.Config{RootCAs: trust.pool(), ServerName: "cp", Certificates: certificates})
+	withTLS := func(d *door, trust *certs.CA, certificates ...tls.Certificate) credentials.TransportCredentials {
+		return credentials.NewTLS(&tls.Config{RootCAs: trust.Pool(), ServerName: "cp", Certificates: certificates})
 	}
 	for name, c := range map[string]struct {
 		plain  bool // the door
-		client func(d *door, stranger *authority) credentials.TransportCredentials
+		client func(d *door, stranger *certs.CA) credentials.TransportCredentials
 		why    RefusedFor
 		line   string
 	}{
-		"wrong CA": {client: func(d *door, stranger *authority) credentials.TransportCredentials {
-			return withTLS(d, d.ca, stranger.issue("e", hour))
+		"wrong CA": {client: func(d *door, stranger *certs.CA) credentials.TransportCredentials {
+			return withTLS(d, d.ca, stranger.Issue("e"))
 		}, why: ForClientCertificate, line: "is not from --xds-client-ca"},
-		"expired": {client: func(d *door, _ *authority) credentials.TransportCredentials {
-			return withTLS(d, d.ca, d.ca.issue("e", time.Now().Add(-time.Minute)))
+		"expired": {client: func(d *door, _ *certs.CA) credentials.TransportCredentials {
+			return withTLS(d, d.ca, d.ca.IssueUntil(time.Now().Add(-time.Minute), "e"))
 		}, why: ForClientCertificate, line: "has expired"},
-		"none": {client: func(d *door, _ *authority) credentials.TransportCredentials {
+		"none": {client: func(d *door, _ *certs.CA) credentials.TransportCredentials {
 			return withTLS(d, d.ca)
 		}, why: ForClientCertificate, line: "shows no certificate: make its bootstrap with --xds-cert"},
-		"for servers": {client: func(d *door, _ *authority) credentials.TransportCredentials {
-			return withTLS(d, d.ca, d.ca.issue("e", hour, x509.ExtKeyUsageServerAuth))
+		"for servers": {client: func(d *door, _ *certs.CA) credentials.TransportCredentials {
+			return withTLS(d, d.ca, d.ca.IssueFor([]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, hour, "e"))
 		}, why: ForClientCertificate, line: "is not for clients (extended key usage clientAuth)"},
-		"client trusts another CA": {client: func(d *door, stranger *authority) credentials.TransportCredentials {
-			return withTLS(d, stranger, d.ca.issue("e", hour))
+		"client trusts another CA": {client: func(d *door, stranger *certs.CA) credentials.TransportCredentials {
+			return withTLS(d, stranger, d.ca.Issue("e"))
 		}, why: ForServerCertificate, line: "does not accept our certificate"},
-		"TLS 1.2": {client: func(d *door, _ *authority) credentials.TransportCredentials {
-			return credentials.NewTLS(&tls.Config{RootCAs: d.ca.pool(), ServerName: "cp", MaxVersion: tls.VersionTLS12})
+		"TLS 1.2": {client: func(d *door, _ *certs.CA) credentials.TransportCredentials {
+			return credentials.NewTLS(&tls.Config{RootCAs: d.ca.Pool(), ServerName: "cp", MaxVersion: tls.VersionTLS12})
 		}, why: ForHandshake, line: "does not speak TLS 1.3"},
-		"plaintext to TLS": {client: func(*door, *authority) credentials.TransportCredentials {
+		"plaintext to TLS": {client: func(*door, *certs.CA) credentials.TransportCredentials {
 			return insecure.NewCredentials()
 		}, why: ForPlaintextToTLS, line: "speaks plaintext, but the xDS address TLS"},
-		"TLS to plaintext": {plain: true, client: func(d *door, stranger *authority) credentials.TransportCredentials {
+		"TLS to plaintext": {plain: true, client: func(d *door, stranger *certs.CA) credentials.TransportCredentials {
 			return withTLS(d, stranger)
 		}, why: ForTLSToPlaintext, line: "speaks TLS, but the xDS address does not"},
 	} {
@@ -61,7 +63,7 @@ func TestFailedHandshakesLeaveALine(t *testing.T) {
 				good = d.client()
 			}
 			other := d.letsIn(good, "e2", "f")
-			conn := d.clientWith(c.client(d, newAuthority(t)))
+			conn := d.clientWith(c.client(d, certs.New(t)))
 			for range 3 {
 				s, err := d.tryStream(conn)
 				if err == nil {

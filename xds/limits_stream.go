@@ -149,7 +149,7 @@ func (s *guarded) keepRate() error {
 		s.slowed = time.Time{}
 		return nil
 	}
-	now := time.Now()
+	now := s.guard.refused.now()
 	if s.slowed.IsZero() {
 		s.slowed = now
 	}
