@@ -45,9 +45,9 @@ type Change struct {
 
 // Rules say what is built; see features.go for the ones of gateway-cp.
 type Rules struct {
-	// Keep gives what is kept of an object: itself, or one whose Value is smaller and says the
-	// same to whoever reads it here. It may be nil.
-	Keep func(*api.Object) *api.Object
+	// Keep gives what is kept of a value: itself, or one that is smaller and says the same to
+	// whoever reads it here. It may be nil.
+	Keep func(api.Value) api.Value
 	// Lookups gives the index values under which an object is found, beside its key.
 	Lookups func(*api.Object) []lookup
 	// Always gives the units that are called for whatever objects there are.

@@ -11,19 +11,20 @@ import (
 // reader of the package should look at the features.
 func features() Rules {
 	return Rules{
-		Keep:      keep,
+		Keep:      Keep,
 		Lookups:   lookupsOf,
 		Always:    implicitFleetCalls,
 		CalledFor: calledFor,
 	}
 }
 
-// keep gives what is kept of an object: of an EndpointSlice, what it says in short.
-func keep(o *api.Object) *api.Object {
-	if slice, ok := o.Value.(*discoveryv1.EndpointSlice); ok {
-		return &api.Object{Key: o.Key, Value: keepSlice(slice), Origin: o.Origin}
+// Keep gives what the translator keeps of a value: of an EndpointSlice, what it says in short.
+// Sources may call it before, so that the rest is never in memory with all others.
+func Keep(value api.Value) api.Value {
+	if slice, ok := value.(*discoveryv1.EndpointSlice); ok {
+		return keepSlice(slice)
 	}
-	return o
+	return value
 }
 
 // lookupsOf gives the index values of an object. Each index is described where it is declared.

@@ -86,7 +86,9 @@ func (o *objects) set(k api.Key, object *api.Object, touched func(*cell)) {
 		return
 	}
 	if o.rules.Keep != nil {
-		object = o.rules.Keep(object)
+		if kept := o.rules.Keep(object.Value); kept != object.Value {
+			object = &api.Object{Key: object.Key, Value: kept, Origin: object.Origin}
+		}
 	}
 	o.insert(byKey(k), object, touched)
 	for _, l := range o.rules.Lookups(object) {

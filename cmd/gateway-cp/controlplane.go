@@ -54,7 +54,7 @@ func newControlPlane(i *instance) (*controlPlane, error) {
 		instance:   i,
 		log:        i.log,
 		started:    time.Now(),
-		source:     files.New(files.Options{Dir: i.config.Dir, State: i.store, Log: i.log}),
+		source:     files.New(files.Options{Dir: i.config.Dir, State: i.store, Log: i.log, Keep: translator.Keep}),
 		translator: translator.New(translation...),
 		xds:        xds.NewServer(i.log, i.config.xdsOptions()...),
 		questions:  make(chan func()),

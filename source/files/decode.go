@@ -268,7 +268,7 @@ func (d *decoder) typed(p *place, n *node, errs []fieldError, info api.KindInfo)
 		e.problems = append(e.problems, d.fieldError(e.key, bad))
 	}
 	value := info.New()
-	doc, err := n.appendJSON(nil, max(8<<20, 4*len(d.text)))
+	doc, err := n.appendJSON(make([]byte, 0, p.segment.length), max(8<<20, 4*len(d.text)))
 	if err != nil {
 		e.problems = append(e.problems, api.Problem{
 			Object: e.key, Reason: api.ReasonInvalidYAML, Severity: api.Error, Message: err.Error(), Hint: "write the values out", Position: p.start(),
@@ -283,7 +283,13 @@ func (d *decoder) typed(p *place, n *node, errs []fieldError, info api.KindInfo)
 	}
 	if !admission.HasError(e.problems) {
 		share(value)
-		e.admitted, e.value, e.doc, e.hash = true, value, doc, xxhash.Sum64(doc)
+		if d.visit.keep != nil {
+			value = d.visit.keep(value)
+		}
+		e.admitted, e.value, e.hash = true, value, xxhash.Sum64(doc)
+		if d.visit.documents {
+			e.doc = doc
+		}
 	}
 	d.out.entries = append(d.out.entries, e)
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/source"
 	"github.com/gateway-cp/gateway-cp/state"
 )
@@ -22,6 +23,9 @@ type Options struct {
 	// State keeps the last good objects for the next run; nil keeps none.
 	State *state.Store
 	Log   *slog.Logger
+	// Keep gives what is kept of an admitted object: itself, or one that is smaller and says as
+	// much to whoever gets it. It is called by several goroutines. nil keeps all.
+	Keep func(api.Value) api.Value
 
 	// MaxFileSize in bytes; larger files are not read. 0: 16 MiB.
 	MaxFileSize int64

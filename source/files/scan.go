@@ -99,7 +99,7 @@ func (s *Source) locate(real string, files map[string]fileRef) bool {
 
 // read reads files, several at a time, and gives those that have changed.
 func (s *Source) read(files map[string]fileRef, placed map[string]bool) map[string]*content {
-	changes := readAll(files, s.o.MaxFileSize, s.set.files, visitor{})
+	changes := readAll(files, s.o.MaxFileSize, s.set.files, visitor{keep: s.o.Keep, documents: s.o.State != nil})
 	for path, c := range changes {
 		s.settle(path, c, placed[c.ref.real])
 		if c.missing {

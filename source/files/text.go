@@ -17,9 +17,9 @@ type textError struct {
 
 // charset says how the bytes of a file become UTF-8 text.
 type charset struct {
-	bom  uint8 // bytes before the text
-	wide bool  // UTF-16
-	big  bool  // of those two bytes the larger comes first
+	bom  int  // bytes before the text
+	wide bool // UTF-16
+	big  bool // of those two bytes the larger comes first
 }
 
 // charsetOf looks at the byte order mark, if there is one.

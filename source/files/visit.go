@@ -17,10 +17,13 @@ type Document struct {
 	Origin api.Origin
 }
 
-// visitor is shown what is read, by several goroutines at once. Its fields may be nil.
+// visitor is shown what is read, by several goroutines at once. Its functions may be nil.
 type visitor struct {
 	object func(Document)
 	text   func(file string, text []byte)
+	keep   func(api.Value) api.Value // see Options.Keep
+	// documents says that the text of objects is wanted, to be stored.
+	documents bool
 }
 
 // visiting hands an object to whoever wants to see all of them, such as a check against the
