@@ -85,9 +85,11 @@ func (c *controlPlane) Run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { return c.serveEnvoys(ctx, ready) })
+	g.Go(func() error { keepTidy(ctx); return nil })
 	g.Go(func() error {
 		wake := time.NewTimer(time.Hour)
 		defer wake.Stop()
+		var questions chan func() // nobody is answered from half a world, either
 		for {
 			var changes []translator.Change
 			read := false
@@ -98,7 +100,7 @@ func (c *controlPlane) Run(ctx context.Context) error {
 				c.news = c.xds.RefusalsChanged() || c.news
 				c.rollouts.observe()
 			case <-wake.C:
-			case question := <-c.questions:
+			case question := <-questions:
 				question()
 				continue
 			case <-ctx.Done():
@@ -107,6 +109,7 @@ func (c *controlPlane) Run(ctx context.Context) error {
 			c.step(changes, wake)
 			if read && c.loaded.CompareAndSwap(false, true) {
 				close(ready)
+				questions = c.questions
 			}
 		}
 	})

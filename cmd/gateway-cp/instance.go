@@ -38,6 +38,7 @@ type instance struct {
 // openInstance takes everything that only one process can have, so that whatever is taken
 // already is an error before anything runs. Close it, also after a failed run.
 func openInstance(c serveConfig, log *slog.Logger) (*instance, error) {
+	limitGarbage()
 	i := &instance{config: c, log: log, registry: prometheus.NewRegistry()}
 	if err := i.open(); err != nil {
 		i.close()

@@ -268,7 +268,11 @@ func (d *decoder) typed(p *place, n *node, errs []fieldError, info api.KindInfo)
 		e.problems = append(e.problems, d.fieldError(e.key, bad))
 	}
 	value := info.New()
-	doc, err := n.appendJSON(make([]byte, 0, p.segment.length), max(8<<20, 4*len(d.text)))
+	room := p.segment.length // about what the JSON takes
+	if len(p.items) > 0 {
+		room = 0 // it is that of the whole List
+	}
+	doc, err := n.appendJSON(make([]byte, 0, room), max(8<<20, 4*len(d.text)))
 	if err != nil {
 		e.problems = append(e.problems, api.Problem{
 			Object: e.key, Reason: api.ReasonInvalidYAML, Severity: api.Error, Message: err.Error(), Hint: "write the values out", Position: p.start(),

@@ -208,7 +208,7 @@ func (p process) serve(clients int) (u usage, err error) {
 		defer stop()
 		u.synced = time.Since(began)
 	}
-	time.Sleep(10 * time.Second) // the state store is written, and memory given back, later
+	time.Sleep(20 * time.Second) // the state store is written, and memory given back, later
 	return u, memoryOf(cmd.Process.Pid, &u)
 }
 
