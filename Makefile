@@ -28,13 +28,14 @@ build: ## Build bin/gateway-cp
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/gateway-cp ./cmd/gateway-cp
 
 .PHONY: tools
-tools: ## Fetch what the rest needs: modules, staticcheck, controller-gen, Envoy, an XSD validator
+tools: ## Fetch what the rest needs: modules, staticcheck, controller-gen, Envoy, an XSD validator, pre-commit
 	$(GO) mod download
 	$(STATICCHECK) -version
 	$(GO) tool -modfile=tools/go.mod controller-gen --version
 	$(GO) run ./envoybin/find-envoy
 	$(GO) run ./envoybin/find-envoy oldest
 	.ci/xmlschema
+	.ci/ecosystem
 
 .PHONY: test
 test: check test-unit test-crds test-schemas fuzz-short test-e2e test-oldest-envoy ## All that CI runs
