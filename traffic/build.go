@@ -75,7 +75,7 @@ func (b *builder) add(e resource.Entry) error {
 		}
 		b.addTable(e.Key, s.RouteConfiguration, from)
 		if e.Key.Part == "" {
-			b.scopes = append(b.scopes, scope{s.Key.GetFragments()[0].GetStringKey(), b.tables[resource.Ref{Type: e.Key.Type, Name: e.Key.Name}]})
+			b.scopes = append(b.scopes, scope{keyOf(s), b.tables[resource.Ref{Type: e.Key.Type, Name: e.Key.Name}]})
 		}
 	case resource.Route:
 		c := &routev3.RouteConfiguration{}
@@ -85,6 +85,15 @@ func (b *builder) add(e resource.Entry) error {
 		b.addTable(e.Key, c, from)
 	}
 	return nil
+}
+
+// keyOf gives the key of a scope as scopeKey does.
+func keyOf(s *routev3.ScopedRouteConfiguration) string {
+	var fragments []string
+	for _, f := range s.GetKey().GetFragments() {
+		fragments = append(fragments, f.GetStringKey())
+	}
+	return joinKey(fragments...)
 }
 
 // addTable takes in the head of a route configuration, or a part of it.

@@ -51,7 +51,7 @@ type Change struct {
 type HostStep struct {
 	Name   string   `json:"name"`
 	Table  string   `json:"routeConfiguration"`
-	Scoped bool     `json:"scoped,omitempty"` // the table was found by the first label of the host
+	Scoped bool     `json:"scoped,omitempty"` // the table was found by the first two labels of the host
 	Domain string   `json:"domain"`           // the one that matched
 	Why    string   `json:"why"`
 	From   []Origin `json:"from,omitempty"`

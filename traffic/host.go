@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -12,7 +13,7 @@ func (f *flow) findHost() bool {
 		key := scopeKey(f.authority)
 		if table = f.chain.Tables[key]; table == nil {
 			f.nearestHosts()
-			return f.answers(404, "no Service that the fleet serves has a name that begins with %q", key)
+			return f.answers(404, "no Service that the fleet serves %s", nameOfScope(f.authority))
 		}
 	}
 	if table == nil {
@@ -31,11 +32,30 @@ func (f *flow) findHost() bool {
 	return true
 }
 
-// scopeKey is what the scopes of Services are found by: the first label of the host, in lower
-// case (translator/scope.go).
+// scopeKey is what the scopes of Services are found by: the first two labels of the host, without
+// a port, in lower case; a dash in place of the second where there is none (translator/scope.go).
 func scopeKey(authority string) string {
-	key, _, _ := strings.Cut(strings.ToLower(authority), ".")
-	return key
+	name, namespace := firstLabels(authority)
+	return joinKey(name, cmp.Or(namespace, "-"))
+}
+
+func joinKey(fragments ...string) string { return strings.Join(fragments, ".") }
+
+func firstLabels(authority string) (name, namespace string) {
+	name, rest, _ := strings.Cut(strings.ToLower(authority), ".")
+	namespace, _, _ = strings.Cut(rest, ".")
+	name, _, _ = strings.Cut(name, ":")
+	namespace, _, _ = strings.Cut(namespace, ":")
+	return name, namespace
+}
+
+// nameOfScope says in words which Service a host would be of.
+func nameOfScope(authority string) string {
+	name, namespace := firstLabels(authority)
+	if namespace == "" {
+		return fmt.Sprintf("is called %q in the fleet's default namespace", name)
+	}
+	return fmt.Sprintf("is called %q in namespace %q", name, namespace)
 }
 
 // find gives the virtual host for an authority, as RouteMatcher::findVirtualHost does: the name

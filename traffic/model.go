@@ -70,7 +70,7 @@ type Chain struct {
 	ServerNames  []string // that clients ask for (SNI); empty: all others
 	TLS          bool
 	Certificates []string // names of secrets
-	// Scoped is set when Tables are scopes, found by the first label of the host. Otherwise
+	// Scoped is set when Tables are scopes, found by the first two labels of the host. Otherwise
 	// there is one table, or none when nothing could be translated.
 	Scoped  bool
 	Tables  map[string]*Table // by scope key, or under ""

@@ -69,11 +69,12 @@ func whyAnswered(h *Host, r *Route) string {
 	return "the backends or filters of the rule cannot be used: see gateway-cp validate"
 }
 
-// foundLate says whether the route is found only by the filter that looks a host with upper-case
-// letters up again. Envoy checks an upgrade before that, and only where there is a route.
+// foundLate says whether the route is found only by the filter that looks a host up again whose
+// first two labels have upper-case letters or a port. Envoy checks an upgrade before that, and
+// only where there is a route.
 func (f *flow) foundLate() bool {
-	label, _, _ := strings.Cut(f.authority, ".")
-	return f.chain.Scoped && label != scopeKey(f.authority)
+	labels := strings.SplitN(f.authority+".-.", ".", 3)
+	return f.chain.Scoped && joinKey(labels[:2]...) != scopeKey(f.authority)
 }
 
 func (f *flow) allowsUpgrade() bool {

@@ -43,14 +43,13 @@ func secureRouteName(namespace, gateway, listener string) string {
 // secretName names a certificate after the Secret that it comes from.
 func secretName(namespace, secret string) string { return namespace + "/" + secret }
 
-// scopeName names the routes of all hosts with the same first label ("web" of web.shop.svc).
-// It is that label: what the scope is found by.
-func scopeName(label string) string { return label }
-
-// bareScopeName names the routes of a bare Service name with a port, "web:9090", which has no
-// dot to be cut at.
-func bareScopeName(service string, port int32) string {
-	return scopeName(service) + ":" + portString(port)
+// scopeName names the routes of the hosts that begin with the name and namespace of a Service,
+// and have them as their scope key: "web.shop". Without a namespace it is that of the bare name.
+func scopeName(namespace, service string) string {
+	if namespace == "" {
+		return service
+	}
+	return service + "." + namespace
 }
 
 func portString(port int32) string { return strconv.Itoa(int(port)) }

@@ -1,8 +1,8 @@
 package translator
 
 import (
+	"cmp"
 	"slices"
-	"strings"
 
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -10,6 +10,7 @@ import (
 	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	corev1 "k8s.io/api/core/v1"
 
@@ -17,21 +18,37 @@ import (
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
-// The routes of the service listener are cut into scopes by the first label of the host, so
-// that a change of one Service costs Envoy the same among ten thousand. A scope holds a
-// virtual host for each port of each Service of that name.
+// The routes of the service listener are cut into scopes by the first two labels of the host,
+// the name and namespace of a Service, so that a change of one Service costs Envoy the same
+// among ten thousand, whatever they are called. The bare name of a Service, which belongs to the
+// fleet's default namespace, has a scope of its own.
 
-// scopeHeader carries the host to the scope key. The key cannot read :authority itself: scope
-// keys are case-sensitive, host names are not.
+// scopeHeader carries the host to the scope key, followed by bareSuffix. The key cannot read
+// :authority itself: a bare name has no second label, and scope keys are case-sensitive, which
+// host names are not.
 const scopeHeader = "x-gateway-cp-scope"
 
-// lowerCaseHost finds the scope again for a host with upper-case letters. Virtual hosts
-// compare without regard to case themselves.
-const lowerCaseHost = `function envoy_on_request(request)
+// bareLabel stands for the second label of a host that has none. No namespace has this name.
+const (
+	bareLabel  = "-"
+	bareSuffix = "." + bareLabel + "."
+)
+
+const luaFilter = "envoy.filters.http.lua"
+
+// findScope finds the scope of a host whose first two labels have upper-case letters or a port
+// ("web:9090", "web.shop:9090"). It runs only for hosts that no scope was found for: the scopes
+// turn it off. Virtual hosts compare the whole host, port and all, without regard to case.
+const findScope = `function envoy_on_request(request)
   local headers = request:headers()
-  local host = headers:get("` + scopeHeader + `")
-  if host and host:find("%u") then
-    headers:replace("` + scopeHeader + `", host:lower())
+  local key = headers:get("` + scopeHeader + `")
+  local name, namespace = (key or ""):lower():match("^([^.:]*)[^.]*%.([^.:]*)")
+  if not name then
+    return
+  end
+  local scope = name .. "." .. namespace .. "."
+  if key:sub(1, #scope) ~= scope then
+    headers:replace("` + scopeHeader + `", scope)
     request:clearRouteCache()
   end
 end
@@ -43,33 +60,23 @@ func (e *encoder) scopeRoutes(m *hcmv3.HttpConnectionManager) {
 		Name: "envoy.http.early_header_mutation.header_mutation",
 		TypedConfig: e.any(&earlyv3.HeaderMutation{Mutations: []*mutationv3.HeaderMutation{{
 			Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
-				Header:       &corev3.HeaderValue{Key: scopeHeader, Value: "%REQ(:AUTHORITY)%"},
+				Header:       &corev3.HeaderValue{Key: scopeHeader, Value: "%REQ(:AUTHORITY)%" + bareSuffix},
 				AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 			}},
 		}}}),
 	}}
 	m.HttpFilters = []*hcmv3.HttpFilter{{
-		Name: "envoy.filters.http.lua",
+		Name: luaFilter,
 		ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: e.any(&luav3.Lua{
 			DefaultSourceCode: &corev3.DataSource{
-				Specifier: &corev3.DataSource_InlineString{InlineString: lowerCaseHost},
+				Specifier: &corev3.DataSource_InlineString{InlineString: findScope},
 			},
 		})},
 	}}
 	m.RouteSpecifier = &hcmv3.HttpConnectionManager_ScopedRoutes{ScopedRoutes: &hcmv3.ScopedRoutes{
 		Name: "services",
 		ScopeKeyBuilder: &hcmv3.ScopedRoutes_ScopeKeyBuilder{
-			Fragments: []*hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder{{
-				Type: &hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_{
-					HeaderValueExtractor: &hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor{
-						Name:             scopeHeader,
-						ElementSeparator: ".",
-						ExtractType: &hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_Index{
-							Index: 0,
-						},
-					},
-				},
-			}},
+			Fragments: []*hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder{labelOfHost(0), labelOfHost(1)},
 		},
 		RdsConfigSource: overADS(),
 		ConfigSpecifier: &hcmv3.ScopedRoutes_ScopedRds{ScopedRds: &hcmv3.ScopedRds{
@@ -78,36 +85,58 @@ func (e *encoder) scopeRoutes(m *hcmv3.HttpConnectionManager) {
 	}}
 }
 
-// scopeHead is a scope without its virtual hosts. Every Service of that name calls for it.
+// labelOfHost is a label of the host as a fragment of the scope key.
+func labelOfHost(index uint32) *hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder {
+	return &hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder{
+		Type: &hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_{
+			HeaderValueExtractor: &hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor{
+				Name:             scopeHeader,
+				ElementSeparator: ".",
+				ExtractType: &hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_Index{
+					Index: index,
+				},
+			},
+		},
+	}
+}
+
+// scopeHead is a scope without its virtual hosts, of the Service in Unit; without a namespace,
+// of its bare name.
 var scopeHead = &Feature{Name: "scope", Build: buildScopeHead}
 
 func buildScopeHead(_ *Reader, u Unit) Result {
 	e := &encoder{}
-	key := resource.Key{Type: resource.Scope, Audience: resource.OfFleet(u.Fleet), Name: u.Name}
+	key := resource.Key{Type: resource.Scope, Audience: resource.OfFleet(u.Fleet), Name: scopeName(u.Namespace, u.Name)}
 	return e.result(key, &routev3.ScopedRouteConfiguration{
-		Name: u.Name,
+		Name: key.Name,
 		Key: &routev3.ScopedRouteConfiguration_Key{
-			Fragments: []*routev3.ScopedRouteConfiguration_Key_Fragment{{
-				Type: &routev3.ScopedRouteConfiguration_Key_Fragment_StringKey{StringKey: u.Name},
-			}},
+			Fragments: []*routev3.ScopedRouteConfiguration_Key_Fragment{
+				keyFragment(u.Name), keyFragment(cmp.Or(u.Namespace, bareLabel)),
+			},
 		},
 		RouteConfiguration: &routev3.RouteConfiguration{
-			Name:                   u.Name,
+			Name:                   key.Name,
 			RequestHeadersToRemove: []string{scopeHeader},
 			// A part is delivered when its clusters are warm, so Envoy need not refuse the
 			// neighbours of one that names a cluster it does not know.
-			ValidateClusters: wrapperspb.Bool(false),
+			ValidateClusters:     wrapperspb.Bool(false),
+			TypedPerFilterConfig: map[string]*anypb.Any{luaFilter: e.any(&routev3.FilterConfig{Disabled: true})},
 		},
 	}, resource.Output{})
 }
 
-// serviceHosts are the virtual hosts of a Service in the scope of its name, one for each port.
-// They are one part, since a host name without a port may move from one port to another.
-// bareServiceHost, with the scope in Unit.Extra, is the one in the scope of a bare name with a
-// port.
+func keyFragment(label string) *routev3.ScopedRouteConfiguration_Key_Fragment {
+	return &routev3.ScopedRouteConfiguration_Key_Fragment{
+		Type: &routev3.ScopedRouteConfiguration_Key_Fragment_StringKey{StringKey: label},
+	}
+}
+
+// serviceHosts are the virtual hosts of a Service in the scope of its name and namespace, one for
+// each port. They are one part, since a host name without a port may move from one port to
+// another. bareServiceHosts are those in the scope of its bare name.
 var (
-	serviceHosts    = &Feature{Name: "service hosts", Build: buildServiceHosts}
-	bareServiceHost = &Feature{Name: "bare service host", Build: buildBareServiceHost}
+	serviceHosts     = &Feature{Name: "service hosts", Build: buildServiceHosts}
+	bareServiceHosts = &Feature{Name: "bare service hosts", Build: buildBareServiceHosts}
 )
 
 // host is the virtual host of a Service port: its domains.
@@ -118,47 +147,52 @@ type host struct {
 
 func buildServiceHosts(r *Reader, u Unit) Result {
 	f, ok := readFleet(r, u.Fleet)
-	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
-	if !ok || service == nil {
+	if !ok {
 		return Result{}
 	}
-	var hosts []host
-	var ports []Origin
-	for _, p := range servedPorts(service) {
-		hosts = append(hosts, host{p.Port, hostDomains(f, service, p.Port)})
-		ports = append(ports, Origin{serviceKey(u), portPath(service, p)})
+	return buildHosts(r, u, f, scopeName(u.Namespace, u.Name), dnsForms(f, u.Namespace, u.Name))
+}
+
+func buildBareServiceHosts(r *Reader, u Unit) Result {
+	f, ok := readFleet(r, u.Fleet)
+	if !ok {
+		return Result{}
 	}
-	result := buildHosts(r, u, scopeName(u.Name), hosts)
-	result.Origins.Routes = ports // a virtual host has one
-	return result
+	return buildHosts(r, u, f, scopeName("", u.Name), []string{u.Name})
 }
 
-func buildBareServiceHost(r *Reader, u Unit) Result {
-	return buildHosts(r, u, u.Extra, []host{{u.Port, []string{u.Extra}}})
-}
-
-func buildHosts(r *Reader, u Unit, scope string, hosts []host) Result {
+// buildHosts builds the virtual hosts of a Service, under some forms of its name, as a part of a
+// scope.
+func buildHosts(r *Reader, u Unit, f fleet, scope string, forms []string) Result {
+	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
+	if service == nil {
+		return Result{}
+	}
 	e := &encoder{}
 	key := resource.Key{
 		Type: resource.Scope, Audience: resource.OfFleet(u.Fleet), Name: scope, Part: hostPart(u.Namespace, u.Name),
 	}
 	var shares []share
 	var content, fallback []message
-	for _, h := range hosts {
-		name := hostName(u.Namespace, u.Name, h.port)
-		split := splitOf(r, u.Namespace, u.Name, h.port)
+	var ports []Origin
+	for _, p := range servedPorts(service) {
+		name, domains := hostName(u.Namespace, u.Name, p.Port), hostDomains(f, service, p.Port, forms)
+		split := splitOf(r, u.Namespace, u.Name, p.Port)
 		shares = append(shares, split...)
 		content = append(content, &routev3.VirtualHost{
-			Name: name, Domains: h.domains, Routes: []*routev3.Route{e.serviceRoute(split)},
+			Name: name, Domains: domains, Routes: []*routev3.Route{e.serviceRoute(split)},
 		})
-		fallback = append(fallback, unavailableHost(name, h.domains))
+		fallback = append(fallback, unavailableHost(name, domains))
+		ports = append(ports, Origin{serviceKey(u), portPath(service, p)})
 	}
-	return e.finish(key, resource.Output{
+	result := e.finish(key, resource.Output{
 		Bytes:    e.content(key, content...),
 		Clusters: clusterRefs(shares),
 		Fallback: (&encoder{}).content(key, fallback...),
-		Sources:  []api.Key{{Kind: api.KindService, Namespace: u.Namespace, Name: u.Name}},
+		Sources:  []api.Key{serviceKey(u)},
 	})
+	result.Origins.Routes = ports // a virtual host has one route
+	return result
 }
 
 // serviceRoute sends everything to the Service. It sets no time limit on the whole answer, as
@@ -187,26 +221,21 @@ func everyPath() *routev3.RouteMatch {
 	return &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
 }
 
-// hostDomains are the host names of a Service port that share the scope of the Service's name,
-// sorted: every DNS form of the name with the port, and those without, when it is the port that
-// a host without one means. Clients write the port that they connect to into the host, so the
-// listener's own port counts as none, unless the Service has a port of that number.
-func hostDomains(f fleet, service *corev1.Service, port int32) []string {
+// hostDomains are the hosts that mean a Service port, sorted: every given form of the Service's
+// name with the port, and without, when it is the port that a host without one means. Clients
+// write the port that they connect to into the host, so the listener's own port counts as none,
+// unless the Service has a port of that number.
+func hostDomains(f fleet, service *corev1.Service, port int32, forms []string) []string {
 	var domains []string
-	isDefault := false
-	if d, ok := defaultPort(service); ok && d == port {
-		isDefault = true
-	}
 	listener := f.Spec.ServiceListener.Port
-	for _, form := range dnsForms(f, service) {
-		if strings.Contains(form, ".") {
-			domains = append(domains, form+":"+portString(port))
-		}
-		if !isDefault {
+	d, ok := defaultPort(service)
+	for _, form := range forms {
+		domains = append(domains, form+":"+portString(port))
+		if !ok || d != port {
 			continue
 		}
 		domains = append(domains, form)
-		if strings.Contains(form, ".") && servedPort(service, listener) == nil {
+		if servedPort(service, listener) == nil {
 			domains = append(domains, form+":"+portString(listener))
 		}
 	}
@@ -214,13 +243,9 @@ func hostDomains(f fleet, service *corev1.Service, port int32) []string {
 	return domains
 }
 
-// dnsForms are the names of a Service: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/.
-// The bare one belongs to the fleet's default namespace only.
-func dnsForms(f fleet, service *corev1.Service) []string {
-	namespaced := service.Name + "." + service.Namespace
-	forms := []string{namespaced, namespaced + ".svc", namespaced + ".svc." + f.Spec.ClusterDomain}
-	if service.Namespace == f.Spec.DefaultNamespace {
-		forms = append(forms, service.Name)
-	}
-	return forms
+// dnsForms are the names of a Service that have its namespace:
+// https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/.
+func dnsForms(f fleet, namespace, service string) []string {
+	name := service + "." + namespace
+	return []string{name, name + ".svc", name + ".svc." + f.Spec.ClusterDomain}
 }

@@ -47,17 +47,9 @@ func hostCalls(f fleet, service *corev1.Service) []Unit {
 		return nil
 	}
 	subject := Unit{Namespace: service.Namespace, Name: service.Name}.in(f)
-	units := []Unit{
-		{Feature: scopeHead, Fleet: f.Name, Name: scopeName(service.Name)},
-		subject.of(serviceHosts),
-	}
-	for _, port := range servedPorts(service) {
-		for _, p := range bareHostPorts(f, service, port.Port) {
-			bare := Unit{Fleet: f.Name, Namespace: service.Namespace, Name: service.Name, Port: port.Port, Extra: bareScopeName(service.Name, p)}
-			units = append(units,
-				Unit{Feature: scopeHead, Fleet: f.Name, Name: bare.Extra},
-				bare.of(bareServiceHost))
-		}
+	units := []Unit{subject.of(scopeHead), subject.of(serviceHosts)}
+	if service.Namespace == f.Spec.DefaultNamespace {
+		units = append(units, Unit{Feature: scopeHead, Fleet: f.Name, Name: service.Name}, subject.of(bareServiceHosts))
 	}
 	return units
 }
@@ -128,20 +120,6 @@ func defaultPort(service *corev1.Service) (int32, bool) {
 		return ports[0].Port, true
 	}
 	return 0, false
-}
-
-// bareHostPorts are the ports with which the bare name of a Service means this port of it. The
-// name without a port has no scope of its own.
-func bareHostPorts(f fleet, service *corev1.Service, port int32) []int32 {
-	if service.Namespace != f.Spec.DefaultNamespace {
-		return nil
-	}
-	ports := []int32{port}
-	listener := f.Spec.ServiceListener.Port
-	if d, ok := defaultPort(service); ok && d == port && servedPort(service, listener) == nil {
-		ports = append(ports, listener)
-	}
-	return ports
 }
 
 // serviceCheck says what of a Service cannot be served as it is written.
