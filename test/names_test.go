@@ -61,8 +61,8 @@ spec: {addresses: [%s], ports: [{name: http, port: %d}, {name: admin, port: %d}]
 		{"web.shop:80 web.shop.svc.cluster.local:80", ""},
 		{"api.shop:8081 api.shop.svc:8081 api.shop.svc.cluster.local:8081", "api"},
 		{"api.shop:8082", "api-admin"},
-		{"api.shop api api:8081 nothing nothing.shop example.com", ""},
-		{"WEB Web.Default web.Shop:8000 WEB:9090", "any"},
+		{"api.shop api api:8081 nothing nothing.shop example.com web.- web.-.svc -.default .default default", ""},
+		{"WEB Web.Default web.Shop:8000 WEB:9090 web.DEFAULT.svc:9090 web.shop.SVC:8000", "any"},
 	} {
 		for _, host := range strings.Fields(x.hosts) {
 			for _, http2 := range []bool{false, true} {

@@ -86,7 +86,10 @@ func canonicalPath(path string) (string, bool) {
 // defuse escapes a percent sign that began no escape until now, when what was just unescaped at
 // the end of out makes it one: "%4%61" must not become "%4a" (CheckForNestedEscapes).
 func defuse(out []byte, invalid int, rest string) []byte {
-	after := string(out[max(invalid, 0):])
+	if invalid < 0 || invalid >= len(out) { // none, or one that dot segments have taken away
+		return out
+	}
+	after := string(out[invalid:])
 	switch len(out) - invalid {
 	case 2: // the letter is the first digit; the second may come as it is
 		if rest == "" {

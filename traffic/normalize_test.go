@@ -46,6 +46,7 @@ func TestPathsAreNormalizedAsByEnvoy(t *testing.T) {
 		"/a/...;x/c":             "/a/...;x/c",
 		"/a/b/%2e%2e;x/c":        "/a/b/..;x/c",
 		"/%4%61":                 "/%254a",
+		"/abc%/../%61":           "/a",
 		"/%%34a":                 "/%254a",
 		"/%%34%31":               "/%2541",
 		"/%%34":                  "/%4",

@@ -139,12 +139,6 @@ var (
 	bareServiceHosts = &Feature{Name: "bare service hosts", Build: buildBareServiceHosts}
 )
 
-// host is the virtual host of a Service port: its domains.
-type host struct {
-	port    int32
-	domains []string
-}
-
 func buildServiceHosts(r *Reader, u Unit) Result {
 	f, ok := readFleet(r, u.Fleet)
 	if !ok {
