@@ -120,7 +120,7 @@ func KeyOf(value Value) (Key, bool) {
 		return Key{}, false
 	}
 	key := Key{Kind: info.Kind, Namespace: value.GetNamespace(), Name: value.GetName()}
-	if info.Kind.ClusterScoped() {
+	if ClusterScoped(info.Kind) {
 		key.Namespace = ""
 	}
 	return key, true

@@ -20,7 +20,7 @@ func TestLookup(t *testing.T) {
 		value.SetName("a")
 		value.SetNamespace("b")
 		want := Key{Kind: info.Kind, Namespace: "b", Name: "a"}
-		if info.Kind.ClusterScoped() {
+		if ClusterScoped(info.Kind) {
 			want.Namespace = ""
 		}
 		if got, ok := KeyOf(value); !ok || got != want {

@@ -1,16 +1,19 @@
 package api
 
 import (
-	"cmp"
 	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/gateway-cp/gateway-cp/api/objectkey"
 )
 
-// Kind is the kind of an object. The kinds read here have distinct names, so the
-// API group is left out of it.
-type Kind string
+// Kind is the kind of an object.
+type Kind = objectkey.Kind
+
+// Key identifies an object.
+type Key = objectkey.Key
 
 // The kinds that gateway-cp reads.
 const (
@@ -31,33 +34,13 @@ const (
 	KindWorkload       Kind = "Workload"
 )
 
-// ClusterScoped says whether objects of the kind have no namespace.
-func (k Kind) ClusterScoped() bool {
+// ClusterScoped says whether objects of a kind have no namespace.
+func ClusterScoped(k Kind) bool {
 	switch k {
 	case KindFleet, KindGatewayClass, KindNamespace, KindNode:
 		return true
 	}
 	return false
-}
-
-// Key identifies an object. It is comparable.
-type Key struct {
-	Kind      Kind   `json:"kind"`
-	Namespace string `json:"namespace,omitempty"` // empty for cluster-scoped kinds
-	Name      string `json:"name"`
-}
-
-// String gives "Kind namespace/name", or "Kind name" for cluster-scoped kinds.
-func (k Key) String() string {
-	if k.Namespace == "" {
-		return string(k.Kind) + " " + k.Name
-	}
-	return string(k.Kind) + " " + k.Namespace + "/" + k.Name
-}
-
-// Compare orders keys by kind, namespace and name.
-func (k Key) Compare(o Key) int {
-	return cmp.Or(cmp.Compare(k.Kind, o.Kind), cmp.Compare(k.Namespace, o.Namespace), cmp.Compare(k.Name, o.Name))
 }
 
 // Value is a typed Kubernetes object, such as *corev1.Service.

@@ -27,7 +27,7 @@ func (c *checker) translated(p api.Problem) {
 			lower(&p, fmt.Sprintf("the set holds nothing of namespace %s, where a ReferenceGrant would be", to.Namespace))
 		case p.Reason != api.ReasonRefNotPermitted && !c.holds[kindIn{to.Kind, to.Namespace}]:
 			what := fmt.Sprintf("no %s of namespace %s", to.Kind, to.Namespace)
-			if to.Kind.ClusterScoped() {
+			if api.ClusterScoped(to.Kind) {
 				what = "no " + string(to.Kind)
 			}
 			lower(&p, "the set holds "+what+", so it may be elsewhere")

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/objectkey"
 )
 
 // Type is an xDS resource type.
@@ -141,7 +141,7 @@ type Output struct {
 	// selected, ready or not (endpoints only).
 	Ready, Total int
 	// Sources are the objects that the content comes from, the one that called for it first.
-	Sources []api.Key
+	Sources []objectkey.Key
 }
 
 // Entry is an output under its key; a nil Output means that it is gone.

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"strconv"
@@ -19,7 +20,7 @@ const module = "github.com/gateway-cp/gateway-cp"
 // they have one of their own.
 var rooms = map[string]struct{ ours, never []string }{
 	"api":        {ours: []string{"api"}, never: []string{grpc, envoyProtos, "log/slog"}},
-	"resource":   {ours: []string{"api"}, never: []string{grpc, envoyProtos, kubernetes, "log/slog"}},
+	"resource":   {ours: []string{"api/objectkey"}, never: []string{grpc, envoyProtos, kubernetes, "log/slog"}},
 	"state":      {never: []string{grpc, envoyProtos, kubernetes}},
 	"source":     {ours: []string{"source", "api", "state"}, never: []string{grpc, envoyProtos}},
 	"findings":   {ours: []string{"api"}, never: []string{grpc, envoyProtos, "log", "log/slog", "net/http"}},
@@ -28,7 +29,7 @@ var rooms = map[string]struct{ ours, never []string }{
 	"lint":       {ours: []string{"api", "translator", "resource"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net/http", "math/rand", "math/rand/v2", "k8s.io/client-go"}},
 	"schema":     {ours: []string{"api", "schema"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net", "net/http", "k8s.io/client-go"}},
 	"rollout":    {ours: []string{"api", "state"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net", "net/http", "math/rand", "math/rand/v2"}},
-	"xds":        {ours: []string{"api", "resource"}, never: []string{kubernetes, "sigs.k8s.io"}},
+	"xds":        {ours: []string{"api/objectkey", "resource"}, never: []string{kubernetes, "sigs.k8s.io"}},
 	"admin":      {ours: []string{"api"}, never: []string{envoyProtos}},
 	"configdump": {ours: []string{"resource"}, never: []string{grpc, kubernetes, "log", "log/slog", "os", "net/http"}},
 	"supervise":  {ours: []string{"state"}, never: []string{grpc, kubernetes}},
@@ -115,6 +116,23 @@ func within(name string, roots []string) bool {
 		}
 	}
 	return false
+}
+
+// Whoever uses xds as a library does not link the types of Kubernetes, not by a detour either.
+func TestLibraryLinksNoKubernetes(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", module+"/xds", module+"/resource").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := strings.Fields(string(out))
+	if len(linked) < 100 {
+		t.Fatalf("go list found %d packages only", len(linked))
+	}
+	for _, name := range linked {
+		if within(name, []string{kubernetes, "sigs.k8s.io", module + "/api/v1alpha1"}) {
+			t.Errorf("xds or resource links %s, and a program that uses them as a library would, too", name)
+		}
+	}
 }
 
 // The purity of the cores goes further than imports: none of them looks at a clock.

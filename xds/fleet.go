@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/objectkey"
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
@@ -54,7 +54,7 @@ type Refusal struct {
 	Name    string
 	Part    string // empty: the whole resource
 	Message string
-	Sources []api.Key
+	Sources []objectkey.Key
 	Since   time.Time
 }
 

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/objectkey"
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
@@ -28,7 +28,7 @@ const together = "\x00"
 // the next try.
 type refusal struct {
 	message string
-	sources []api.Key
+	sources []objectkey.Key
 	since   time.Time
 	retry   time.Time
 	// head is what it was refused with: of a part, the fault may be there.
@@ -73,7 +73,7 @@ func (c *composed) together() *content {
 func (s *session) refuse(r *response, message string) {
 	sub := s.sub(r.kind)
 	var atoms []atom
-	sources := map[atom][]api.Key{}
+	sources := map[atom][]objectkey.Key{}
 	var again []uint32
 	for _, c := range r.items {
 		h, ok := s.held(r.kind, c.id)
@@ -134,7 +134,7 @@ func (s *session) refuse(r *response, message string) {
 }
 
 // condemn holds back what was found to be to blame.
-func (s *session) condemn(a atom, message string, sources []api.Key) {
+func (s *session) condemn(a atom, message string, sources []objectkey.Key) {
 	target := s.store.find(s.audiences, a.kind, a.name)
 	r := &refusal{message: message, sources: sources, since: s.now(), retry: s.now().Add(retryTime), target: target}
 	if target != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/objectkey"
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
@@ -17,7 +17,7 @@ type Wanted struct {
 	// Message is the whole resource, encoded. It may hold private keys.
 	Message []byte
 	// Sources are the objects that it comes from.
-	Sources []api.Key
+	Sources []objectkey.Key
 	// Why says, in words, what keeps the Envoy from having exactly this; empty: nothing that is
 	// known here.
 	Why []string

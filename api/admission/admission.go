@@ -40,7 +40,7 @@ func admit(value api.Value, now time.Time) []api.Problem {
 		}}
 	}
 	value.GetObjectKind().SetGroupVersionKind(info.GVK)
-	if info.Kind.ClusterScoped() {
+	if api.ClusterScoped(info.Kind) {
 		value.SetNamespace("")
 	} else if value.GetNamespace() == "" {
 		value.SetNamespace(metav1.NamespaceDefault)

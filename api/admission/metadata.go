@@ -25,7 +25,7 @@ func (r *report) metadata(kind api.Kind, value api.Value) {
 	default:
 		r.name(metadata.Child("name"), name, namesAreLabels(kind))
 	}
-	if !kind.ClusterScoped() {
+	if !api.ClusterScoped(kind) {
 		r.name(metadata.Child("namespace"), value.GetNamespace(), true)
 	}
 	r.labels(metadata.Child("labels"), value.GetLabels())

@@ -175,7 +175,7 @@ func parseObject(s string) (api.Key, error) {
 	switch {
 	case key.Kind == "" || len(parts) < 2 || len(parts) > 3:
 		return key, withHint(usagef("--object: %q names no object", s), "write KIND/NAMESPACE/NAME, such as HTTPRoute/web/shop")
-	case key.Kind.ClusterScoped():
+	case api.ClusterScoped(key.Kind):
 		key.Name = parts[len(parts)-1]
 	case len(parts) == 2:
 		key.Namespace, key.Name = "default", parts[1]

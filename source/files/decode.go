@@ -251,7 +251,7 @@ func (d *decoder) unknown(p *place, n *node, gvk schema.GroupVersionKind) {
 // identity is the key of an object; objects without a namespace are in "default".
 func identity(kind api.Kind, namespace, name string) api.Key {
 	switch {
-	case kind.ClusterScoped():
+	case api.ClusterScoped(kind):
 		namespace = ""
 	case namespace == "":
 		namespace = "default"
