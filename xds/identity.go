@@ -199,12 +199,15 @@ func (r IdentityRule) certifiedOf(ctx context.Context) certified {
 		return certified{tls: true}
 	}
 	leaf := info.State.VerifiedChains[0][0]
-	c := certified{tls: true, shown: true, expires: leaf.NotAfter, is: r.read(leaf)}
-	for _, u := range leaf.URIs {
-		c.names = append(c.names, u.String())
+	return certified{tls: true, shown: true, names: namesIn(leaf), expires: leaf.NotAfter, is: r.read(leaf)}
+}
+
+// namesIn gives the names in a certificate that can be an identity.
+func namesIn(c *x509.Certificate) (names []string) {
+	for _, u := range c.URIs {
+		names = append(names, u.String())
 	}
-	c.names = append(c.names, leaf.DNSNames...)
-	return c
+	return append(names, c.DNSNames...)
 }
 
 // only is the identity if it names one node; a client that has it may connect more than once.

@@ -51,11 +51,13 @@ type RefusedClient struct {
 	Times     uint64
 }
 
-// maxRefused bounds how many refused clients are remembered, and maxName the length of what
-// is remembered of their names: these are words of strangers.
+// maxRefused bounds how many refused clients are remembered, maxName the length of what is
+// remembered of their names, and maxNames how many of those in a certificate are: these are
+// words of strangers.
 const (
 	maxRefused = 256
 	maxName    = 128
+	maxNames   = 4
 )
 
 // logAgain is the least time between two log lines about the same client and reason.
@@ -110,7 +112,7 @@ func (r *refusalStatus) GRPCStatus() *grpcstatus.Status {
 
 // note takes in a refusal.
 func (l *refusedClients) note(who RefusedClient) {
-	who.ID, who.Fleet = cut(who.ID), cut(who.Fleet)
+	who.ID, who.Fleet, who.Names = cut(who.ID), cut(who.Fleet), few(who.Names)
 	now := l.now()
 	l.mu.Lock()
 	l.counts[who.For]++
@@ -163,12 +165,14 @@ func (l *refusedClients) makeRoom() {
 	delete(l.clients, oldest)
 }
 
-// in forgets what was held against a client that has got in.
-func (l *refusedClients) in(id string) {
+// in forgets what was held against a client that has got in, whose certificate has these names.
+// One that had not got as far as to say its id is known by them.
+func (l *refusedClients) in(id string, names []string) {
+	names = few(names)
 	l.mu.Lock()
 	gone := false
-	for k := range l.clients {
-		if k.id == id {
+	for k, e := range l.clients {
+		if k.id == id || k.id == "" && len(names) > 0 && slices.Equal(e.Names, names) {
 			delete(l.clients, k)
 			gone = true
 		}
@@ -196,6 +200,15 @@ func (l *refusedClients) list(within time.Duration) []RefusedClient {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Fleet, b.Fleet), cmp.Compare(a.Address, b.Address), cmp.Compare(a.For, b.For))
 	})
 	return all
+}
+
+// few cuts a list of names.
+func few(names []string) []string {
+	names = slices.Clone(names[:min(len(names), maxNames)])
+	for i, n := range names {
+		names[i] = cut(n)
+	}
+	return names
 }
 
 // cut shortens a name.

@@ -78,8 +78,18 @@ func (g *guard) turnAway(conn net.Conn, why RefusedFor, err error) error {
 		why = ForHandshakeTimeout
 		err = fmt.Errorf("the client has not begun within %s (--xds-handshake-timeout)", g.limits.HandshakeTimeout)
 	}
-	g.refused.note(RefusedClient{Address: hostOf(conn.RemoteAddr()), For: why, Message: err.Error()})
+	g.refused.note(RefusedClient{Address: hostOf(conn.RemoteAddr()), Names: shownNames(err), For: why, Message: err.Error()})
 	return err
+}
+
+// shownNames gives the names in a certificate that was not accepted: nothing proves them, but
+// they tell which client needs another one.
+func shownNames(err error) []string {
+	var verification *tls.CertificateVerificationError
+	if errors.As(err, &verification) && len(verification.UnverifiedCertificates) > 0 {
+		return namesIn(verification.UnverifiedCertificates[0])
+	}
+	return nil
 }
 
 // explainHandshake says what the error of a TLS handshake most likely means.

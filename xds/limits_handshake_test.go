@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,33 @@ func TestFailedHandshakesLeaveALine(t *testing.T) {
 			}
 			d.works(other, "e2", "f")
 		})
+	}
+}
+
+// A client whose certificate was not accepted is known by the names in it, until it gets in with
+// another that has the same.
+func TestANewCertificateTakesAClientOffTheList(t *testing.T) {
+	d := newDoor(t, strictly(t, DefaultIdentity))
+	name := spiffeName("f", "e")
+	for range 2 {
+		old := d.client(d.ca.IssueUntil(time.Now().Add(-time.Minute), name))
+		if s, err := d.tryStream(old); err == nil {
+			if _, err = ask(s, "e", "f"); err == nil {
+				t.Fatal("an expired certificate is accepted")
+			}
+		}
+	}
+	d.eventually("it is listed by the name in its certificate", func() bool {
+		list := d.server.RefusedClients()
+		return len(list) == 1 && list[0].Times >= 2 && slices.Equal(list[0].Names, []string{name})
+	})
+	d.letsIn(d.named(spiffeName("f", "other")), "other", "f")
+	if list := d.server.RefusedClients(); len(list) != 1 {
+		t.Errorf("another client has got in, and the list is %+v", list)
+	}
+	d.letsIn(d.named(name), "e", "f")
+	if list := d.server.RefusedClients(); len(list) != 0 {
+		t.Errorf("it is in, and still on the list: %+v", list)
 	}
 }
 

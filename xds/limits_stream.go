@@ -121,7 +121,7 @@ func (s *guarded) check(m any) error {
 		if err := s.guard.admit(s, s.node); err != nil {
 			return err
 		}
-		s.guard.refused.in(s.node.ID)
+		s.guard.refused.in(s.node.ID, s.certified.names)
 	} else if n != nil && (n.Id != s.node.ID || n.Cluster != s.node.Fleet) {
 		return &refusalStatus{ForInvalidIdentity, codes.InvalidArgument, fmt.Sprintf(
 			"the stream began as node %q of fleet %q, and cannot go on as node %q of fleet %q", s.node.ID, s.node.Fleet, n.Id, n.Cluster)}

@@ -76,6 +76,9 @@ func writeRefusedClients(w io.Writer, refused []admin.RefusedClient) error {
 		if r.Address != "" {
 			who += " from " + r.Address
 		}
+		if r.ID == "" && len(r.Certificate) > 0 {
+			who += " with a certificate for " + strings.Join(r.Certificate, ", ")
+		}
 		times := "once"
 		if r.Times > 1 {
 			times = fmt.Sprintf("%d times", r.Times)
