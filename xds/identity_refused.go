@@ -30,6 +30,7 @@ const (
 	ForRequestRate       RefusedFor = "RequestRate"       // Limits.RequestRate
 	ForSubscriptions     RefusedFor = "Subscriptions"     // Limits.Subscriptions
 	ForNoRequest         RefusedFor = "NoRequest"         // Limits.FirstRequestTimeout
+	ForNoAnswer          RefusedFor = "NoAnswer"          // Limits.AnswerTimeout
 	ForHandshakes        RefusedFor = "Handshakes"        // Limits.Handshakes
 	ForHandshakeTimeout  RefusedFor = "HandshakeTimeout"  // Limits.HandshakeTimeout
 	ForPlaintextToTLS    RefusedFor = "PlaintextToTLS"    // the door is TLS, the client is not

@@ -3,6 +3,7 @@ package xds
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,11 +37,18 @@ func TestAClientThatDoesNotAnswerIsCutOff(t *testing.T) {
 	}
 	f.pass(time.Minute)
 	f.eventually("it is cut off", func() bool { return !f.envoy().Connected })
+	f.eventually("that is told", func() bool {
+		list := f.server.RefusedClients()
+		return len(list) == 1 && list[0].For == ForNoAnswer && strings.Contains(list[0].Message, "has not answered a response for 1m0s (--xds-answer-timeout)")
+	})
 
 	c = f.connect("e")
 	c.returns(resource.Endpoint, had, "a", "b")
 	c.takes(resource.Endpoint, "a", "b")
 	f.eventually("in sync", func() bool { return f.envoy().InSync() })
+	if list := f.server.RefusedClients(); len(list) != 0 {
+		t.Errorf("it is back, and still listed: %+v", list)
+	}
 	if e := f.envoy(); e.Resources != 2 {
 		t.Errorf("it was sent %d resources when it returned, want the newest version of each of 2", e.Resources)
 	}
@@ -84,4 +92,5 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 		other.takes(resource.Endpoint, "-"+name)
 	}
 	f.eventually("it is cut off", func() bool { return !connected() })
+	f.eventually("that is counted", func() bool { return f.server.Traffic().Refused[ForNoAnswer] == 1 })
 }

@@ -201,7 +201,7 @@ func (c *conn) send(m *encoded) error {
 
 // tooSlow ends a stream. The client gets the newest state when it returns.
 func (c *conn) tooSlow(what string) error {
-	return grpcstatus.Error(codes.DeadlineExceeded, fmt.Sprintf("the client %s for %s", what, c.patience))
+	return &refusalStatus{ForNoAnswer, codes.DeadlineExceeded, fmt.Sprintf("the client %s for %s (--xds-answer-timeout)", what, c.patience)}
 }
 
 // refusalOf gives the message of a NACK, in one line; an ACK has none.
