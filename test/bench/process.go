@@ -36,9 +36,9 @@ func processTable() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "gateway-cp")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/gateway-cp/gateway-cp/cmd/gateway-cp").CombinedOutput(); err != nil {
-		return fmt.Errorf("build gateway-cp: %w\n%s", err, out)
+	binary, err := buildGatewayCP(dir)
+	if err != nil {
+		return err
 	}
 	w := table()
 	fmt.Fprintln(w, "Services\tvalidate\tits peak\tcold start\tits CPU\tstart again\tits CPU\tmemory\tits peak\tof files\t10 in sync\t")
@@ -66,6 +66,16 @@ func processTable() error {
 			mib(again.anonymous), mib(again.peak), mib(again.files), short(again.synced))
 	}
 	return w.Flush()
+}
+
+// buildGatewayCP builds the product into a folder.
+func buildGatewayCP(dir string) (string, error) {
+	binary := filepath.Join(dir, "gateway-cp")
+	out, err := exec.Command("go", "build", "-o", binary, "github.com/gateway-cp/gateway-cp/cmd/gateway-cp").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build gateway-cp: %w\n%s", err, out)
+	}
+	return binary, nil
 }
 
 // writeManifests writes a Service and an EndpointSlice of the form in which Kubernetes has it for

@@ -4,6 +4,8 @@
 //
 //	go run . -out ../../schema/internal/data -crds ../../deploy/crds
 //
+// With -kubeconform it writes JSON Schemas for that program instead (kubeconform.go).
+//
 // It is a module of its own because k8s.io/kubernetes, whose OpenAPI definitions it reads,
 // needs replace directives that the product's module must not have.
 package main
@@ -21,10 +23,19 @@ func main() {
 	log.SetFlags(0)
 	out := flag.String("out", "../../schema/internal/data", "the folder to write to")
 	crds := flag.String("crds", "../../deploy/crds", "the CRDs of gateway-cp")
+	kubeconform := flag.String("kubeconform", "", "the folder to write JSON Schemas for kubeconform to")
 	flag.Parse()
 
 	dir, version := module("k8s.io/kubernetes")
-	text, err := builtin(filepath.Join(dir, "api", "openapi-spec", "swagger.json"), version)
+	swagger := filepath.Join(dir, "api", "openapi-spec", "swagger.json")
+	if *kubeconform != "" {
+		dir, _ := module("sigs.k8s.io/gateway-api")
+		if err := writeKubeconform(*kubeconform, swagger, filepath.Join(dir, "config", "crd", "standard"), *crds); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	text, err := builtin(swagger, version)
 	if err != nil {
 		log.Fatal(err)
 	}
