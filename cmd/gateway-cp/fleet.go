@@ -31,7 +31,8 @@ connected, whether each has everything that there is for it, and what the last c
 concerned it was and how long that took, from the change to the acknowledgement. With the name of
 an Envoy it tells all about that one: what waits for what, what is on its way, what it refuses.
 
-Envoys that have disconnected are shown for 10 minutes. An Envoy that is paused or cut off without a
+An Envoy of a version that gateway-cp is not tested with (see gateway-cp version) is served like any
+other, with a warning. Envoys that have disconnected are shown for 10 minutes. An Envoy that is paused or cut off without a
 word counts as connected until it has not answered for 40 seconds.
 
 It exits with 1 when an Envoy refuses something or the source is held, or when the Envoy that is
@@ -135,6 +136,9 @@ func writeTroubles(w io.Writer, e admin.EnvoyStatus, who string) error {
 	}
 	if e.SharesID {
 		lines = append(lines, fmt.Sprintf("(from %s) has the same node id as another Envoy: give each its own", e.Address))
+	}
+	if e.VersionWarning != "" {
+		lines = append(lines, "is served, but "+e.VersionWarning)
 	}
 	for _, wait := range e.Waiting {
 		lines = append(lines, fmt.Sprintf("waits for %s %s (%s) with %s", wait.Type, wait.Name, wait.Why, some(wait.For, wait.Count)))

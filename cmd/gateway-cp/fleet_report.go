@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/gateway-cp/gateway-cp/admin"
 	"github.com/gateway-cp/gateway-cp/configdump"
+	"github.com/gateway-cp/gateway-cp/envoybin"
 	"github.com/gateway-cp/gateway-cp/resource"
 	"github.com/gateway-cp/gateway-cp/xds"
 )
@@ -34,6 +36,9 @@ func envoyStatus(e xds.EnvoyStatus) admin.EnvoyStatus {
 		Address: e.Peer, SharesID: e.Twin,
 		Connected: e.Connected, Since: e.Since, InSync: e.InSync(), BehindSince: e.Behind,
 		Applied: e.Applied, Current: e.Current, Resources: e.Resources,
+	}
+	if version, isEnvoy := strings.CutPrefix(e.Version, "envoy "); isEnvoy {
+		s.VersionWarning = envoybin.Unsupported(version)
 	}
 	if e.Certificate.Name != "" {
 		s.Certificate = &admin.Certificate{Name: e.Certificate.Name, Expires: e.Certificate.Expires}

@@ -19,7 +19,7 @@ type metrics struct {
 	// answered is how long changes took from the control plane to the Envoys and back.
 	answered *prometheus.HistogramVec
 
-	problems, held, revision, envoys, refused, pending, behind, refusing, requests, weight, phase *prometheus.Desc
+	problems, held, revision, envoys, refused, pending, behind, refusing, unsupported, requests, weight, phase *prometheus.Desc
 }
 
 func newMetrics(c *controlPlane) *metrics {
@@ -33,24 +33,25 @@ func newMetrics(c *controlPlane) *metrics {
 			Help:    "Time from a change until an Envoy that it concerns has acknowledged everything that follows from it, once for each such Envoy.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"fleet"}),
-		problems: desc("problems", "Problems that stand, by severity and reason.", "severity", "reason"),
-		held:     desc("source_held", "1 while the source has lost so much that its deletions wait for a confirmation."),
-		revision: desc("revision_info", "1 for the revision that is served now; edits says whether there are uncommitted edits on top of it, partly whether something of it is not in effect.", "revision", "edits", "partly"),
-		envoys:   desc("envoys", "Envoys by fleet, whether they are connected, and whether they have everything.", "fleet", "connected", "in_sync"),
-		refused:  desc("refused_resources", "Resources, or parts of them, that Envoys refuse, over the Envoys of a fleet.", "fleet", "type"),
-		pending:  desc("pending_resources", "Resources that Envoys have not acknowledged yet, over the Envoys of a fleet.", "fleet", "type"),
-		behind:   desc("oldest_unacknowledged_change_seconds", "Age of the oldest change that a connected Envoy of the fleet has not acknowledged; 0 when there is none.", "fleet"),
-		refusing: desc("envoy_refusing", "How many resources an Envoy refuses; only Envoys that refuse something are listed.", "fleet", "envoy"),
-		weight:   desc("rollout_weight", "Share of a version of a Rollout, from 0 to 1.", "namespace", "rollout", "version"),
-		phase:    desc("rollout_phase", "1 for the phase that a Rollout is in.", "namespace", "rollout", "phase"),
-		requests: desc("upstream_requests_total", "Requests to the endpoints of a cluster as Envoys report them, by result: success (below 500), error, or dropped by a circuit breaker.", "fleet", "cluster", "result"),
+		problems:    desc("problems", "Problems that stand, by severity and reason.", "severity", "reason"),
+		held:        desc("source_held", "1 while the source has lost so much that its deletions wait for a confirmation."),
+		revision:    desc("revision_info", "1 for the revision that is served now; edits says whether there are uncommitted edits on top of it, partly whether something of it is not in effect.", "revision", "edits", "partly"),
+		envoys:      desc("envoys", "Envoys by fleet, whether they are connected, and whether they have everything.", "fleet", "connected", "in_sync"),
+		refused:     desc("refused_resources", "Resources, or parts of them, that Envoys refuse, over the Envoys of a fleet.", "fleet", "type"),
+		pending:     desc("pending_resources", "Resources that Envoys have not acknowledged yet, over the Envoys of a fleet.", "fleet", "type"),
+		behind:      desc("oldest_unacknowledged_change_seconds", "Age of the oldest change that a connected Envoy of the fleet has not acknowledged; 0 when there is none.", "fleet"),
+		refusing:    desc("envoy_refusing", "How many resources an Envoy refuses; only Envoys that refuse something are listed.", "fleet", "envoy"),
+		unsupported: desc("unsupported_envoys", "Connected Envoys of a version that gateway-cp is not tested with.", "fleet"),
+		weight:      desc("rollout_weight", "Share of a version of a Rollout, from 0 to 1.", "namespace", "rollout", "version"),
+		phase:       desc("rollout_phase", "1 for the phase that a Rollout is in.", "namespace", "rollout", "phase"),
+		requests:    desc("upstream_requests_total", "Requests to the endpoints of a cluster as Envoys report them, by result: success (below 500), error, or dropped by a circuit breaker.", "fleet", "cluster", "result"),
 	}
 }
 
 // Describe is for Prometheus.
 func (m *metrics) Describe(out chan<- *prometheus.Desc) {
 	m.answered.Describe(out)
-	for _, d := range []*prometheus.Desc{m.problems, m.held, m.revision, m.envoys, m.refused, m.pending, m.behind, m.refusing, m.requests, m.weight, m.phase} {
+	for _, d := range []*prometheus.Desc{m.problems, m.held, m.revision, m.envoys, m.refused, m.pending, m.behind, m.refusing, m.unsupported, m.requests, m.weight, m.phase} {
 		out <- d
 	}
 }
@@ -102,7 +103,7 @@ const unknownFleet = "unknown"
 func (m *metrics) collectFleet(all []admin.EnvoyStatus, gauge func(d *prometheus.Desc, value float64, labels ...string)) {
 	envoys := map[[3]string]float64{}
 	refused, pending := map[[2]string]float64{}, map[[2]string]float64{}
-	behind := map[string]float64{}
+	behind, unsupported := map[string]float64{}, map[string]float64{}
 	for _, e := range all {
 		fleet := e.Fleet
 		if e.UnknownFleet {
@@ -117,6 +118,10 @@ func (m *metrics) collectFleet(all []admin.EnvoyStatus, gauge func(d *prometheus
 			pending[[2]string{fleet, t.Type}] += float64(t.Pending)
 		}
 		behind[fleet] += 0
+		unsupported[fleet] += 0
+		if e.VersionWarning != "" {
+			unsupported[fleet]++
+		}
 		if !e.BehindSince.IsZero() {
 			behind[fleet] = max(behind[fleet], time.Since(e.BehindSince).Seconds())
 		}
@@ -132,6 +137,9 @@ func (m *metrics) collectFleet(all []admin.EnvoyStatus, gauge func(d *prometheus
 	}
 	for fleet, age := range behind {
 		gauge(m.behind, age, fleet)
+	}
+	for fleet, n := range unsupported {
+		gauge(m.unsupported, n, fleet)
 	}
 	listed := map[string]bool{}
 	for _, e := range all {
