@@ -6,6 +6,9 @@
 //
 // The caches get assignments that are made already; gateway-cp translates them from objects.
 //
+// What a change of the route of a Service costs is measured on a real Envoy, against the same
+// virtual hosts in one RouteConfiguration: section routes.
+//
 // What must hold on any machine, however slow, is a test: one endpoint assignment is built, and
 // the number of allocations does not depend on the number of Services. Times are only printed.
 package main

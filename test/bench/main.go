@@ -23,6 +23,7 @@ var sections = []section{
 	{"fleet", "1,000 clients with a connection each, 1,000 Services; server and clients are processes of their own", fleetTable},
 	{"slow", "A client that reads nothing for a minute, beside 10 others, 1,000 Services, 100 changes a second", slowTable},
 	{"burst", "2,000 changes in one second, 1,000 Services, 10 clients", burstTable},
+	{"routes", "The route of one Service changes among 10,000, until the first request of a real Envoy goes by it", routesTable},
 	{"files", "From the write of a file, 1 client (20 ms of that is waiting for the writer to stop)", filesTable},
 	{"validate", "validate of 10,000 documents of ten kinds, cold, beside kubeconform, which checks each by its schema only.\nMedians (least) of runs in turns; a document's time is of the median", validateTable},
 	{"process", fmt.Sprintf("A gateway-cp process, %d endpoints a Service", endpointsOfEach), processTable},
