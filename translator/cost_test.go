@@ -129,9 +129,15 @@ func BenchmarkEndpointSliceChange(b *testing.B) {
 }
 
 // A change of a Rollout's weights builds the virtual hosts that split the Service, and what is
-// said of the Rollout itself; no cluster and no endpoints.
+// said of the Rollout itself; no cluster and no endpoints. The scope that Envoy is sent for it is
+// small, however many Services have the name.
 func TestRolloutWeightChangeCost(t *testing.T) {
-	c := crowd{100, false}
+	for _, c := range []crowd{{100, false}, {1000, true}} {
+		t.Run(c.String(), func(t *testing.T) { checkWeightChange(t, c) })
+	}
+}
+
+func checkWeightChange(t *testing.T, c crowd) {
 	tr := c.translator(t)
 	namespace, name := c.service(50)
 	rollout := func(blue int32) []Change {
@@ -148,11 +154,20 @@ func TestRolloutWeightChangeCost(t *testing.T) {
 	}
 	tr.Apply(rollout(90))
 	set := tr.Apply(rollout(80))
-	if len(set.Entries) != 1 || set.Entries[0].Key.Part != "shop/"+name {
-		t.Errorf("want one virtual host, got %v", set.Entries)
+	if len(set.Entries) != 1 || set.Entries[0].Key.Part != namespace+"/"+name {
+		t.Fatalf("want one virtual host, got %v", set.Entries)
 	}
 	if tr.Built() != 2 {
 		t.Errorf("built %d units, want the virtual host and the Rollout's check", tr.Built())
+	}
+	scope := 0
+	tr.Outputs(func(k resource.Key, o *resource.Output) {
+		if k.Type == resource.Scope && k.Name == set.Entries[0].Key.Name {
+			scope += len(o.Bytes)
+		}
+	})
+	if scope > 1000 {
+		t.Errorf("the scope has %d bytes, want 1 KB at most", scope)
 	}
 }
 
