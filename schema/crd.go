@@ -12,6 +12,7 @@ import (
 	crdvalidation "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel/model"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -43,8 +44,10 @@ type crdVersion struct {
 	err        error
 	structural *structuralschema.Structural
 	values     validation.SchemaValidator
-	rules      *cel.Validator // nil: there are none
-	embeds     bool           // whole objects are among the fields
+	rules      *rules
+	simple     bool                  // rules are all that there are
+	validator  func() *cel.Validator // says which rule is broken
+	embeds     bool                  // whole objects are among the fields
 }
 
 // readCRD reads and checks a CRD that is handed in; nil when it cannot be used.
@@ -163,7 +166,10 @@ func (v *crdVersion) compile() error {
 		if v.values, _, v.err = validation.NewSchemaValidator(v.props); v.err != nil {
 			return
 		}
-		v.rules = cel.NewValidator(v.structural, true, celconfig.PerCallLimit)
+		v.rules, v.simple = compileRules(v.structural, true, model.SchemaDeclType(v.structural, true))
+		v.validator = sync.OnceValue(func() *cel.Validator {
+			return cel.NewValidator(v.structural, true, celconfig.PerCallLimit)
+		})
 		visitor := structuralschema.Visitor{Structural: func(s *structuralschema.Structural) bool {
 			v.embeds = v.embeds || s.XEmbeddedResource
 			return false

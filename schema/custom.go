@@ -51,12 +51,21 @@ func (d *crd) check(o Object) []api.Problem {
 	errs := validation.ValidateCustomResource(nil, object, v.values)
 	errs = append(errs, objectmeta.Validate(context.Background(), nil, object, v.structural, false)...)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, v.structural, object)...)
-	if v.rules != nil && !blocking(errs) {
-		broken, _ := v.rules.Validate(context.Background(), nil, v.structural, object, nil, celconfig.RuntimeCELCostBudget)
-		errs = append(errs, broken...)
+	if !blocking(errs) {
+		errs = append(errs, v.brokenRules(object)...)
 	}
 	r.library(r.besides(errs))
 	return r.problems
+}
+
+// brokenRules gives the rules of the CRD that an object breaks.
+func (v *crdVersion) brokenRules(object map[string]any) field.ErrorList {
+	budget := int64(celconfig.RuntimeCELCostBudget)
+	if v.simple && v.rules.hold(object, &budget) {
+		return nil
+	}
+	broken, _ := v.validator().Validate(context.Background(), nil, v.structural, object, nil, celconfig.RuntimeCELCostBudget)
+	return broken
 }
 
 // besides leaves out what is most likely said because of a field that is misspelt: that

@@ -64,7 +64,7 @@ there, 3 when --envoy finds no Envoy.`,
 			if c.watch {
 				return watchValidate(cmd, &c)
 			}
-			return runValidate(cmd, &c)
+			return withBallast(func() error { return runValidate(cmd, &c) })
 		},
 	}
 	c.report.register(cmd)
