@@ -3,7 +3,10 @@ package traffic
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 )
 
 // findHost finds the route configuration and in it the virtual host.
@@ -19,6 +22,7 @@ func (f *flow) findHost() bool {
 	if table == nil {
 		return f.answers(404, "the filter chain has no routes yet")
 	}
+	f.leaveOutFilters(table)
 	host, domain, why := table.find(f.authority)
 	if host == nil {
 		f.nearestHosts()
@@ -30,6 +34,18 @@ func (f *flow) findHost() bool {
 	f.host = host
 	f.explanation.Host = &HostStep{Name: host.Name, Table: table.Name, Scoped: f.chain.Scoped, Domain: domain, Why: why, From: host.From}
 	return true
+}
+
+// leaveOutFilters drops the filters that a table turns off for its requests, unless Envoy has made
+// the chain of filters before it found the table.
+func (f *flow) leaveOutFilters(t *Table) {
+	for name, config := range t.Envoy.GetTypedPerFilterConfig() {
+		off := &routev3.FilterConfig{}
+		if err := config.UnmarshalTo(off); err == nil && off.Disabled && !f.foundLate() {
+			step := f.explanation.Chain
+			step.Filters = slices.DeleteFunc(step.Filters, func(filter string) bool { return filter == name })
+		}
+	}
 }
 
 // scopeKey is what the scopes of Services are found by: the first two labels of the host, without
