@@ -75,7 +75,8 @@ func (b *builder) add(e resource.Entry) error {
 		}
 		b.addTable(e.Key, s.RouteConfiguration, from)
 		if e.Key.Part == "" {
-			b.scopes = append(b.scopes, scope{keyOf(s), b.tables[resource.Ref{Type: e.Key.Type, Name: e.Key.Name}]})
+			key := s.GetKey().GetFragments()
+			b.scopes = append(b.scopes, scope{joinKey(key[0].GetStringKey(), key[1].GetStringKey()), b.tables[resource.Ref{Type: e.Key.Type, Name: e.Key.Name}]})
 		}
 	case resource.Route:
 		c := &routev3.RouteConfiguration{}
@@ -85,15 +86,6 @@ func (b *builder) add(e resource.Entry) error {
 		b.addTable(e.Key, c, from)
 	}
 	return nil
-}
-
-// keyOf gives the key of a scope as scopeKey does.
-func keyOf(s *routev3.ScopedRouteConfiguration) string {
-	var fragments []string
-	for _, f := range s.GetKey().GetFragments() {
-		fragments = append(fragments, f.GetStringKey())
-	}
-	return joinKey(fragments...)
 }
 
 // addTable takes in the head of a route configuration, or a part of it.
@@ -164,7 +156,12 @@ func newChain(c *listenerv3.FilterChain, from []Origin) (*Chain, error) {
 			return nil, err
 		}
 		chain.Manager = m
-		chain.Scoped = m.GetScopedRoutes() != nil
+		if chain.Scoped = m.GetScopedRoutes() != nil; chain.Scoped {
+			var err error
+			if chain.scopeTemplate, err = scopeTemplate(m); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if c.TransportSocket == nil {
 		return chain, nil

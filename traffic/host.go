@@ -1,22 +1,24 @@
 package traffic
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 )
 
 // findHost finds the route configuration and in it the virtual host.
 func (f *flow) findHost() bool {
 	table := f.chain.Tables[""]
 	if f.chain.Scoped {
-		key := scopeKey(f.authority)
+		key := f.chain.scopeKey(f.authority)
 		if table = f.chain.Tables[key]; table == nil {
 			f.nearestHosts()
-			return f.answers(404, "no Service that the fleet serves %s", nameOfScope(f.authority))
+			name, namespace := f.chain.serviceOf(f.authority)
+			return f.answers(404, "the fleet serves no Service %q in namespace %q", name, namespace)
 		}
 	}
 	if table == nil {
@@ -48,30 +50,48 @@ func (f *flow) leaveOutFilters(t *Table) {
 	}
 }
 
-// scopeKey is what the scopes of Services are found by: the first two labels of the host, without
-// a port, in lower case; a dash in place of the second where there is none (translator/scope.go).
-func scopeKey(authority string) string {
-	name, namespace := firstLabels(authority)
-	return joinKey(name, cmp.Or(namespace, "-"))
+// hostInTemplate stands for the host in what scope keys are made of (translator/scope.go).
+const hostInTemplate = "%REQ(:AUTHORITY)%"
+
+// scopeTemplate gives what the scope keys of a connection manager are made of: the header that is
+// set before Envoy looks for routes.
+func scopeTemplate(m *hcmv3.HttpConnectionManager) (string, error) {
+	for _, extension := range m.GetEarlyHeaderMutationExtensions() {
+		early := &earlyv3.HeaderMutation{}
+		if err := extension.GetTypedConfig().UnmarshalTo(early); err != nil {
+			return "", err
+		}
+		for _, mutation := range early.Mutations {
+			return mutation.GetAppend().GetHeader().GetValue(), nil
+		}
+	}
+	return "", nil
 }
 
-func joinKey(fragments ...string) string { return strings.Join(fragments, ".") }
-
-func firstLabels(authority string) (name, namespace string) {
-	name, rest, _ := strings.Cut(strings.ToLower(authority), ".")
+// firstLabels gives the labels that Envoy looks for a scope by, as they stand.
+func (c *Chain) firstLabels(authority string) (name, namespace string) {
+	name, rest, _ := strings.Cut(strings.ReplaceAll(c.scopeTemplate, hostInTemplate, authority), ".")
 	namespace, _, _ = strings.Cut(rest, ".")
+	return name, namespace
+}
+
+// serviceOf gives the Service that a host is of: the first two labels in lower case and without a
+// port, for which Envoy looks again when it finds nothing at first.
+func (c *Chain) serviceOf(authority string) (name, namespace string) {
+	name, namespace = c.firstLabels(strings.ToLower(authority))
 	name, _, _ = strings.Cut(name, ":")
 	namespace, _, _ = strings.Cut(namespace, ":")
 	return name, namespace
 }
 
-// nameOfScope says in words which Service a host would be of.
-func nameOfScope(authority string) string {
-	name, namespace := firstLabels(authority)
-	if namespace == "" {
-		return fmt.Sprintf("is called %q in the fleet's default namespace", name)
-	}
-	return fmt.Sprintf("is called %q in namespace %q", name, namespace)
+// scopeKey is what the scope of a host is found by in the end.
+func (c *Chain) scopeKey(authority string) string { return joinKey(c.serviceOf(authority)) }
+
+func joinKey(name, namespace string) string { return name + "." + namespace }
+
+// foundLate says whether the scope of the request's host is found at the second look only.
+func (f *flow) foundLate() bool {
+	return f.chain.Scoped && joinKey(f.chain.firstLabels(f.authority)) != f.chain.scopeKey(f.authority)
 }
 
 // find gives the virtual host for an authority, as RouteMatcher::findVirtualHost does: the name

@@ -76,6 +76,8 @@ type Chain struct {
 	Tables  map[string]*Table // by scope key, or under ""
 	From    []Origin
 	Manager *hcmv3.HttpConnectionManager
+
+	scopeTemplate string
 }
 
 // Table is a route configuration, or a scope.

@@ -101,7 +101,7 @@ func (f *flow) nearestHosts() {
 func (c *Chain) tablesFor(authority string) []*Table {
 	key := ""
 	if c.Scoped {
-		key = scopeKey(authority)
+		key = c.scopeKey(authority)
 	}
 	if t := c.Tables[key]; t != nil {
 		return []*Table{t}

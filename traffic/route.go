@@ -44,6 +44,7 @@ func (f *flow) take(r *Route, share float64) {
 	from := r.From
 	o := Outcome{Share: share, Kind: OutcomeKind(r.Action.Kind), Status: r.Action.Status, Route: r.Index, From: &from}
 	switch {
+	// Envoy checks an upgrade before it looks for a route again, and only where there is one.
 	case f.upgrade != "" && !f.allowsUpgrade() && !f.foundLate():
 		o.Kind, o.Status, o.Why = OutcomeKind(Answer), 403, "connections may become "+f.allowedUpgrades()+", not "+f.upgrade
 	case r.Action.Kind == Redirect:
@@ -67,14 +68,6 @@ func whyAnswered(h *Host, r *Route) string {
 		return "this share of the backends cannot be used: see gateway-cp validate"
 	}
 	return "the backends or filters of the rule cannot be used: see gateway-cp validate"
-}
-
-// foundLate says whether the route is found only by the filter that looks a host up again whose
-// first two labels have upper-case letters or a port. Envoy checks an upgrade before that, and
-// only where there is a route.
-func (f *flow) foundLate() bool {
-	labels := strings.SplitN(f.authority+".-.", ".", 3)
-	return f.chain.Scoped && joinKey(labels[:2]...) != scopeKey(f.authority)
 }
 
 func (f *flow) allowsUpgrade() bool {

@@ -30,6 +30,8 @@ type connectionManager struct {
 	statPrefix string
 	// routes is the route configuration to fetch; empty for the scoped routes of Services.
 	routes string
+	// defaultNamespace is that of Services with a bare name, for scoped routes.
+	defaultNamespace string
 }
 
 // connectionManager builds the network filter that speaks HTTP/1.1 and HTTP/2.
@@ -70,7 +72,7 @@ func (e *encoder) connectionManager(c connectionManager) *listenerv3.Filter {
 		UpgradeConfigs: []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "websocket"}},
 	}
 	if c.routes == "" {
-		e.scopeRoutes(m)
+		e.scopeRoutes(m, c.defaultNamespace)
 	} else {
 		m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
 			ConfigSource:    overADS(),

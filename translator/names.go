@@ -43,13 +43,7 @@ func secureRouteName(namespace, gateway, listener string) string {
 // secretName names a certificate after the Secret that it comes from.
 func secretName(namespace, secret string) string { return namespace + "/" + secret }
 
-// scopeName names the routes of the hosts that begin with the name and namespace of a Service,
-// and have them as their scope key: "web.shop". Without a namespace it is that of the bare name.
-func scopeName(namespace, service string) string {
-	if namespace == "" {
-		return service
-	}
-	return service + "." + namespace
-}
+// scopeName names the routes of a Service after how the hosts begin that have them: "web.shop".
+func scopeName(namespace, service string) string { return service + "." + namespace }
 
 func portString(port int32) string { return strconv.Itoa(int(port)) }

@@ -1,7 +1,6 @@
 package translator
 
 import (
-	"cmp"
 	"slices"
 
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
@@ -20,19 +19,12 @@ import (
 
 // The routes of the service listener are cut into scopes by the first two labels of the host,
 // the name and namespace of a Service, so that a change of one Service costs Envoy the same
-// among ten thousand, whatever they are called. The bare name of a Service, which belongs to the
-// fleet's default namespace, has a scope of its own.
+// among ten thousand, whatever they are called.
 
-// scopeHeader carries the host to the scope key, followed by bareSuffix. The key cannot read
-// :authority itself: a bare name has no second label, and scope keys are case-sensitive, which
-// host names are not.
+// scopeHeader carries the host to the scope key, followed by the fleet's default namespace, which
+// so becomes the second label of a bare name. The key does not read :authority itself for another
+// reason as well: scope keys are case-sensitive, host names are not.
 const scopeHeader = "x-gateway-cp-scope"
-
-// bareLabel stands for the second label of a host that has none. No namespace has this name.
-const (
-	bareLabel  = "-"
-	bareSuffix = "." + bareLabel + "."
-)
 
 const luaFilter = "envoy.filters.http.lua"
 
@@ -55,12 +47,12 @@ end
 `
 
 // scopeRoutes makes a connection manager take its routes from the scope of the host.
-func (e *encoder) scopeRoutes(m *hcmv3.HttpConnectionManager) {
+func (e *encoder) scopeRoutes(m *hcmv3.HttpConnectionManager, defaultNamespace string) {
 	m.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{{
 		Name: "envoy.http.early_header_mutation.header_mutation",
 		TypedConfig: e.any(&earlyv3.HeaderMutation{Mutations: []*mutationv3.HeaderMutation{{
 			Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
-				Header:       &corev3.HeaderValue{Key: scopeHeader, Value: "%REQ(:AUTHORITY)%" + bareSuffix},
+				Header:       &corev3.HeaderValue{Key: scopeHeader, Value: "%REQ(:AUTHORITY)%." + defaultNamespace + "."},
 				AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 			}},
 		}}}),
@@ -100,8 +92,7 @@ func labelOfHost(index uint32) *hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuild
 	}
 }
 
-// scopeHead is a scope without its virtual hosts, of the Service in Unit; without a namespace,
-// of its bare name.
+// scopeHead is the scope of a Service without its virtual hosts.
 var scopeHead = &Feature{Name: "scope", Build: buildScopeHead}
 
 func buildScopeHead(_ *Reader, u Unit) Result {
@@ -111,7 +102,7 @@ func buildScopeHead(_ *Reader, u Unit) Result {
 		Name: key.Name,
 		Key: &routev3.ScopedRouteConfiguration_Key{
 			Fragments: []*routev3.ScopedRouteConfiguration_Key_Fragment{
-				keyFragment(u.Name), keyFragment(cmp.Or(u.Namespace, bareLabel)),
+				keyFragment(u.Name), keyFragment(u.Namespace),
 			},
 		},
 		RouteConfiguration: &routev3.RouteConfiguration{
@@ -131,46 +122,26 @@ func keyFragment(label string) *routev3.ScopedRouteConfiguration_Key_Fragment {
 	}
 }
 
-// serviceHosts are the virtual hosts of a Service in the scope of its name and namespace, one for
-// each port. They are one part, since a host name without a port may move from one port to
-// another. bareServiceHosts are those in the scope of its bare name.
-var (
-	serviceHosts     = &Feature{Name: "service hosts", Build: buildServiceHosts}
-	bareServiceHosts = &Feature{Name: "bare service hosts", Build: buildBareServiceHosts}
-)
+// serviceHosts are the virtual hosts of a Service in its scope, one for each port. They are one
+// part, since a host name without a port may move from one port to another.
+var serviceHosts = &Feature{Name: "service hosts", Build: buildServiceHosts}
 
 func buildServiceHosts(r *Reader, u Unit) Result {
 	f, ok := readFleet(r, u.Fleet)
-	if !ok {
-		return Result{}
-	}
-	return buildHosts(r, u, f, scopeName(u.Namespace, u.Name), dnsForms(f, u.Namespace, u.Name))
-}
-
-func buildBareServiceHosts(r *Reader, u Unit) Result {
-	f, ok := readFleet(r, u.Fleet)
-	if !ok {
-		return Result{}
-	}
-	return buildHosts(r, u, f, scopeName("", u.Name), []string{u.Name})
-}
-
-// buildHosts builds the virtual hosts of a Service, under some forms of its name, as a part of a
-// scope.
-func buildHosts(r *Reader, u Unit, f fleet, scope string, forms []string) Result {
 	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
-	if service == nil {
+	if !ok || service == nil {
 		return Result{}
 	}
 	e := &encoder{}
 	key := resource.Key{
-		Type: resource.Scope, Audience: resource.OfFleet(u.Fleet), Name: scope, Part: hostPart(u.Namespace, u.Name),
+		Type: resource.Scope, Audience: resource.OfFleet(u.Fleet),
+		Name: scopeName(u.Namespace, u.Name), Part: hostPart(u.Namespace, u.Name),
 	}
 	var shares []share
 	var content, fallback []message
 	var ports []Origin
 	for _, p := range servedPorts(service) {
-		name, domains := hostName(u.Namespace, u.Name, p.Port), hostDomains(f, service, p.Port, forms)
+		name, domains := hostName(u.Namespace, u.Name, p.Port), hostDomains(f, service, p.Port)
 		split := splitOf(r, u.Namespace, u.Name, p.Port)
 		shares = append(shares, split...)
 		content = append(content, &routev3.VirtualHost{
@@ -215,15 +186,15 @@ func everyPath() *routev3.RouteMatch {
 	return &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}}
 }
 
-// hostDomains are the hosts that mean a Service port, sorted: every given form of the Service's
-// name with the port, and without, when it is the port that a host without one means. Clients
-// write the port that they connect to into the host, so the listener's own port counts as none,
-// unless the Service has a port of that number.
-func hostDomains(f fleet, service *corev1.Service, port int32, forms []string) []string {
+// hostDomains are the hosts that mean a Service port, sorted: every DNS form of the Service's name
+// with the port, and without, when it is the port that a host without one means. Clients write the
+// port that they connect to into the host, so the listener's own port counts as none, unless the
+// Service has a port of that number.
+func hostDomains(f fleet, service *corev1.Service, port int32) []string {
 	var domains []string
 	listener := f.Spec.ServiceListener.Port
 	d, ok := defaultPort(service)
-	for _, form := range forms {
+	for _, form := range dnsForms(f, service) {
 		domains = append(domains, form+":"+portString(port))
 		if !ok || d != port {
 			continue
@@ -237,9 +208,13 @@ func hostDomains(f fleet, service *corev1.Service, port int32, forms []string) [
 	return domains
 }
 
-// dnsForms are the names of a Service that have its namespace:
-// https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/.
-func dnsForms(f fleet, namespace, service string) []string {
-	name := service + "." + namespace
-	return []string{name, name + ".svc", name + ".svc." + f.Spec.ClusterDomain}
+// dnsForms are the names of a Service: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/.
+// The bare one belongs to the fleet's default namespace only.
+func dnsForms(f fleet, service *corev1.Service) []string {
+	namespaced := service.Name + "." + service.Namespace
+	forms := []string{namespaced, namespaced + ".svc", namespaced + ".svc." + f.Spec.ClusterDomain}
+	if service.Namespace == f.Spec.DefaultNamespace {
+		forms = append(forms, service.Name)
+	}
+	return forms
 }

@@ -41,17 +41,13 @@ func serviceCalls(r *Reader, o *api.Object) []Unit {
 }
 
 // hostCalls gives the virtual hosts of a Service on the service listener of a fleet, and the
-// scopes that they are in.
+// scope that they are in.
 func hostCalls(f fleet, service *corev1.Service) []Unit {
 	if _, enabled := f.serviceListener(); !enabled || len(servedPorts(service)) == 0 {
 		return nil
 	}
 	subject := Unit{Namespace: service.Namespace, Name: service.Name}.in(f)
-	units := []Unit{subject.of(scopeHead), subject.of(serviceHosts)}
-	if service.Namespace == f.Spec.DefaultNamespace {
-		units = append(units, Unit{Feature: scopeHead, Fleet: f.Name, Name: service.Name}, subject.of(bareServiceHosts))
-	}
-	return units
+	return []Unit{subject.of(scopeHead), subject.of(serviceHosts)}
 }
 
 func (u Unit) of(f *Feature) Unit { u.Feature = f; return u }

@@ -43,8 +43,10 @@ func buildServiceFilterChain(r *Reader, u Unit) Result {
 	return e.result(
 		resource.Key{Type: resource.Listener, Audience: f.audience(), Name: name, Part: servicesPart},
 		&listenerv3.FilterChain{
-			Name:    servicesPart,
-			Filters: []*listenerv3.Filter{e.connectionManager(connectionManager{statPrefix: servicesPart})},
+			Name: servicesPart,
+			Filters: []*listenerv3.Filter{e.connectionManager(connectionManager{
+				statPrefix: servicesPart, defaultNamespace: f.Spec.DefaultNamespace,
+			})},
 		},
 		out,
 	).from(Origin{f.key(), "spec.serviceListener"})
