@@ -75,8 +75,12 @@ func (o *origin) At(path string) api.Position {
 	return p.position(n, path)
 }
 
-// documents parses the segment again. Those of a List are remembered while others may ask for
-// them: a List of thousands of objects would be parsed thousands of times.
+// longDocument is from how many bytes on parsing a document again is worth remembering: 32 KiB.
+const longDocument = 32 << 10
+
+// documents parses the segment again. Long ones, and those of a List, are remembered while others
+// may ask for them: a List of thousands of objects, or a document with thousands of errors, would
+// be parsed thousands of times.
 func (p *place) documents() []document {
 	parse := func() []document {
 		text, err := p.text()
@@ -88,7 +92,7 @@ func (p *place) documents() []document {
 		docs, _ := parse(text, seg)
 		return docs
 	}
-	if len(p.items) == 0 || p.file.recent == nil {
+	if p.file.recent == nil || len(p.items) == 0 && p.segment.length < longDocument {
 		return parse()
 	}
 	var now stamp
@@ -102,7 +106,7 @@ func (p *place) documents() []document {
 	return p.file.recent.documents(p.segment, p.sum, now, parse)
 }
 
-// recent is the List of a file that was asked for last. The garbage collector may take it away.
+// recent is the List or long document of a file that was asked for last. The garbage collector may take it away.
 type recent struct {
 	lock    sync.Mutex
 	segment segment

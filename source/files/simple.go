@@ -161,10 +161,12 @@ func (p *simple) mapping(depth int) *node {
 	return n
 }
 
-// hasField says whether a map whose fields begin at first has the field already. In one with very
-// many that would take too long to find out.
-func (p *simple) hasField(first int, name string) bool {
-	fields := p.fields[first:]
+// hasField says whether a map whose fields begin at first has the field already.
+func (p *simple) hasField(first int, name string) bool { return among(p.fields[first:], name) }
+
+// among says whether a field is one of several, or may be: of very many it would take too long to
+// find out, and the library does that better.
+func among(fields []field, name string) bool {
 	for i := range fields {
 		if fields[i].name == name {
 			return true
@@ -338,10 +340,8 @@ func (p *simple) flow(start, depth int) (n *node, end int) {
 			if f.name, at = p.flowName(at); p.failed {
 				return n, at
 			}
-			for i := range n.fields {
-				if n.fields[i].name == f.name {
-					return p.fail(), at
-				}
+			if among(n.fields, f.name) {
+				return p.fail(), at
 			}
 		}
 		if f.value, at = p.flowValue(at, depth); p.failed {
