@@ -24,6 +24,8 @@ type EnvoyStatus struct {
 	Address        string `json:"address,omitempty"`  // that it connects from
 	// Certificate is what proves who it is; nil for one that is believed.
 	Certificate *Certificate `json:"certificate,omitempty"`
+	// Replica is the follower that it is connected to; empty: the gateway-cp that was asked.
+	Replica string `json:"replica,omitempty"`
 	// Connected says whether it is now, and Since when it connected or disconnected.
 	Connected bool      `json:"connected"`
 	Since     time.Time `json:"since"`

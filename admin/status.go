@@ -36,7 +36,10 @@ type Status struct {
 	Problems []api.Problem `json:"problems"`
 	// Rollouts is where the traffic of each Service with a Rollout stands, sorted.
 	Rollouts []RolloutStatus `json:"rollouts"`
-	// Envoys is the fleet, sorted by fleet and id.
+	// Replica is set when there may be other replicas.
+	Replica *ReplicaStatus `json:"replica,omitempty"`
+	// Envoys is the fleet, sorted by fleet and id; of a replica that leads, also the Envoys of those
+	// that follow it.
 	Envoys []EnvoyStatus `json:"envoys"`
 	// RefusedClients are those that tried to connect in the last ten minutes and were not let
 	// in, sorted by id.

@@ -9,6 +9,9 @@
 // Rollouts, steps those that something happened to, and gives nothing out that is not on disk
 // yet. So a process that is killed at any moment goes on with the same step.
 //
+// Where several processes serve one fleet, one of them decides; in the others a Follower stands in
+// the Manager's place and puts the Decisions of the one into effect.
+//
 // It may not know Envoy, xDS, Kubernetes clients or the clock: whoever wires it says what is
 // observed and what time it is.
 package rollout

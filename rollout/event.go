@@ -33,4 +33,8 @@ const (
 	// EventEnvoysLeftBehind: a version got its traffic although some Envoys were not ready for
 	// it within the deadline; these keep their previous route until they are.
 	EventEnvoysLeftBehind EventReason = "EnvoysLeftBehind"
+	// EventFollowed: weights that a leader has decided are in effect in a process that follows it.
+	EventFollowed EventReason = "Followed"
+	// EventHeldBack: weights that a leader has decided are not in effect here (yet).
+	EventHeldBack EventReason = "HeldBack"
 )

@@ -44,9 +44,12 @@ func (s *step) gate(v *version, minHealthy *intstr.IntOrString, deadline time.Du
 		return verdict{since: v.ReadySince, why: "waits until " + clock(s.now.Add(s.settling)) +
 			", since Envoys may still be on their way back after the start of the control plane"}
 	}
+	if v.seen.Fresh {
+		return verdict{since: v.ReadySince, why: "waits: Envoys are being given its endpoints"}
+	}
 	ready, missing := 0, []EnvoyObserved(nil)
 	for _, e := range v.seen.Envoys {
-		if e.Warm && (!v.seen.Checked || e.Healthy >= need) {
+		if e.Warm && !e.Unknown && (!v.seen.Checked || e.Healthy >= need) {
 			ready++
 		} else {
 			missing = append(missing, e)
@@ -118,6 +121,8 @@ func notReadyOn(ready int, missing []EnvoyObserved, need int) string {
 		switch {
 		case e.Why != "":
 			why = append(why, fmt.Sprintf("%s (%s)", e.Name, e.Why))
+		case e.Unknown:
+			why = append(why, fmt.Sprintf("%s (nothing is known of it)", e.Name))
 		case !e.Warm:
 			why = append(why, fmt.Sprintf("%s (its cluster is not warm)", e.Name))
 		default:

@@ -25,6 +25,8 @@ func (v *version) health() health {
 	said, unreported := false, false
 	for _, e := range v.seen.Envoys {
 		switch {
+		case e.Unknown:
+			unreported = true
 		case !e.Warm: // it sends nothing there
 		case e.Healthy > 0:
 			return healthy

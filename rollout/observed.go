@@ -24,6 +24,10 @@ type VersionObserved struct {
 	// found healthy. Otherwise it is Ready.
 	Checked bool
 
+	// Its clusters are so new that no Envoy can have been given them: what Envoys say does not count
+	// yet, and it will be asked for again at once.
+	Fresh bool
+
 	// Every connected Envoy that serves the version, in any order.
 	Envoys []EnvoyObserved
 }
@@ -41,6 +45,10 @@ type EnvoyObserved struct {
 	// It has said so since it got the version's clusters as they are now. Otherwise Healthy is 0
 	// because nothing is known.
 	Reported bool
+
+	// Nothing is known of it (any more), or only for other content of the version's clusters:
+	// it is not ready, and the version is not unhealthy for want of it.
+	Unknown bool
 
 	// Why it is not ready, for people; empty: said from Warm and Healthy.
 	Why string

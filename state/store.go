@@ -30,6 +30,10 @@ const (
 	Documents Bucket = "documents"
 	// Parts holds what Envoys have in place of parts of their configuration that they refuse.
 	Parts Bucket = "parts"
+	// Followed holds what a leader has decided on rollouts, by namespace/name, and Replica the
+	// part that this process has among others.
+	Followed Bucket = "followed"
+	Replica  Bucket = "replica"
 	// Runtime holds what one run leaves for the next, such as the supervised Envoy.
 	Runtime Bucket = "runtime"
 )

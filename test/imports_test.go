@@ -29,6 +29,7 @@ var rooms = map[string]struct{ ours, never []string }{
 	"lint":       {ours: []string{"api", "translator", "resource"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net/http", "math/rand", "math/rand/v2", "k8s.io/client-go"}},
 	"schema":     {ours: []string{"api", "schema"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net", "net/http", "k8s.io/client-go"}},
 	"rollout":    {ours: []string{"api", "state"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net", "net/http", "math/rand", "math/rand/v2"}},
+	"replica":    {ours: []string{"api", "rollout", "state"}, never: []string{envoyProtos, kubernetes}},
 	"xds":        {ours: []string{"api/objectkey", "resource"}, never: []string{kubernetes, "sigs.k8s.io"}},
 	"admin":      {ours: []string{"api"}, never: []string{envoyProtos}},
 	"configdump": {ours: []string{"resource"}, never: []string{grpc, kubernetes, "log", "log/slog", "os", "net/http"}},

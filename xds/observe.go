@@ -103,6 +103,13 @@ func (s *Server) Cluster(name string) []ClusterOn {
 	return on
 }
 
+// Serves says whether an Envoy, connected or not, shall have a cluster.
+func (s *Server) Serves(n Node, cluster string) bool {
+	s.store.mu.RLock()
+	defer s.store.mu.RUnlock()
+	return s.store.has(s.store.groups(n), resource.Cluster, cluster)
+}
+
 func (s *session) cluster(name string) (ClusterOn, bool) {
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()

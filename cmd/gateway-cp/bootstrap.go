@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,19 +89,23 @@ func newBootstrapCommand() *cobra.Command {
 --drain-time-s bounds how long requests on a removed or changed listener may still take (set it
 above the longest request), and --drain-strategy immediate tells all clients at once.
 
+With the addresses of several replicas, each Envoy prefers another one, by its --node-id, and goes to
+the next when that is gone.
+
 With TLS, Envoy reads certificates again when they are replaced only if --sds-dir is given: two
 small files are written there, and must be at the same path where Envoy runs. Replace certificates
 by renaming new files into place, as Kubernetes does: Envoy looks when a name in their directory
 changes, not when a file is written. The certificate must say which fleet and node the Envoy is, as
 serve --xds-identity wants it; --fleet and --node-id must be the same.`,
 		Example: `  gateway-cp bootstrap --xds-address cp.example.com:18000 --xds-ca ca.crt --xds-cert tls.crt --xds-key tls.key >envoy.yaml
+  gateway-cp bootstrap --xds-address 10.0.0.1:18000,10.0.0.2:18000 >envoy.yaml
   envoy -c envoy.yaml --drain-time-s 60 --drain-strategy immediate`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.complete(); err != nil {
 				return err
 			}
-			if err := checkAddress("xds-address", xdsAddress); err != nil {
+			if err := checkReplicaAddresses(xdsAddress); err != nil {
 				return err
 			}
 			return printBootstrap(cmd, c, xdsAddress, tls, format)
@@ -108,17 +113,36 @@ serve --xds-identity wants it; --fleet and --node-id must be the same.`,
 	}
 	addBootstrapFlags(cmd, &c)
 	f := cmd.Flags()
-	f.StringVar(&xdsAddress, "xds-address", "127.0.0.1:18000", "where the control plane listens: host:port or unix:///path")
+	f.StringVar(&xdsAddress, "xds-address", "127.0.0.1:18000", "where the control plane listens: host:port or unix:///path; the addresses of its replicas, separated by commas, where it has several")
 	f.StringVar(&tls.CA, "xds-ca", "", "CA of the control plane's certificate (PEM file, path as Envoy sees it)")
 	f.StringVar(&tls.Cert, "xds-cert", "", "Envoy's certificate for the control plane (PEM file, path as Envoy sees it)")
 	f.StringVar(&tls.Key, "xds-key", "", "private key of that certificate (PEM file, path as Envoy sees it)")
-	f.StringVar(&tls.ServerName, "xds-server-name", "", "name in the control plane's certificate: a DNS name, an IP address or a SPIFFE ID (default: the host of --xds-address)")
+	f.StringVar(&tls.ServerName, "xds-server-name", "", "name in the control plane's certificate: a DNS name, an IP address or a SPIFFE ID (default: the host of --xds-address, or of one of them)")
 	f.StringVar(&tls.SecretDir, "sds-dir", "", "write the files through which Envoy notices new certificates to this directory")
 	enumFlag(cmd, &format, "output", "o", "output format", "yaml", "json")
 	for _, name := range []string{"xds-ca", "xds-cert", "xds-key"} {
 		_ = cmd.MarkFlagFilename(name)
 	}
 	return cmd
+}
+
+// checkReplicaAddresses checks the addresses of all replicas.
+func checkReplicaAddresses(addresses string) error {
+	seen := map[string]bool{}
+	all := strings.Split(addresses, ",")
+	for _, address := range all {
+		if _, is := unixPath(address); is && len(all) > 1 {
+			return usagef("--xds-address: %s cannot be one of several addresses: replicas are reached at host:port", address)
+		}
+		if err := checkAddress("xds-address", address); err != nil {
+			return err
+		}
+		if seen[address] {
+			return usagef("--xds-address: %s is there twice", address)
+		}
+		seen[address] = true
+	}
+	return nil
 }
 
 // printBootstrap renders the bootstrap, and writes the files that go with it.

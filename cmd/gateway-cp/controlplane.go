@@ -13,7 +13,6 @@ import (
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 	"github.com/gateway-cp/gateway-cp/resource"
-	"github.com/gateway-cp/gateway-cp/rollout"
 	"github.com/gateway-cp/gateway-cp/source"
 	"github.com/gateway-cp/gateway-cp/source/files"
 	"github.com/gateway-cp/gateway-cp/translator"
@@ -30,6 +29,7 @@ type controlPlane struct {
 	source     *files.Source
 	translator *translator.Translator
 	rollouts   *rollouts
+	replicas   *replicas
 	xds        *xds.Server
 
 	questions chan func()
@@ -41,11 +41,7 @@ type controlPlane struct {
 	fleets    fleetNames
 }
 
-func newControlPlane(i *instance) (*controlPlane, error) {
-	manager, err := rollout.NewManager(rollout.NewStore(i.store))
-	if err != nil {
-		return nil, cannotf("read the state of rollouts: %w", err)
-	}
+func newControlPlane(i *instance) (_ *controlPlane, err error) {
 	var translation []translator.Option
 	if i.config.exclusivePorts {
 		translation = append(translation, translator.ExclusivePorts)
@@ -65,10 +61,14 @@ func newControlPlane(i *instance) (*controlPlane, error) {
 	if err := c.xds.Remember(partMemory{i.store}); err != nil {
 		return nil, cannotf("read what Envoys have in place of refused parts: %w", err)
 	}
-	c.rollouts = newRollouts(manager, c.translator, c.xds, i.log, c.started)
+	if c.replicas, err = newReplicas(i, c.xds, c.replicaStatus); err != nil {
+		return nil, err
+	}
+	c.rollouts = newRollouts(c.replicas.decider(), c.translator, i.log, c.started)
+	c.replicas.attach(c.rollouts)
 	m := newMetrics(c)
 	c.xds.Answered = func(fleet string, took time.Duration) { m.answered.WithLabelValues(fleet).Observe(took.Seconds()) }
-	i.registry.MustRegister(m, newClientMetrics(c.xds, i.tls.expires))
+	i.registry.MustRegister(m, newClientMetrics(c.xds, i.tls.expires), newReplicaMetrics(c.replicas))
 	return c, nil
 }
 
@@ -85,6 +85,7 @@ func (c *controlPlane) Run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { return c.serveEnvoys(ctx, ready) })
+	g.Go(func() error { return c.replicas.Run(ctx, ready) })
 	g.Go(func() error { keepTidy(ctx); return nil })
 	g.Go(func() error {
 		wake := time.NewTimer(time.Hour)
@@ -92,13 +93,14 @@ func (c *controlPlane) Run(ctx context.Context) error {
 		var questions chan func() // nobody is answered from half a world, either
 		for {
 			var changes []translator.Change
-			read := false
 			select {
 			case batch := <-batches:
-				changes, read = c.take(batch), true
+				changes = c.take(batch)
 			case <-c.xds.Observed():
 				c.news = c.xds.RefusalsChanged() || c.news
-				c.rollouts.observe()
+				c.rollouts.observe(c.xds.Observations())
+			case <-c.replicas.heard():
+				c.replicas.hear()
 			case <-wake.C:
 			case question := <-questions:
 				question()
@@ -107,9 +109,12 @@ func (c *controlPlane) Run(ctx context.Context) error {
 				return nil
 			}
 			c.step(changes, wake)
-			if read && c.loaded.CompareAndSwap(false, true) {
+			if len(c.revisions) == 0 {
+				continue
+			}
+			questions = c.questions
+			if c.replicas.missing() == "" && c.loaded.CompareAndSwap(false, true) {
 				close(ready)
-				questions = c.questions
 			}
 		}
 	})
@@ -180,9 +185,14 @@ func (c *controlPlane) step(changes []translator.Change, wake *time.Timer) {
 	if len(set.Entries) > 0 {
 		c.log.Debug("change set", "number", number, "outputs", len(set.Entries), "built", built, "took", time.Since(started))
 	}
+	if c.rollouts.handedOver() {
+		next = started
+	}
 	until := time.Hour
-	if !next.IsZero() {
-		until = max(time.Until(next), 0)
+	for _, at := range []time.Time{next, c.replicas.tell(c.revisionAt(number))} {
+		if !at.IsZero() {
+			until = min(until, max(time.Until(at), 0))
+		}
 	}
 	wake.Reset(until)
 }

@@ -232,6 +232,9 @@ func writeHeader(w io.Writer, s admin.Status) error {
 	_, err := fmt.Fprintf(w, "Revision: %s\nProblems: %s, %s, %s by an Envoy\n",
 		revision, plural(errs, "error"), plural(warnings, "warning"),
 		plural(refusals(s), "resource refused"))
+	if err == nil {
+		err = writeReplicas(w, s.Replica)
+	}
 	if err == nil && s.Held != nil {
 		_, err = fmt.Fprintf(w, "HELD: %s\n  If that is meant: gateway-cp fleet confirm\n", s.Held.Message)
 	}

@@ -27,6 +27,8 @@ type instance struct {
 	doors       []door       // at least one
 	tls         *tlsFiles    // nil without
 	admin, http net.Listener // http is nil when it is not wanted
+	replicas    net.Listener // for followers; nil when there shall be none
+	replicaTLS  *tlsFiles    // nil without
 
 	controlPlane *controlPlane
 	// supervised is the Envoy that run has started: its node id and its admin interface.
@@ -70,8 +72,27 @@ func (i *instance) open() (err error) {
 			return withHint(cannotf("HTTP address: %w", err), "give another --http-address, or an empty one for none")
 		}
 	}
+	if err := i.openReplicas(); err != nil {
+		return err
+	}
 	i.controlPlane, err = newControlPlane(i)
 	return err
+}
+
+// openReplicas listens for other replicas, where they shall follow this one.
+func (i *instance) openReplicas() (err error) {
+	r := i.config.Replica
+	if (r.Address != "" || r.Follow != "") && i.config.XDSCert != "" {
+		if i.replicaTLS, err = readTLS(i.config.XDSCert, i.config.XDSKey, r.CA, i.log); err != nil {
+			return usagef("%w", err)
+		}
+	}
+	if r.Address != "" {
+		if i.replicas, err = listen(r.Address); err != nil {
+			return withHint(cannotf("replica address: %w", err), "give another --replica-address")
+		}
+	}
+	return nil
 }
 
 // door is one way in for Envoys. All doors lead to the same xDS server.
@@ -138,6 +159,9 @@ func (i *instance) run(ctx context.Context) error {
 	for _, d := range i.doors {
 		i.log.Info("Envoys can connect", "address", d.Addr().String(), "tls", d.credentials.Info().SecurityProtocol == "tls")
 	}
+	if i.replicas != nil {
+		i.log.Info("replicas can follow", "address", i.replicas.Addr().String(), "tls", i.replicaTLS != nil)
+	}
 	i.config.noteBelief(ctx, i.log)
 	i.log.Info("serving", "dir", i.config.Dir, "http", httpAddress(i.http), "admin", i.config.AdminSocket, "state", i.config.StateDir)
 	return g.Wait()
@@ -164,7 +188,7 @@ func (i *instance) close() {
 	for _, d := range i.doors {
 		_ = d.Close()
 	}
-	for _, l := range []net.Listener{i.admin, i.http} {
+	for _, l := range []net.Listener{i.admin, i.http, i.replicas} {
 		if l != nil {
 			_ = l.Close()
 		}

@@ -18,7 +18,11 @@ import (
 const statusTimeout = 10 * time.Second
 
 // Status is for the admin socket.
-func (c *controlPlane) Status() admin.Status { return c.status(c.xds.Fleet()) }
+func (c *controlPlane) Status() admin.Status {
+	s := c.status(c.xds.Fleet())
+	c.replicas.addEnvoys(&s)
+	return s
+}
 
 // summary is for /metrics, where what Envoys wait for does not matter.
 func (c *controlPlane) summary() admin.Status { return c.status(c.xds.Summary()) }
@@ -35,6 +39,7 @@ func (c *controlPlane) status(fleet []xds.EnvoyStatus) admin.Status {
 	}
 	s.Envoys = c.envoys(ctx, fleet)
 	s.RefusedClients = refusedClients(c.xds)
+	s.Replica = c.replicas.status()
 	c.do(ctx, func() {
 		s.Rollouts = c.rollouts.status()
 		s.Problems = append(s.Problems, c.problems()...)
@@ -78,9 +83,10 @@ func (c *controlPlane) hasFleet(name string) bool {
 	return name == v1alpha1.DefaultFleet || c.translator.Object(api.Key{Kind: api.KindFleet, Name: name}) != nil
 }
 
-// Confirm lets a held source through.
+// Confirm lets a held source, or a leader that is refused, through.
 func (c *controlPlane) Confirm() error {
-	if !c.source.Confirm() {
+	source, leader := c.source.Confirm(), c.replicas.confirm()
+	if !source && !leader {
 		return admin.ErrNothingHeld
 	}
 	return nil
@@ -90,6 +96,9 @@ func (c *controlPlane) Confirm() error {
 func (c *controlPlane) Ready() []string {
 	if c.loaded.Load() {
 		return nil
+	}
+	if missing := c.replicas.missing(); missing != "" {
+		return []string{missing}
 	}
 	return []string{"the manifests have not been read yet"}
 }

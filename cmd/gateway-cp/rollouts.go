@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"math"
 	"slices"
 	"time"
 
@@ -13,45 +12,59 @@ import (
 	"github.com/gateway-cp/gateway-cp/admin"
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+	"github.com/gateway-cp/gateway-cp/replica"
 	"github.com/gateway-cp/gateway-cp/resource"
 	"github.com/gateway-cp/gateway-cp/rollout"
 	"github.com/gateway-cp/gateway-cp/translator"
-	"github.com/gateway-cp/gateway-cp/xds"
 )
 
 // settleTime is how long Envoys may take to come back after a start, before the fleet that is
 // connected counts as all of it.
 const settleTime = 5 * time.Second
 
-// rollouts connects the rollout manager with what it decides on (endpoints from the
-// translator, warmth and health from the Envoys) and with what its decisions change.
+// decider says where the traffic is: a rollout.Manager decides, a rollout.Follower does as a leader
+// has decided.
+type decider interface {
+	Set(*v1alpha1.Rollout)
+	Delete(api.Key)
+	Touch(api.Key)
+	Prune() []api.Key
+	Step(rollout.ObserveFunc, time.Time) ([]*v1alpha1.Rollout, time.Time, error)
+	Events() []rollout.ObjectEvent
+}
+
+// rollouts connects the decider with what it decides on (endpoints from the translator, warmth
+// and health from the Envoys) and with what its decisions change.
 type rollouts struct {
-	manager    *rollout.Manager
+	decider    decider
 	translator *translator.Translator
-	xds        *xds.Server
 	log        *slog.Logger
 	settled    time.Time
+	// on says how a cluster is on every Envoy.
+	on func(name string, content uint64) []replica.ClusterOn
 
 	objects  map[api.Key]*api.Object
 	decided  map[api.Key]*v1alpha1.Rollout    // with the status that is in effect
 	byTarget map[api.Key]map[api.Key]struct{} // Service → Rollouts
-	clusters map[string]versionCluster
+	clusters map[string]*versionCluster
+	fresh    map[string]struct{} // clusters that the Envoys have not been handed yet
+	// changed is called with every cluster of a version of which something has changed, moved with
+	// every Rollout on which there is a new decision, or that is gone.
+	changed func(cluster string)
+	moved   func(api.Key)
 }
 
-// versionCluster is what the translator says of the cluster of a version.
-type versionCluster struct {
-	known        bool // its endpoints have been built
-	ready, total int
-	checked      bool // it has active health checks
-}
-
-func newRollouts(m *rollout.Manager, t *translator.Translator, x *xds.Server, log *slog.Logger, started time.Time) *rollouts {
+func newRollouts(d decider, t *translator.Translator, log *slog.Logger, started time.Time) *rollouts {
 	return &rollouts{
-		manager: m, translator: t, xds: x, log: log, settled: started.Add(settleTime),
+		decider: d, translator: t, log: log, settled: started.Add(settleTime),
+		on:       func(string, uint64) []replica.ClusterOn { return nil },
 		objects:  map[api.Key]*api.Object{},
 		decided:  map[api.Key]*v1alpha1.Rollout{},
 		byTarget: map[api.Key]map[api.Key]struct{}{},
-		clusters: map[string]versionCluster{},
+		clusters: map[string]*versionCluster{},
+		fresh:    map[string]struct{}{},
+		changed:  func(string) {},
+		moved:    func(api.Key) {},
 	}
 }
 
@@ -68,14 +81,15 @@ func (r *rollouts) set(o *api.Object) {
 	}
 	r.byTarget[service][o.Key] = struct{}{}
 	r.objects[o.Key] = o
-	r.manager.Set(o.Value.(*v1alpha1.Rollout))
+	r.decider.Set(o.Value.(*v1alpha1.Rollout))
 }
 
 func (r *rollouts) delete(k api.Key) {
 	r.untarget(k)
 	delete(r.objects, k)
 	delete(r.decided, k)
-	r.manager.Delete(k)
+	r.decider.Delete(k)
+	r.moved(k)
 }
 
 func (r *rollouts) untarget(k api.Key) {
@@ -92,7 +106,7 @@ func (r *rollouts) untarget(k api.Key) {
 
 // prune forgets the states of Rollouts that were not there in the first batch.
 func (r *rollouts) prune() {
-	for _, k := range r.manager.Prune() {
+	for _, k := range r.decider.Prune() {
 		r.log.Info("the state of a rollout that is gone was deleted", "rollout", k.String())
 	}
 }
@@ -109,37 +123,52 @@ func (r *rollouts) notice(set resource.ChangeSet) {
 			continue
 		}
 		c := r.clusters[e.Key.Name]
-		switch {
-		case e.Output == nil:
-			delete(r.clusters, e.Key.Name)
-			continue
-		case e.Key.Type == resource.Cluster:
-			c.checked = e.Output.HealthChecked
-		default:
-			c.known, c.ready, c.total = true, e.Output.Ready, e.Output.Total
+		if c == nil {
+			c = &versionCluster{contents: map[resource.Key]uint64{}}
+			r.clusters[e.Key.Name] = c
+			r.fresh[e.Key.Name] = struct{}{}
 		}
-		r.clusters[e.Key.Name] = c
+		if c.take(e); len(c.contents) == 0 {
+			delete(r.clusters, e.Key.Name)
+		}
+		r.changed(e.Key.Name)
 		r.touch(service)
 	}
 }
 
+// handedOver notes that the Envoys have been handed what was noticed. It is true when rollouts
+// have waited for that, so that they are to be stepped again.
+func (r *rollouts) handedOver() bool {
+	fresh := r.fresh
+	r.fresh = map[string]struct{}{}
+	for name := range fresh {
+		namespace, service := translator.ServiceOf(name)
+		r.touch(api.Key{Kind: api.KindService, Namespace: namespace, Name: service})
+	}
+	return len(fresh) > 0
+}
+
 func (r *rollouts) touch(service api.Key) {
 	for k := range r.byTarget[service] {
-		r.manager.Touch(k)
+		r.decider.Touch(k)
 	}
 }
 
-// observe has the rollouts looked at that are concerned by what Envoys have reported.
-func (r *rollouts) observe() {
-	clusters, every := r.xds.Observations()
+// observe has the rollouts looked at that are concerned by what Envoys have reported on clusters,
+// or all of them.
+func (r *rollouts) observe(clusters map[string]struct{}, every bool) {
 	if every {
 		for k := range r.objects {
-			r.manager.Touch(k)
+			r.decider.Touch(k)
+		}
+		for name := range r.clusters {
+			r.changed(name)
 		}
 		return
 	}
 	for cluster := range clusters {
 		namespace, name := translator.ServiceOf(cluster)
+		r.changed(cluster)
 		r.touch(api.Key{Kind: api.KindService, Namespace: namespace, Name: name})
 	}
 }
@@ -147,11 +176,11 @@ func (r *rollouts) observe() {
 // step lets the rollouts decide, and gives what they have decided as changes for the
 // translator, and when they want to be asked again.
 func (r *rollouts) step(now time.Time) ([]translator.Change, time.Time) {
-	decided, wake, err := r.manager.Step(r.observed, now)
+	decided, wake, err := r.decider.Step(r.observed, now)
 	if err != nil {
 		r.log.Error("rollouts stand still", "error", err)
 	}
-	for _, e := range r.manager.Events() {
+	for _, e := range r.decider.Events() {
 		r.log.LogAttrs(context.Background(), slog.LevelInfo, "rollout",
 			slog.String("rollout", e.Key.String()), slog.String("reason", string(e.Reason)), slog.String("message", e.Message))
 	}
@@ -159,6 +188,7 @@ func (r *rollouts) step(now time.Time) ([]translator.Change, time.Time) {
 	for _, d := range decided {
 		k := rollout.Key(d.Namespace, d.Name)
 		r.decided[k] = d
+		r.moved(k)
 		changes = append(changes, translator.Change{Key: k, Object: rolloutObject(r.objects[k], d)})
 	}
 	return changes, wake
@@ -178,41 +208,6 @@ func (r *rollouts) observed(ro *v1alpha1.Rollout, versions []v1alpha1.VersionSta
 		}
 	}
 	return o
-}
-
-func (r *rollouts) version(clusters []string) (rollout.VersionObserved, bool) {
-	var v rollout.VersionObserved
-	envoys := map[string]rollout.EnvoyObserved{}
-	for i, name := range clusters {
-		c := r.clusters[name]
-		if !c.known {
-			return v, false
-		}
-		if i == 0 || c.ready < v.Ready {
-			v.Ready = c.ready
-		}
-		v.Total = max(v.Total, c.total)
-		v.Checked = v.Checked || c.checked
-		for _, on := range r.xds.Cluster(name) {
-			e, again := envoys[on.Envoy]
-			if !again {
-				e = rollout.EnvoyObserved{Name: on.Envoy, Warm: true, Healthy: math.MaxInt, Reported: true}
-			}
-			e.Warm = e.Warm && on.Warm
-			if c.checked {
-				e.Healthy = min(e.Healthy, on.Healthy)
-				e.Reported = e.Reported && on.Reported
-			}
-			if on.Refused != "" {
-				e.Why = "it refused cluster " + name + ": " + on.Refused
-			}
-			envoys[on.Envoy] = e
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(envoys)) {
-		v.Envoys = append(v.Envoys, envoys[id])
-	}
-	return v, len(clusters) > 0
 }
 
 // status says where every rollout stands, sorted.

@@ -25,6 +25,7 @@ type serveConfig struct {
 	AdminSocket string
 	HTTPAddress string
 	StateDir    string
+	Replica     replicaConfig
 	Log         logConfig
 
 	// identity is XDSIdentity, read.
@@ -47,11 +48,17 @@ An xDS address that other machines can reach needs TLS with client certificates 
 --xds-key, --xds-client-ca; the files are read again when they change), or an explicit
 --xds-insecure. Which fleet and node an Envoy may call itself is in its certificate: see
 --xds-identity. What clients can take is bounded by the --xds-max flags. Stop it with SIGTERM or
-SIGINT; Envoys keep serving what they have.`,
+SIGINT; Envoys keep serving what they have.
+
+Several replicas may serve one fleet from the same manifests: one leads and listens for the others
+(--replica-address), the others --follow it. Each serves Envoys by itself; on rollouts the leader
+decides, for all.`,
 		Example: `  gateway-cp serve --dir ./manifests
   gateway-cp serve --dir /etc/gateway-cp/manifests --xds-address 0.0.0.0:18000 \
     --xds-cert tls.crt --xds-key tls.key --xds-client-ca ca.crt \
     --xds-identity 'spiffe://example.org/gateway-cp/fleet/{fleet}/node/{node}'
+  gateway-cp serve --dir ./manifests --xds-address 127.0.0.2:18000 --http-address 127.0.0.2:18080 \
+    --replica-name b --follow 127.0.0.1:18001 --state-dir /var/lib/gateway-cp-b --admin-socket /run/gateway-cp/b.sock
   GATEWAY_CP_DIR=./manifests gateway-cp serve --xds-address unix:///run/gateway-cp/xds.sock`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -68,6 +75,7 @@ SIGINT; Envoys keep serving what they have.`,
 	cmd.Flags().StringVar(&c.Dir, "dir", "", "directory that holds the manifests (--source files)")
 	_ = cmd.MarkFlagDirname("dir")
 	addServeFlags(cmd, &c, "127.0.0.1:18000", "where Envoys connect")
+	addReplicaFlags(cmd, &c.Replica)
 	return cmd
 }
 
@@ -131,6 +139,9 @@ func (c *serveConfig) complete() error {
 		return usagef("the limits of the xDS address: %w", err)
 	}
 	if err := c.checkTLS(); err != nil {
+		return err
+	}
+	if err := c.checkReplica(); err != nil {
 		return err
 	}
 	return c.checkIdentity()

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/credentials"
+
+	"github.com/gateway-cp/gateway-cp/replica"
 )
 
 // readTLS reads the configuration of a server that asks for client certificates.
@@ -29,6 +31,52 @@ func (r *tlsFiles) credentials() credentials.TransportCredentials {
 		MinVersion: tls.VersionTLS13,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 			return r.current()
+		},
+	})
+}
+
+// serverFor are those of a server that lets only replicas in.
+func (r *tlsFiles) serverFor(identity replica.Identity) credentials.TransportCredentials {
+	return credentials.NewTLS(&tls.Config{
+		MinVersion: tls.VersionTLS13,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			config, err := r.current()
+			if err != nil {
+				return nil, err
+			}
+			config = config.Clone()
+			config.VerifyConnection = func(cs tls.ConnectionState) error {
+				err := identity.Check(cs.PeerCertificates[0]) // it has been verified
+				if err != nil {
+					r.log.Warn("a client at the replicas' address was refused", "error", err)
+				}
+				return err
+			}
+			return config, nil
+		},
+	})
+}
+
+// clientOf are those of a client that trusts only replicas.
+func (r *tlsFiles) clientOf(identity replica.Identity) credentials.TransportCredentials {
+	return credentials.NewTLS(&tls.Config{
+		MinVersion: tls.VersionTLS13,
+		NextProtos: []string{"h2"},
+		// What a leader must prove is that it is one, not what it is called: see VerifyConnection.
+		InsecureSkipVerify: true,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			config, err := r.current()
+			if err != nil {
+				return nil, err
+			}
+			return &config.Certificates[0], nil
+		},
+		VerifyConnection: func(cs tls.ConnectionState) error {
+			config, err := r.current()
+			if err != nil {
+				return err
+			}
+			return identity.CheckServer(cs, config.ClientCAs)
 		},
 	})
 }

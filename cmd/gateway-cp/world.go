@@ -17,7 +17,6 @@ import (
 	"github.com/gateway-cp/gateway-cp/state"
 	"github.com/gateway-cp/gateway-cp/traffic"
 	"github.com/gateway-cp/gateway-cp/translator"
-	"github.com/gateway-cp/gateway-cp/xds"
 )
 
 // worldOptions say how manifests become a world.
@@ -101,7 +100,7 @@ func translateLoaded(loaded *files.Result, o worldOptions) (*world, error) {
 // control plane does. No Envoy is there, so that what the objects say to be ready counts.
 func (w *world) settle(manager *rollout.Manager) error {
 	quiet := slog.New(slog.DiscardHandler)
-	moved := newRollouts(manager, w.translator, xds.NewServer(quiet), quiet, time.Time{})
+	moved := newRollouts(manager, w.translator, quiet, time.Time{})
 	var changes []translator.Change
 	for _, o := range w.Objects {
 		if o.Key.Kind == api.KindRollout {
@@ -113,6 +112,7 @@ func (w *world) settle(manager *rollout.Manager) error {
 	now := time.Now()
 	for range maxRounds + 1 {
 		moved.notice(w.translator.Apply(changes))
+		moved.handedOver()
 		if changes, _ = moved.step(now); len(changes) == 0 {
 			return nil
 		}

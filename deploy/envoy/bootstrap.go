@@ -33,7 +33,8 @@ type Options struct {
 	// NodeName is the Kubernetes node that the Envoy stands on, empty when on none.
 	NodeName string
 
-	// XDSAddress is where the control plane listens: host:port or unix:///path. Required.
+	// XDSAddress is where the control plane listens: host:port or unix:///path; several, separated
+	// by commas, when it has replicas. Required.
 	XDSAddress string
 	// TLS towards the control plane; nil for none.
 	TLS *TLS

@@ -2,9 +2,7 @@ package envoy
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
-	"strings"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -48,12 +46,9 @@ func grpcService() *corev3.GrpcService {
 
 // controlPlaneCluster leads to gateway-cp over HTTP/2.
 func controlPlaneCluster(o Options) (*clusterv3.Cluster, error) {
-	addr, err := address(o.XDSAddress)
+	replicas, err := replicaEndpoints(o)
 	if err != nil {
 		return nil, fmt.Errorf("xDS address: %w", err)
-	}
-	if pipe := addr.GetPipe(); pipe != nil {
-		pipe.Mode = 0 // the mode is the listener's
 	}
 	options, err := pack(&upstreamhttpv3.HttpProtocolOptions{
 		UpstreamProtocolOptions: &upstreamhttpv3.HttpProtocolOptions_ExplicitHttpConfig_{
@@ -81,13 +76,14 @@ func controlPlaneCluster(o Options) (*clusterv3.Cluster, error) {
 		},
 		LoadAssignment: &endpointv3.ClusterLoadAssignment{
 			ClusterName: ControlPlaneCluster,
-			Endpoints: []*endpointv3.LocalityLbEndpoints{{LbEndpoints: []*endpointv3.LbEndpoint{{
-				HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{Address: addr}},
-			}}}},
+			Endpoints:   replicas,
 		},
 	}
+	if len(replicas) > 1 {
+		c.OutlierDetection = leaveAtOnce()
+	}
 	if o.TLS != nil {
-		if c.TransportSocket, err = o.TLS.transportSocket(serverName(o)); err != nil {
+		if c.TransportSocket, err = o.TLS.transportSocket(serverNames(o)); err != nil {
 			return nil, err
 		}
 	}
@@ -96,26 +92,20 @@ func controlPlaneCluster(o Options) (*clusterv3.Cluster, error) {
 
 // discovery resolves a control plane that is named by DNS again and again: replicas move.
 func discovery(xds string) clusterv3.Cluster_DiscoveryType {
-	if strings.HasPrefix(xds, "unix://") {
-		return clusterv3.Cluster_STATIC
+	for _, host := range hosts(xds) {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return clusterv3.Cluster_STRICT_DNS
+		}
 	}
-	host, _, _ := net.SplitHostPort(xds)
-	if _, err := netip.ParseAddr(host); err == nil {
-		return clusterv3.Cluster_STATIC
-	}
-	return clusterv3.Cluster_STRICT_DNS
+	return clusterv3.Cluster_STATIC
 }
 
-// serverName is the name that the control plane's certificate must carry.
-func serverName(o Options) string {
+// serverNames are the names that the control plane's certificate may carry: any of them.
+func serverNames(o Options) []string {
 	if o.TLS.ServerName != "" {
-		return o.TLS.ServerName
+		return []string{o.TLS.ServerName}
 	}
-	if strings.HasPrefix(o.XDSAddress, "unix://") {
-		return ""
-	}
-	host, _, _ := net.SplitHostPort(o.XDSAddress) // it was checked
-	return host
+	return hosts(o.XDSAddress)
 }
 
 // pack puts a message into an Any.

@@ -20,7 +20,7 @@ type TLS struct {
 	// Cert and Key are the PEM files of the Envoy's own certificate.
 	Cert, Key string
 	// ServerName is a name in the control plane's certificate: a DNS name, an IP address or a
-	// SPIFFE ID; empty: the host of the xDS address.
+	// SPIFFE ID; empty: the host of the xDS address, or of one of them.
 	ServerName string
 	// SecretDir is where the files of Secrets are. With them, Envoy reads certificates
 	// again when they are replaced; without, it reads them once.
@@ -38,11 +38,11 @@ const (
 // the PEM files and the directory to watch, which works for a Secret mounted by Kubernetes,
 // too (https://www.envoyproxy.io/docs/envoy/latest/configuration/security/secret#key-rotation).
 func (t *TLS) Secrets(xdsAddress string) (map[string][]byte, error) {
-	name := serverName(Options{TLS: t, XDSAddress: xdsAddress})
+	names := serverNames(Options{TLS: t, XDSAddress: xdsAddress})
 	files := map[string][]byte{}
 	for _, s := range []*tlsv3.Secret{
 		{Name: certificateSecret, Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: t.certificate(true)}},
-		{Name: validationSecret, Type: &tlsv3.Secret_ValidationContext{ValidationContext: t.validation(name, true)}},
+		{Name: validationSecret, Type: &tlsv3.Secret_ValidationContext{ValidationContext: t.validation(names, true)}},
 	} {
 		packed, err := pack(s)
 		if err != nil {
@@ -58,11 +58,11 @@ func (t *TLS) Secrets(xdsAddress string) (map[string][]byte, error) {
 }
 
 // transportSocket builds the TLS of the control plane's cluster.
-func (t *TLS) transportSocket(serverName string) (*corev3.TransportSocket, error) {
+func (t *TLS) transportSocket(serverNames []string) (*corev3.TransportSocket, error) {
 	if t.CA == "" || t.Cert == "" || t.Key == "" {
 		return nil, errors.New("TLS to the control plane needs a CA, a certificate and a key")
 	}
-	if serverName == "" {
+	if len(serverNames) == 0 {
 		return nil, errors.New("TLS over a Unix socket needs the server name that the certificate is checked for")
 	}
 	common := &tlsv3.CommonTlsContext{
@@ -75,7 +75,7 @@ func (t *TLS) transportSocket(serverName string) (*corev3.TransportSocket, error
 	}
 	if t.SecretDir == "" {
 		common.TlsCertificates = []*tlsv3.TlsCertificate{t.certificate(false)}
-		common.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: t.validation(serverName, false)}
+		common.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: t.validation(serverNames, false)}
 	} else {
 		common.TlsCertificateSdsSecretConfigs = []*tlsv3.SdsSecretConfig{t.secretConfig(certificateSecret)}
 		common.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContextSdsSecretConfig{
@@ -83,8 +83,8 @@ func (t *TLS) transportSocket(serverName string) (*corev3.TransportSocket, error
 		}
 	}
 	upstream := &tlsv3.UpstreamTlsContext{CommonTlsContext: common}
-	if sanType(serverName) == tlsv3.SubjectAltNameMatcher_DNS {
-		upstream.Sni = serverName
+	if sanType(serverNames[0]) == tlsv3.SubjectAltNameMatcher_DNS {
+		upstream.Sni = serverNames[0] // gateway-cp does not look at it
 	}
 	packed, err := pack(upstream)
 	if err != nil {
@@ -118,13 +118,13 @@ func (t *TLS) certificate(watched bool) *tlsv3.TlsCertificate {
 }
 
 // validation checks the chain and the name: a CA alone would accept every name under it.
-func (t *TLS) validation(serverName string, watched bool) *tlsv3.CertificateValidationContext {
-	v := &tlsv3.CertificateValidationContext{
-		TrustedCa: file(t.CA),
-		MatchTypedSubjectAltNames: []*tlsv3.SubjectAltNameMatcher{{
-			SanType: sanType(serverName),
-			Matcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: serverName}},
-		}},
+func (t *TLS) validation(serverNames []string, watched bool) *tlsv3.CertificateValidationContext {
+	v := &tlsv3.CertificateValidationContext{TrustedCa: file(t.CA)}
+	for _, name := range serverNames {
+		v.MatchTypedSubjectAltNames = append(v.MatchTypedSubjectAltNames, &tlsv3.SubjectAltNameMatcher{
+			SanType: sanType(name),
+			Matcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: name}},
+		})
 	}
 	if watched {
 		v.WatchedDirectory = &corev3.WatchedDirectory{Path: filepath.Dir(t.CA)}

@@ -59,6 +59,15 @@ func (e *Env) Serve(args ...string) *ControlPlane {
 	return c
 }
 
+// Replica is Serve for one of several of the same world, which have names. Start it.
+func (e *Env) Replica(name string, args ...string) *ControlPlane {
+	e.Helper()
+	c := e.controlPlane("gateway-cp-" + name)
+	c.args = append([]string{"serve", "--dir", e.Manifests, "--xds-address", c.XDS, "--replica-name", name}, append(c.args, args...)...)
+	c.args = append(c.args, e.ServeArgs...)
+	return c
+}
+
 func (e *Env) controlPlane(name string) *ControlPlane {
 	c := &ControlPlane{env: e, name: name, XDS: e.Address(e.FreePort()), HTTP: e.Address(e.FreePort())}
 	socket := filepath.Join(e.Dir, name+".sock")
