@@ -111,11 +111,12 @@ func writeFleet(w io.Writer, s admin.Status) error {
 		return writeRefusedClients(w, s.RefusedClients)
 	}
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprint(t, "\nID\tFLEET\tZONE\tNODE\tENVOY\tSTATE\tSINCE\tIN SYNC\tREVISION\tLAST CHANGE\tTOOK\n")
+	at := replicaColumn(s.Replica)
+	fmt.Fprintf(t, "\nID\t%sFLEET\tZONE\tNODE\tENVOY\tSTATE\tSINCE\tIN SYNC\tREVISION\tLAST CHANGE\tTOOK\n", at("REPLICA"))
 	for _, e := range s.Envoys {
-		at, took := lastChange(e)
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.Fleet, dash(e.Zone), dash(e.Node), dash(e.Version),
-			stateOf(e), stamp(e.Since), syncOf(e), dash(short(e.Revision)), at, took)
+		last, took := lastChange(e)
+		fmt.Fprintf(t, "%s\t%s%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, at(e.Replica), e.Fleet, dash(e.Zone), dash(e.Node), dash(e.Version),
+			stateOf(e), stamp(e.Since), syncOf(e), dash(short(e.Revision)), last, took)
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -160,6 +160,15 @@ func writeHeld(name string, held map[string]string, line func(string, ...any) er
 	return nil
 }
 
+// replicaColumn gives the cells of the column of replicas, which is there only at a leader; those
+// without a name are its own.
+func replicaColumn(s *admin.ReplicaStatus) func(replica string) string {
+	if s == nil || s.Leader != nil {
+		return func(string) string { return "" }
+	}
+	return func(replica string) string { return cmp.Or(replica, s.Name) + "\t" }
+}
+
 // replicaMetrics are what /metrics says of other replicas.
 type replicaMetrics struct {
 	replicas *replicas
