@@ -71,8 +71,8 @@ func (w *replicasWorld) start() {
 	w.leader.Start()
 	w.follower.AwaitReady()
 	addresses := w.leader.XDS + "," + w.follower.XDS
-	w.StartEnvoy(w.preferring("a", w.leader.XDS, addresses), addresses, "--fleet", "a", "--envoy-stats-interval", "200ms")
-	w.StartEnvoy(w.preferring("b", w.follower.XDS, addresses), addresses, "--fleet", "b", "--envoy-stats-interval", "200ms")
+	w.startEnvoy("a", w.leader, addresses)
+	w.startEnvoy("b", w.follower, addresses)
 	w.leader.AwaitStatus("the leader sees both Envoys in sync, each at its replica", 30*time.Second, func(s admin.Status) error {
 		for _, e := range s.Envoys {
 			if at := e.Replica; at != map[string]string{"a": "", "b": "b"}[e.Fleet] {
@@ -87,24 +87,25 @@ func (w *replicasWorld) start() {
 	w.load = w.Load(w.streams...)
 }
 
-// preferring gives a node id with which Envoy goes to an address before the others.
-func (w *replicasWorld) preferring(fleet, address, addresses string) string {
+// startEnvoy starts an Envoy that knows both replicas and is at one of them: it chooses by itself,
+// and so is started until it has chosen that one.
+func (w *replicasWorld) startEnvoy(fleet string, at *harness.ControlPlane, addresses string) {
 	w.Helper()
-	host, port, _ := strings.Cut(address, ":")
-	for i := range 100 {
-		id := fmt.Sprintf("gw-%s-%d", fleet, i)
-		out, code := w.GatewayCP("bootstrap", "--node-id", id, "--xds-address", addresses)
-		if code != 0 {
-			w.Fatalf("bootstrap: %s", out)
+	for range 30 {
+		e := w.StartEnvoy("gw-"+fleet, addresses, "--fleet", fleet, "--envoy-stats-interval", "200ms")
+		e.AwaitLive()
+		s, err := at.Status()
+		if err != nil {
+			w.Fatalf("%v", err)
 		}
-		endpoints := out[strings.Index(out, "load_assignment:"):]
-		first := endpoints[strings.Index(endpoints, "address: "+host):]
-		if strings.Contains(first[:strings.Index(first, "\n      ")+60], "port_value: "+port) {
-			return id
+		for _, known := range s.Named(e.ID) {
+			if known.Connected && known.Replica == "" {
+				return
+			}
 		}
+		e.Kill()
 	}
-	w.Fatalf("no node id prefers %s", address)
-	return ""
+	w.Fatalf("Envoy of fleet %s never chose %s", fleet, at.XDS)
 }
 
 // deploy starts a version.

@@ -5,6 +5,8 @@ import (
 
 	metricsv3 "github.com/envoyproxy/go-control-plane/envoy/service/metrics/v3"
 	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // healthyGauge is the statistic that says how many endpoints of a cluster pass their active
@@ -16,7 +18,9 @@ const (
 	clusterLabel  = "envoy.cluster_name"
 )
 
-// StreamMetrics takes in what an Envoy's metrics sink sends.
+// StreamMetrics takes in what an Envoy's metrics sink sends. It ends when there is no discovery of
+// that Envoy: Envoy chooses a replica for every stream by itself, and opens this one again, maybe to
+// the right one, at its next delivery.
 func (s *Server) StreamMetrics(stream metricsv3.MetricsService_StreamMetricsServer) error {
 	id, from := "", peerOf(stream.Context())
 	for {
@@ -27,6 +31,10 @@ func (s *Server) StreamMetrics(stream metricsv3.MetricsService_StreamMetricsServ
 		if n := m.GetIdentifier().GetNode().GetId(); n != "" {
 			id = n
 		}
+		sessions := s.sessionsOf(id, from)
+		if len(sessions) == 0 {
+			return status.Error(codes.Unavailable, "discovery of this node is at another replica, where its metrics belong")
+		}
 		healthy := map[string]int{}
 		for _, family := range m.EnvoyMetrics {
 			readHealthy(family, healthy)
@@ -34,7 +42,7 @@ func (s *Server) StreamMetrics(stream metricsv3.MetricsService_StreamMetricsServ
 		if len(healthy) == 0 {
 			continue
 		}
-		for _, session := range s.sessionsOf(id, from) {
+		for _, session := range sessions {
 			session.notifyHealthy(healthy)
 		}
 	}

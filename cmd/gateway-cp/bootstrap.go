@@ -89,8 +89,8 @@ func newBootstrapCommand() *cobra.Command {
 --drain-time-s bounds how long requests on a removed or changed listener may still take (set it
 above the longest request), and --drain-strategy immediate tells all clients at once.
 
-With the addresses of several replicas, each Envoy prefers another one, by its --node-id, and goes to
-the next when that is gone.
+With the addresses of several replicas, Envoy connects to any of them, and to another when that is
+gone.
 
 With TLS, Envoy reads certificates again when they are replaced only if --sds-dir is given: two
 small files are written there, and must be at the same path where Envoy runs. Replace certificates

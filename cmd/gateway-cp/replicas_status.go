@@ -57,7 +57,7 @@ func (r *replicas) status() *admin.ReplicaStatus {
 }
 
 // askTimeout is how long followers may take to say how their Envoys are.
-const askTimeout = 3 * time.Second
+const askTimeout = time.Second
 
 // addEnvoys adds the Envoys of followers.
 func (r *replicas) addEnvoys(s *admin.Status) {

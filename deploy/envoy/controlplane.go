@@ -46,7 +46,7 @@ func grpcService() *corev3.GrpcService {
 
 // controlPlaneCluster leads to gateway-cp over HTTP/2.
 func controlPlaneCluster(o Options) (*clusterv3.Cluster, error) {
-	replicas, err := replicaEndpoints(o)
+	replicas, err := replicaEndpoints(o.XDSAddress)
 	if err != nil {
 		return nil, fmt.Errorf("xDS address: %w", err)
 	}
@@ -76,11 +76,11 @@ func controlPlaneCluster(o Options) (*clusterv3.Cluster, error) {
 		},
 		LoadAssignment: &endpointv3.ClusterLoadAssignment{
 			ClusterName: ControlPlaneCluster,
-			Endpoints:   replicas,
+			Endpoints:   []*endpointv3.LocalityLbEndpoints{{LbEndpoints: replicas}},
 		},
 	}
 	if len(replicas) > 1 {
-		c.OutlierDetection = leaveAtOnce()
+		amongReplicas(c)
 	}
 	if o.TLS != nil {
 		if c.TransportSocket, err = o.TLS.transportSocket(serverNames(o)); err != nil {

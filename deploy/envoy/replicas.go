@@ -1,28 +1,22 @@
 package envoy
 
 import (
-	"cmp"
 	"net"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// replicaEndpoints are the replicas of the control plane, each of its own priority: all streams of
-// an Envoy (discovery, load reports, metrics) go to the first that is there, since what they say
-// belongs together. Which one is first depends on the node's id, so that Envoys spread, and those of
-// one that is gone spread over the others (rendezvous hashing).
-func replicaEndpoints(o Options) ([]*endpointv3.LocalityLbEndpoints, error) {
-	addresses := strings.Split(o.XDSAddress, ",")
-	slices.SortStableFunc(addresses, func(a, b string) int { return cmp.Compare(rank(b, o.NodeID), rank(a, o.NodeID)) })
-	var all []*endpointv3.LocalityLbEndpoints
-	for i, a := range addresses {
+// replicaEndpoints are the replicas of the control plane.
+func replicaEndpoints(addresses string) ([]*endpointv3.LbEndpoint, error) {
+	var all []*endpointv3.LbEndpoint
+	for _, a := range strings.Split(addresses, ",") {
 		addr, err := address(a)
 		if err != nil {
 			return nil, err
@@ -30,31 +24,29 @@ func replicaEndpoints(o Options) ([]*endpointv3.LocalityLbEndpoints, error) {
 		if pipe := addr.GetPipe(); pipe != nil {
 			pipe.Mode = 0 // the mode is the listener's
 		}
-		all = append(all, &endpointv3.LocalityLbEndpoints{
-			Priority: uint32(i),
-			LbEndpoints: []*endpointv3.LbEndpoint{{
-				HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{Address: addr}},
-			}},
+		all = append(all, &endpointv3.LbEndpoint{
+			HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{Address: addr}},
 		})
 	}
 	return all, nil
 }
 
-// rank is how much a node prefers an address.
-func rank(address, node string) uint64 { return xxhash.Sum64String(address + "\x00" + node) }
-
 // replicaRest is how long a replica that could not be reached is left alone.
 const replicaRest = 5 * time.Second
 
-// leaveAtOnce has Envoy go to the next replica when a connection fails once, or is lost.
+// amongReplicas has every stream go to any replica, and has Envoy leave one at once to which a
+// connection fails, or is lost. By chance, not in turns: a stream of metrics that the control plane
+// ends, since the discovery of that Envoy is at another replica, finds that one.
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier
-func leaveAtOnce() *clusterv3.OutlierDetection {
+func amongReplicas(c *clusterv3.Cluster) {
 	off, all := wrapperspb.UInt32(0), wrapperspb.UInt32(100)
-	return &clusterv3.OutlierDetection{
+	c.LbPolicy = clusterv3.Cluster_RANDOM
+	// Only when none is left are those tried that are to be left alone.
+	c.CommonLbConfig = &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 1}}
+	c.OutlierDetection = &clusterv3.OutlierDetection{
 		SplitExternalLocalOriginErrors:         true,
 		ConsecutiveLocalOriginFailure:          wrapperspb.UInt32(1),
 		EnforcingConsecutiveLocalOriginFailure: all,
-		Consecutive_5Xx:                        wrapperspb.UInt32(5),
 		EnforcingConsecutive_5Xx:               off,
 		EnforcingConsecutiveGatewayFailure:     off,
 		EnforcingSuccessRate:                   off,
