@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	runtimemetrics "runtime/metrics"
 	"time"
@@ -21,41 +22,59 @@ func limitGarbage() {
 
 // What a burst leaves behind (the first reading, a checkout, a hundred Envoys that connect) is
 // several times what stays. Go keeps it for minutes; we look every now and then, and give it
-// back when it is worth the work.
+// back when the burst is over and that is worth the work.
 const (
-	tidyEvery = 15 * time.Second
-	tidyFrom  = 32 << 20 // bytes
+	tidyEvery = 10 * time.Second
+	tidyFrom  = 16 << 20 // bytes that the heap has grown by since it was tidied last
+	burst     = 64 << 20 // bytes that are allocated within tidyEvery while one goes on
 )
 
 // keepTidy gives memory back to the system until ctx ends.
 func keepTidy(ctx context.Context) {
 	ticker := time.NewTicker(tidyEvery)
 	defer ticker.Stop()
+	var t tidiness
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if inUse, spare := heap(); spare > max(tidyFrom, inUse/3) {
-				debug.FreeOSMemory()
-			}
+			t.tidy()
 		}
 	}
 }
 
-// heap gives the bytes that were in use when garbage was last collected, and those that the heap
-// has beyond that.
-func heap() (inUse, spare uint64) {
+// tidiness is how the heap was when it was looked at last.
+type tidiness struct {
+	kept      uint64 // its size after it was tidied, in bytes
+	allocated uint64 // all bytes that were ever allocated on it
+}
+
+// tidy gives memory back, unless a burst goes on or there is little to give.
+func (t *tidiness) tidy() {
+	size, allocated := heap()
+	quiet := allocated-t.allocated < burst
+	t.allocated = allocated
+	if quiet && size > t.kept+tidyFrom {
+		runtime.GC() // pools let go of what they have at the second collection
+		debug.FreeOSMemory()
+		t.kept, t.allocated = heap()
+	}
+	t.kept = min(t.kept, size)
+}
+
+// heap gives the bytes that the heap takes of the system, and those that have been allocated on
+// it since the start.
+func heap() (size, allocated uint64) {
 	samples := []runtimemetrics.Sample{
-		{Name: "/gc/heap/live:bytes"},
+		{Name: "/gc/heap/allocs:bytes"},
 		{Name: "/memory/classes/heap/objects:bytes"},
 		{Name: "/memory/classes/heap/unused:bytes"},
 		{Name: "/memory/classes/heap/free:bytes"},
 	}
 	runtimemetrics.Read(samples)
-	inUse = samples[0].Value.Uint64()
 	for _, s := range samples[1:] {
-		spare += s.Value.Uint64()
+		size += s.Value.Uint64()
 	}
-	return inUse, spare - min(spare, inUse)
+	return size, samples[0].Value.Uint64()
 }

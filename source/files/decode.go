@@ -48,12 +48,12 @@ type decoder struct {
 // of something else than manifests must not make millions of problems.
 const maxBad = 100
 
-// decode reads a file's bytes into objects. It never panics, and its time and memory are
+// decode reads a file's bytes into objects, and notes in ref how they are to be read again. It never panics, and its time and memory are
 // bounded by a multiple of the size. Visit is shown what there is.
-func decode(ref fileRef, data []byte, visit visitor) decoded {
-	d := &decoder{origin: &ref, visit: visit}
+func decode(ref *fileRef, data []byte, visit visitor) decoded {
+	d := &decoder{origin: ref, visit: visit}
 	enc := charsetOf(data)
-	d.origin.charset, d.origin.recent = enc, new(recent)
+	d.origin.charset = enc
 	text, bad := enc.text(data)
 	if bad != nil {
 		d.syntax(bad)
@@ -161,6 +161,9 @@ func (d *decoder) list(p *place, items *node, errs []fieldError, list schema.Gro
 	if len(p.items) > 10 {
 		d.unidentified(p, "", "Lists are nested too deeply", "put the objects in one List", nil)
 		return
+	}
+	if d.origin.recent == nil {
+		d.origin.recent = new(recent)
 	}
 	for i, item := range items.items {
 		q := *p

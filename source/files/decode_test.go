@@ -18,7 +18,7 @@ import (
 
 // read decodes a text as the file f.yaml.
 func read(text string) (keys []string, problems []api.Problem) {
-	d := decode(fileRef{name: "f.yaml"}, []byte(text), visitor{})
+	d := decode(&fileRef{name: "f.yaml"}, []byte(text), visitor{})
 	problems = slices.Clone(d.problems)
 	for _, e := range d.entries {
 		if e.value != nil {
@@ -153,7 +153,7 @@ func TestDecodeProblems(t *testing.T) {
 func TestAllProblemsAtOnce(t *testing.T) {
 	problems := func(spec string) (reasons []string) {
 		text := "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: " + spec + "\n"
-		for _, e := range decode(fileRef{name: "f.yaml"}, []byte(text), visitor{}).entries {
+		for _, e := range decode(&fileRef{name: "f.yaml"}, []byte(text), visitor{}).entries {
 			for _, p := range e.problems {
 				reasons = append(reasons, fmt.Sprintf("%s %s", p.Path, p.Reason))
 			}
@@ -297,7 +297,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		begin := time.Now()
-		d := decode(fileRef{name: "f.yaml", data: data}, data, visitor{documents: true})
+		d := decode(&fileRef{name: "f.yaml", data: data}, data, visitor{documents: true})
 		if took := time.Since(begin); took > 10*time.Second {
 			t.Fatalf("took %v", took)
 		}

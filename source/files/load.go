@@ -59,13 +59,13 @@ func Load(o LoadOptions, paths ...string) (*Result, error) {
 	changes := make(map[string]*content)
 	for path, f := range t.files {
 		if f.err != nil {
-			changes[path] = &content{ref: f.ref, problem: unreadable(f.ref, f.err, o.MaxFileSize)}
+			changes[path] = &content{ref: &f.ref, problem: unreadable(f.ref, f.err, o.MaxFileSize)}
 			continue
 		}
 		refs[path] = f.ref
 	}
 	for _, ref := range t.special {
-		changes[ref.name] = &content{ref: ref, problem: unreadable(ref, errNotRegular, o.MaxFileSize)}
+		changes[ref.name] = &content{ref: &ref, problem: unreadable(ref, errNotRegular, o.MaxFileSize)}
 	}
 	s := newSet("", 1<<62, 1<<62)
 	s.treeProbs = t.problems

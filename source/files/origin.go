@@ -18,7 +18,7 @@ type fileRef struct {
 	real    string // to open
 	data    []byte // the content, for what cannot be opened again: standard input
 	charset charset
-	recent  *recent
+	recent  *recent // nil without Lists
 }
 
 // place is where an object stands in a file.

@@ -38,8 +38,8 @@ func openFile(path string) (*os.File, error) {
 
 // content is what reading a file gave.
 type content struct {
-	ref     fileRef
-	missing bool // the file is not there
+	ref     *fileRef // that of decoded, too
+	missing bool     // the file is not there
 	stat    stamp
 	sum     uint64 // of the bytes
 	size    int
@@ -56,7 +56,7 @@ func (c *content) hasProblems() bool {
 // readFile reads and decodes a file. Sum and size are those of the version that is known, if
 // any: a file with the same bytes in the same place is not decoded again, and changed is false.
 func readFile(ref fileRef, limit int64, known *content, visit visitor) (c *content, changed bool) {
-	c = &content{ref: ref}
+	c = &content{ref: &ref}
 	data, err := c.read(ref, limit)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.missing = true
@@ -72,7 +72,7 @@ func readFile(ref fileRef, limit int64, known *content, visit visitor) (c *conte
 		c.decoded, c.blobs = known.decoded, known.blobs
 		return c, false
 	}
-	c.decoded, c.blobs = decode(ref, data, visit), blobsOf(data)
+	c.decoded, c.blobs = decode(c.ref, data, visit), blobsOf(data)
 	return c, true
 }
 

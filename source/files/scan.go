@@ -135,7 +135,7 @@ func (s *Source) rescan(n news) map[string]*content {
 		s.shown[f.ref.real] = append(s.shown[f.ref.real], path)
 		known := s.set.files[path]
 		if f.err != nil {
-			c := &content{ref: f.ref, problem: unreadable(f.ref, f.err, 0)}
+			c := &content{ref: &f.ref, problem: unreadable(f.ref, f.err, 0)}
 			if known == nil || known.problem == nil || *known.problem != *c.problem {
 				changes[path] = c
 			}

@@ -100,7 +100,12 @@ func (t *tree) dir(real, shown string) error {
 		if strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		t.entry(e, filepath.Join(real, e.Name()), filepath.Join(shown, e.Name()))
+		path := filepath.Join(real, e.Name())
+		if shown == real { // one string for both
+			t.entry(e, path, path)
+		} else {
+			t.entry(e, path, filepath.Join(shown, e.Name()))
+		}
 	}
 	return nil
 }
