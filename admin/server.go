@@ -39,6 +39,7 @@ func Serve(ctx context.Context, l net.Listener, view View) error {
 		}
 	})
 	handleExplain(mux, view)
+	handleTranslation(mux, view)
 	return serve(ctx, l, mux)
 }
 

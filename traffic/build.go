@@ -101,8 +101,10 @@ func (b *builder) addTable(k resource.Key, c *routev3.RouteConfiguration, from [
 	}
 	origins := b.t.RouteFrom(k)
 	for _, h := range c.GetVirtualHosts() {
-		host := &Host{Name: h.Name, Domains: h.Domains, From: from}
-		for i, r := range h.Routes {
+		host := &Host{Name: h.Name, Domains: h.Domains, From: from, Envoy: h}
+		routes := h.Routes
+		h.Name, h.Domains, h.Routes = "", nil, nil
+		for i, r := range routes {
 			route := &Route{Index: i, Envoy: r, Action: newAction(r)}
 			switch {
 			case len(origins) > 0:
@@ -146,7 +148,7 @@ func (b *builder) addListener(e resource.Entry, from []Origin) error {
 
 // newChain decodes a filter chain. One without an HTTP connection manager has no Manager.
 func newChain(c *listenerv3.FilterChain, from []Origin) (*Chain, error) {
-	chain := &Chain{Name: c.Name, ServerNames: c.GetFilterChainMatch().GetServerNames(), From: from, Tables: map[string]*Table{}}
+	chain := &Chain{Name: c.Name, ServerNames: c.GetFilterChainMatch().GetServerNames(), From: from, Tables: map[string]*Table{}, Envoy: c}
 	for _, f := range c.Filters {
 		m := &hcmv3.HttpConnectionManager{}
 		if !f.GetTypedConfig().MessageIs(m) {

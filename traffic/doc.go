@@ -6,6 +6,8 @@
 // and tells what Envoy would do at every step, and why. Both are data that can be printed or
 // compared.
 //
+// Diff asks two translations where requests go, and tells what differs (diff*.go).
+//
 // It imitates Envoy as far as the translator uses it: see docs/explain.md for what that covers.
 // A test sends thousands of requests through both. The package is pure: no clock, no files, no
 // network. It does not know where objects stand in files, nor which Envoys there are.

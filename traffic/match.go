@@ -65,19 +65,22 @@ func quoted(values []string) string {
 
 // matchesPath says whether a path matches, and what is asked for.
 func (f *flow) matchesPath(m *routev3.RouteMatch, path string) (want string, ok bool) {
-	want = describePath(m)
+	return describePath(m), f.pathFits(m, path)
+}
+
+func (f *flow) pathFits(m *routev3.RouteMatch, path string) bool {
 	switch s := m.PathSpecifier.(type) {
 	case *routev3.RouteMatch_Path:
-		return want, path == s.Path
+		return path == s.Path
 	case *routev3.RouteMatch_Prefix:
-		return want, strings.HasPrefix(path, s.Prefix)
+		return strings.HasPrefix(path, s.Prefix)
 	case *routev3.RouteMatch_PathSeparatedPrefix:
 		rest, found := strings.CutPrefix(path, s.PathSeparatedPrefix)
-		return want, found && (rest == "" || rest[0] == '/')
+		return found && (rest == "" || rest[0] == '/')
 	case *routev3.RouteMatch_SafeRegex:
-		return want, f.model.regexes.match(s.SafeRegex.Regex, path)
+		return f.model.regexes.match(s.SafeRegex.Regex, path)
 	}
-	return want, false
+	return false
 }
 
 func describePath(m *routev3.RouteMatch) string {

@@ -76,6 +76,7 @@ type Chain struct {
 	Tables  map[string]*Table // by scope key, or under ""
 	From    []Origin
 	Manager *hcmv3.HttpConnectionManager
+	Envoy   *listenerv3.FilterChain
 
 	scopeTemplate string
 }
@@ -94,6 +95,7 @@ type Host struct {
 	Domains []string
 	Routes  []*Route // in Envoy's order
 	From    []Origin
+	Envoy   *routev3.VirtualHost // without name, domains and routes
 }
 
 // Route is an entry of a virtual host.

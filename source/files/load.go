@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/gateway-cp/gateway-cp/api"
 )
@@ -24,6 +25,10 @@ type LoadOptions struct {
 	// Text is called with the text of every file that could be read and is text, by several
 	// goroutines at once. The text is gone when it returns: copy what is kept. It may be nil.
 	Text func(file string, text []byte)
+	// Contents are files that are not on disk, such as those of a Git revision, by the name that
+	// is shown. They are read beside the paths. Only those named like manifests are, and none
+	// beneath a hidden directory.
+	Contents map[string][]byte
 }
 
 // Result is what Load found: the objects that are admitted, sorted by key, and all problems,
@@ -54,6 +59,11 @@ func Load(o LoadOptions, paths ...string) (*Result, error) {
 		}
 		if err := loadPath(t, filepath.Clean(path), refs); err != nil {
 			return nil, err
+		}
+	}
+	for name, data := range o.Contents {
+		if isManifest(name) && !strings.Contains(name, "/.") {
+			refs[name] = fileRef{name: name, data: data}
 		}
 	}
 	changes := make(map[string]*content)
