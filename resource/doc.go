@@ -7,5 +7,8 @@
 // after the other, and the server may hold back a single part towards one Envoy without
 // decoding anything.
 //
+// Who has whole messages of Envoy's API has them cut, encoded and looked through for references:
+// by an Encoding, or by a Collection, which also remembers them. The translator cuts by itself.
+//
 // It knows neither where resources come from nor how they are served.
 package resource

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"time"
@@ -118,8 +119,7 @@ type Output struct {
 	// example a RouteConfiguration with one virtual host). Parsers merge messages that are
 	// laid end to end, so the whole resource is head and parts in the order of their keys.
 	Bytes []byte
-	// Clusters are the clusters that traffic is sent to (tracked for a part, or for a head
-	// without parts).
+	// Clusters are the clusters that this head or part has traffic sent to.
 	Clusters []ClusterRef
 	// Fetches are the resources that Envoy asks for by itself once it has this one: the
 	// endpoints of a cluster, the routes and secrets of a listener. Nothing is delivered
@@ -144,16 +144,36 @@ type Output struct {
 	Sources []objectkey.Key
 }
 
+// Same says whether two outputs are the same in everything.
+func (o *Output) Same(p *Output) bool {
+	return bytes.Equal(o.Bytes, p.Bytes) && bytes.Equal(o.Fallback, p.Fallback) &&
+		slices.Equal(o.Clusters, p.Clusters) && slices.Equal(o.Fetches, p.Fetches) &&
+		slices.Equal(o.Sources, p.Sources) && o.Invalid == p.Invalid &&
+		o.HealthChecked == p.HealthChecked && o.Drain == p.Drain && o.Ready == p.Ready && o.Total == p.Total
+}
+
 // Entry is an output under its key; a nil Output means that it is gone.
 type Entry struct {
 	Key    Key
 	Output *Output
 }
 
-// ChangeSet is what one batch of object changes does to the outputs, sorted by key. Only
-// outputs whose content changed are in it.
+// ChangeSet is what one batch of changes does to the outputs. Only outputs whose content
+// changed are in it.
 type ChangeSet struct {
 	Entries []Entry
+}
+
+// Sorted gives the change set with its entries sorted by key; those with the same key stay in
+// their order.
+func (c ChangeSet) Sorted() ChangeSet {
+	byKey := func(a, b Entry) int { return a.Key.Compare(b.Key) }
+	if slices.IsSortedFunc(c.Entries, byKey) {
+		return c
+	}
+	c.Entries = slices.Clone(c.Entries)
+	slices.SortStableFunc(c.Entries, byKey)
+	return c
 }
 
 // Merge gives what several change sets, one after the other, come to.
@@ -171,6 +191,5 @@ func Merge(sets ...ChangeSet) ChangeSet {
 	for k, o := range last {
 		merged.Entries = append(merged.Entries, Entry{k, o})
 	}
-	slices.SortFunc(merged.Entries, func(a, b Entry) int { return a.Key.Compare(b.Key) })
-	return merged
+	return merged.Sorted()
 }

@@ -1,7 +1,6 @@
 package translator
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -231,7 +230,7 @@ func (t *Translator) buildUnit(n *node, changed differences) {
 		if before.output != nil {
 			changed.retract(before.key, before.output)
 		}
-	case before.output != nil && before.key == result.Key && sameOutput(before.output, result.Output):
+	case before.output != nil && before.key == result.Key && before.output.Same(result.Output):
 		result.Output = before.output // keep sharing the old bytes
 	default:
 		if before.output != nil {
@@ -263,19 +262,12 @@ func (d differences) put(k resource.Key, after *resource.Output) {
 func (d differences) changeSet() resource.ChangeSet {
 	set := resource.ChangeSet{Entries: make([]resource.Entry, 0, len(d))}
 	for k, c := range d {
-		if c.before == nil || c.after == nil || !sameOutput(c.before, c.after) {
+		if c.before == nil || c.after == nil || !c.before.Same(c.after) {
 			set.Entries = append(set.Entries, resource.Entry{Key: k, Output: c.after})
 		}
 	}
 	slices.SortFunc(set.Entries, func(a, b resource.Entry) int { return a.Key.Compare(b.Key) })
 	return set
-}
-
-func sameOutput(a, b *resource.Output) bool {
-	return bytes.Equal(a.Bytes, b.Bytes) && bytes.Equal(a.Fallback, b.Fallback) &&
-		slices.Equal(a.Clusters, b.Clusters) && slices.Equal(a.Fetches, b.Fetches) &&
-		slices.Equal(a.Sources, b.Sources) && a.Invalid == b.Invalid &&
-		a.HealthChecked == b.HealthChecked && a.Drain == b.Drain && a.Ready == b.Ready && a.Total == b.Total
 }
 
 func (t *Translator) newReader() *Reader {

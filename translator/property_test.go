@@ -51,7 +51,7 @@ func incrementalEqualsFull(t *rapid.T) {
 			}
 		}
 		for _, e := range tr.Apply(changes).Entries {
-			if before := outputs[e.Key]; e.Output == nil && before == nil || e.Output != nil && before != nil && sameOutput(before, e.Output) {
+			if before := outputs[e.Key]; e.Output == nil && before == nil || e.Output != nil && before != nil && before.Same(e.Output) {
 				t.Fatalf("%v is not a change", e.Key)
 			}
 			if e.Output == nil {

@@ -54,8 +54,12 @@ func WithLimits(l Limits) Option { return func(s *Server) { s.guard.limits = l }
 // WithIdentity sets where certificates carry who an Envoy is; without it: AnyCertificate.
 func WithIdentity(r IdentityRule) Option { return func(s *Server) { s.guard.identity = r } }
 
-// NewServer returns a server without resources.
+// NewServer returns a server without resources. It serves Envoys of every fleet (node.cluster),
+// until SetFleets says which there are. Without a log (nil) it says nothing.
 func NewServer(log *slog.Logger, options ...Option) *Server {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	s := &Server{
 		log:      log,
 		now:      time.Now,
@@ -96,8 +100,9 @@ func (s *Server) Register(g grpc.ServiceRegistrar) {
 func (s *Server) Close() { s.close() }
 
 // Apply takes in a change set and tells the Envoys that it concerns. It returns the number of
-// the change set: see EnvoyStatus.Applied.
+// the change set: see EnvoyStatus.Applied. Of entries with the same key the last one counts.
 func (s *Server) Apply(set resource.ChangeSet) uint64 {
+	set = set.Sorted()
 	s.guard.closeFleets()
 	defer s.guard.openFleets()
 	if len(set.Entries) == 0 {
