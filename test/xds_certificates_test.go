@@ -53,16 +53,16 @@ func (s *securedXDS) issue(ca *certs.CA) tls.Certificate {
 func (s *securedXDS) comesWith(what string, c tls.Certificate, after time.Time) {
 	s.Helper()
 	s.c.AwaitStatus(what, 20*time.Second, func(all admin.Status) error {
-		for _, e := range all.Envoys {
-			switch {
-			case !e.Connected || !e.InSync || !e.Since.After(after):
-				return fmt.Errorf("it is connected: %t, in sync: %t, since %s", e.Connected, e.InSync, e.Since)
-			case e.Certificate == nil || !e.Certificate.Expires.Equal(c.Leaf.NotAfter):
-				return fmt.Errorf("its certificate is %+v", e.Certificate)
-			}
-			return nil
+		if len(all.Envoys) == 0 {
+			return fmt.Errorf("there is no Envoy: %+v", all.RefusedClients)
 		}
-		return fmt.Errorf("there is no Envoy: %+v", all.RefusedClients)
+		switch e := all.Envoys[0]; {
+		case !e.Connected || !e.InSync || !e.Since.After(after):
+			return fmt.Errorf("it is connected: %t, in sync: %t, since %s", e.Connected, e.InSync, e.Since)
+		case e.Certificate == nil || !e.Certificate.Expires.Equal(c.Leaf.NotAfter):
+			return fmt.Errorf("its certificate is %+v", e.Certificate)
+		}
+		return nil
 	})
 }
 
