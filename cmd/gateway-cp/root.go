@@ -67,6 +67,7 @@ Exit codes: 0 fine, 1 problems found, 2 wrong usage, 3 could not run.`,
 		newDiffCommand(),
 		newFleetCommand(),
 		newRolloutCommand(),
+		newSchemasCommand(),
 		newVersionCommand(),
 	)
 	strictCompletion(root)
