@@ -242,6 +242,12 @@ func (w *routingWorld) request() traffic.Request {
 			q.Authority += "." + of(w.Rand, append(w.namespaces, "three"))
 			q.Authority += of(w.Rand, []string{"", ".svc", ".svc.cluster.local", ".svc.cluster", ".com"})
 		}
+		if w.chance(5) {
+			q.Authority = strings.ToUpper(q.Authority)
+		}
+		if w.chance(2) {
+			q.Authority = of(w.Rand, []string{".", ".two", "web.", "web..two", "web:80.two", "web.two:80.svc", "-", "web.-", "[::1]:80", "127.0.0.1:80"})
+		}
 	case 1:
 		q.Port, q.Scheme = uint32(w.secure), "https"
 		q.ServerName = q.Authority
