@@ -20,22 +20,26 @@ const (
 	Listener
 	Scope // ScopedRouteConfiguration
 	Route // RouteConfiguration
+	// VirtualHost is a virtual host that an Envoy asks for when a request needs it (VHDS).
+	VirtualHost
 	NumTypes
 )
 
 var types = [NumTypes]struct{ url, short string }{
-	Cluster:  {"type.googleapis.com/envoy.config.cluster.v3.Cluster", "cluster"},
-	Endpoint: {"type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment", "endpoint"},
-	Secret:   {"type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret", "secret"},
-	Listener: {"type.googleapis.com/envoy.config.listener.v3.Listener", "listener"},
-	Scope:    {"type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration", "scope"},
-	Route:    {"type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "route"},
+	Cluster:     {"type.googleapis.com/envoy.config.cluster.v3.Cluster", "cluster"},
+	Endpoint:    {"type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment", "endpoint"},
+	Secret:      {"type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret", "secret"},
+	Listener:    {"type.googleapis.com/envoy.config.listener.v3.Listener", "listener"},
+	Scope:       {"type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration", "scope"},
+	Route:       {"type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "route"},
+	VirtualHost: {"type.googleapis.com/envoy.config.route.v3.VirtualHost", "virtualhost"},
 }
 
 // URL is the Protobuf type URL, as it stands in discovery requests.
 func (t Type) URL() string { return types[t].url }
 
-// String is a short name for people: cluster, endpoint, secret, listener, scope, route.
+// String is a short name for people: cluster, endpoint, secret, listener, scope, route,
+// virtualhost.
 func (t Type) String() string { return types[t].short }
 
 // TypeByURL finds a type by its URL.

@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"slices"
 	"strconv"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -26,7 +27,7 @@ func (delta) receive(s *session, t resource.Type, r request) {
 		if name == "*" {
 			s.unsubscribeAll(t)
 		} else {
-			s.unsubscribe(t, name)
+			s.unsubscribeOne(t, name)
 		}
 	}
 	// https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#how-the-client-specifies-what-resources-to-return
@@ -45,16 +46,30 @@ func (delta) receive(s *session, t resource.Type, r request) {
 	}
 }
 
+// unsubscribeOne ends a subscription to one name. An Envoy that wants all of the type does not
+// know whether that is still among them, and is told.
+// https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#unsubscribing-from-resources
+func (s *session) unsubscribeOne(t resource.Type, name string) {
+	sub, id := s.sub(t), s.store.names.find(name)
+	tell := sub.wildcard && sub.names.has(id)
+	s.unsubscribe(t, name)
+	if tell {
+		sub.force(id)
+	}
+}
+
 // The Protobuf fields of DeltaDiscoveryResponse, its Resource, and Any.
 const (
 	deltaResources = 2
 	deltaTypeURL   = 4
 	deltaNonce     = 5
 	deltaRemoved   = 6
+	deltaIdentity  = 7
 
 	resourceVersion = 1
 	resourceAny     = 2
 	resourceName    = 3
+	resourceAlias   = 4
 
 	anyTypeURL = 1
 	anyValue   = 2
@@ -62,14 +77,18 @@ const (
 
 func (delta) encode(_ *session, r *response) *encoded {
 	url := r.kind.URL()
+	items := r.items
+	if r.kind == resource.Endpoint {
+		items = append(slices.Clip(items), emptyAssignments(r.none)...)
+	}
 	room := 0
-	for _, c := range r.items {
+	for _, c := range items {
 		room += len(c.name) + len(c.version) + len(url) + frameRoom
 	}
 	// What is said of each resource before its bytes stands in one piece of memory.
 	frames := make([]byte, 0, room)
-	m := &encoded{pieces: make([]mem.SliceBuffer, 0, 1+2*len(r.items))}
-	for _, c := range r.items {
+	m := &encoded{pieces: make([]mem.SliceBuffer, 0, 2+2*len(items))}
+	for _, c := range items {
 		body := sizeOf(anyTypeURL, len(url)) + sizeOf(anyValue, c.size)
 		all := sizeOf(resourceName, len(c.name)) + sizeOf(resourceVersion, len(c.version)) + sizeOf(resourceAny, body)
 		from := len(frames)
@@ -86,9 +105,17 @@ func (delta) encode(_ *session, r *response) *encoded {
 	for _, name := range r.removed {
 		tail = appendString(tail, deltaRemoved, name)
 	}
+	if r.kind == resource.VirtualHost {
+		for _, name := range r.none {
+			body := appendString(appendString(nil, resourceName, name), resourceAlias, name)
+			tail = append(appendHead(tail, deltaResources, len(body)), body...)
+		}
+	}
 	m.pieces = append(m.pieces, tail)
 	return m
 }
+
+func (delta) identity(of string) []byte { return appendIdentity(deltaIdentity, of) }
 
 // frameRoom is more than the tags and lengths before a resource's bytes take.
 const frameRoom = 32

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -165,7 +166,12 @@ func endpoints(name, revision string) resource.Entry {
 }
 
 func secret(name, revision string) resource.Entry {
-	return entry(key(resource.Secret, name), &tlsv3.Secret{Name: name + revision}, resource.Output{})
+	return entry(key(resource.Secret, name), &tlsv3.Secret{
+		Name: name,
+		Type: &tlsv3.Secret_GenericSecret{GenericSecret: &tlsv3.GenericSecret{Secret: &corev3.DataSource{
+			Specifier: &corev3.DataSource_InlineString{InlineString: revision},
+		}}},
+	}, resource.Output{})
 }
 
 func listener(name string, fetches ...resource.Ref) resource.Entry {

@@ -14,7 +14,7 @@ import (
 type EnvoyStatus struct {
 	Node
 	Peer     string // the address that it connects from
-	Protocol string // delta or sotw
+	Protocol string // delta or sotw; with the type, if the stream is about one alone: delta cluster
 	// Certificate is what it proves with who it is.
 	Certificate Certificate
 	Connected   bool
@@ -107,6 +107,9 @@ func (c *conn) status(details bool) EnvoyStatus {
 	}
 	if _, ok := c.protocol.(sotw); ok {
 		status.Protocol = "sotw"
+	}
+	if c.only != nil {
+		status.Protocol += " " + c.only.String()
 	}
 	if !status.Connected {
 		status.Since = c.ended

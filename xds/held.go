@@ -127,7 +127,7 @@ func (s *session) learned(t resource.Type) {
 
 // countsAsNaming says whether resources of this type send traffic to clusters.
 func countsAsNaming(t resource.Type) bool {
-	return t == resource.Listener || t == resource.Scope || t == resource.Route
+	return t == resource.Listener || t == resource.Scope || t == resource.Route || t == resource.VirtualHost
 }
 
 // recount keeps the counts of contents that name each cluster right when what the Envoy has of

@@ -71,7 +71,7 @@ func (s *session) nextOf(t resource.Type) *response {
 		s.fill(r, ids, func(id uint32) bool { return !gone(id) })
 	}
 	s.tried(t, trial, r)
-	if len(r.items) == 0 && len(r.removed) == 0 && !sub.greet {
+	if len(r.items) == 0 && len(r.removed) == 0 && len(r.none) == 0 && !sub.greet {
 		if isTrial {
 			return s.nextOf(t)
 		}
@@ -136,8 +136,8 @@ func (s *session) add(r *response, id uint32, force bool) int {
 		return s.remove(r, id, force)
 	case verdict == keep:
 		return 0
-	case verdict == absent && !has && !sub.wildcard:
-		return s.remove(r, id, force) // asked for, and not there
+	case verdict == absent && !has && (!sub.wildcard || force):
+		return s.isNone(r, id, force)
 	case verdict == absent && force && h.sent != nil:
 		c = h.sent // gone from the store, but the Envoy still has what needs it, and asks
 	case verdict == absent:

@@ -14,7 +14,7 @@ const settleTime = 5 * time.Second
 // from this Envoy now. If not yet, it is looked at again when the time has come.
 func (s *session) mayRemove(t resource.Type, id uint32) bool {
 	switch t {
-	case resource.Listener, resource.Scope:
+	case resource.Listener, resource.Scope, resource.VirtualHost:
 		return true
 	case resource.Cluster:
 	default:
@@ -28,6 +28,9 @@ func (s *session) mayRemove(t resource.Type, id uint32) bool {
 	at, known := s.retiring.get(id)
 	if !known {
 		at = s.now().Add(s.drainTime(id))
+		if s.alone {
+			at = at.Add(settleTime) // its routes are on another stream, and may have to move first
+		}
 		if at.Before(s.settled) {
 			at = s.settled
 		}

@@ -30,15 +30,16 @@ type Server struct {
 	// fleet had answered it. Set it before the first Envoy connects; it must not block.
 	Answered func(fleet string, took time.Duration)
 
-	log     *slog.Logger
-	now     func() time.Time
-	store   *store
-	closing chan struct{}
-	close   func()
+	log        *slog.Logger
+	now        func() time.Time
+	store      *store
+	identifier string // who we are: see WithIdentifier
+	closing    chan struct{}
+	close      func()
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
-	gone  map[string]*conn // by node id: the last stream of those without an open one
+	gone  map[string]*conn // by keyOf: the last stream of those without an open one
 
 	observed observed
 	load     load
@@ -54,6 +55,11 @@ func WithLimits(l Limits) Option { return func(s *Server) { s.guard.limits = l }
 // WithIdentity sets where certificates carry who an Envoy is; without it: AnyCertificate.
 func WithIdentity(r IdentityRule) Option { return func(s *Server) { s.guard.identity = r } }
 
+// WithIdentifier sets who the control plane says it is in every response, so that an Envoy shows
+// which replica it is connected to; without it: gateway-cp.
+// https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/core/v3/base.proto#config-core-v3-controlplane
+func WithIdentifier(name string) Option { return func(s *Server) { s.identifier = name } }
+
 // NewServer returns a server without resources. It serves Envoys of every fleet (node.cluster),
 // until SetFleets says which there are. Without a log (nil) it says nothing.
 func NewServer(log *slog.Logger, options ...Option) *Server {
@@ -61,14 +67,15 @@ func NewServer(log *slog.Logger, options ...Option) *Server {
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{
-		log:      log,
-		now:      time.Now,
-		store:    newStore(),
-		closing:  make(chan struct{}),
-		conns:    map[*conn]struct{}{},
-		gone:     map[string]*conn{},
-		observed: newObserved(),
-		load:     newLoad(),
+		log:        log,
+		now:        time.Now,
+		store:      newStore(),
+		identifier: "gateway-cp",
+		closing:    make(chan struct{}),
+		conns:      map[*conn]struct{}{},
+		gone:       map[string]*conn{},
+		observed:   newObserved(),
+		load:       newLoad(),
 	}
 	s.store.good.log = log
 	s.close = sync.OnceFunc(func() { close(s.closing) })
@@ -89,9 +96,10 @@ func (s *Server) Options() []grpc.ServerOption {
 	)
 }
 
-// Register adds the services: ADS, load reporting and metrics.
+// Register adds the services: ADS, one for each type of resource, load reporting and metrics.
 func (s *Server) Register(g grpc.ServiceRegistrar) {
 	discoveryv3.RegisterAggregatedDiscoveryServiceServer(g, s)
+	s.registerSeparate(g)
 	loadv3.RegisterLoadReportingServiceServer(g, s)
 	metricsv3.RegisterMetricsServiceServer(g, s)
 }
@@ -115,21 +123,21 @@ func (s *Server) Apply(set resource.ChangeSet) uint64 {
 
 // DeltaAggregatedResources serves one Envoy incrementally.
 func (s *Server) DeltaAggregatedResources(stream discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
-	return s.serve(stream, delta{})
+	return s.serve(stream, delta{}, nil)
 }
 
 // StreamAggregatedResources serves one client with the state of the world.
 func (s *Server) StreamAggregatedResources(stream discoveryv3.AggregatedDiscoveryService_StreamAggregatedResourcesServer) error {
-	return s.serve(stream, sotw{})
+	return s.serve(stream, sotw{}, nil)
 }
 
 func (s *Server) join(c *conn, node Node) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var earlier *session
-	if before := s.gone[node.ID]; before != nil {
+	if before := s.gone[c.keyOf(node.ID)]; before != nil {
 		earlier = before.session
-		delete(s.gone, node.ID)
+		delete(s.gone, c.keyOf(node.ID))
 	}
 	c.session = newSession(s.store, node, s.now, earlier)
 	c.session.warmed = s.observed.add
@@ -138,6 +146,7 @@ func (s *Server) join(c *conn, node Node) {
 		c.session.answered = func(took time.Duration) { s.Answered(node.Fleet, took) }
 	}
 	_, c.session.stateOfWorld = c.protocol.(sotw)
+	c.session.alone = c.only != nil
 	s.conns[c] = struct{}{}
 	s.meetTwin(c)
 	s.observed.all()
@@ -154,14 +163,14 @@ func (s *Server) leave(c *conn) {
 	c.mu.Unlock()
 	s.mu.Lock()
 	delete(s.conns, c)
-	open := false
+	open, key := false, c.keyOf(id)
 	for other := range s.conns {
-		open = open || other.session.node.ID == id
+		open = open || other.keyOf(other.session.node.ID) == key
 	}
 	if open {
 		s.store.dismiss(c.session)
 	} else {
-		s.gone[id] = c
+		s.gone[key] = c
 	}
 	s.forgetGone(s.now())
 	s.mu.Unlock()

@@ -57,6 +57,11 @@ type session struct {
 	// stateOfWorld is set for clients whose responses hold all of a type, where what is not in
 	// one is gone.
 	stateOfWorld bool
+	// returned is set for an Envoy that has come with something from an earlier stream.
+	returned bool
+	// alone is set for a stream that is about a single type. What the Envoy has of the others is
+	// on other streams, and is not known here.
+	alone bool
 	// patience is how long a client of that kind, which came with something that is not known
 	// here, is not told of routes before its clusters are; the zero time means not at all.
 	patience time.Time
@@ -91,6 +96,7 @@ type ref struct {
 type subscription struct {
 	holdings
 	wildcard bool
+	named    bool // it has asked for something by name, be it "*"
 	names    bitset
 	dirty    bitset // what is to be looked at
 	forced   bitset // of these: send even if the version is the same
@@ -113,6 +119,7 @@ type response struct {
 	sent    uint64 // its place in the order of sending
 	items   []*composed
 	removed []string
+	none    []string // asked for, and not there: see none.go
 	at      time.Time
 	through uint64 // the newest change set of which it has all that could be sent
 }
@@ -291,6 +298,7 @@ func (s *session) unsubscribeAll(t resource.Type) {
 func (s *session) report(t resource.Type, versions iter.Seq2[string, string]) {
 	sub := s.sub(t)
 	for name, version := range versions {
+		s.returned = true
 		if s.settled.IsZero() {
 			s.settled = s.now().Add(settleTime)
 			s.stillWarming = s.now().Add(warmingTime)

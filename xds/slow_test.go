@@ -89,7 +89,7 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 	for i := range 3 {
 		name := fmt.Sprint("b", i)
 		other.asks(resource.Endpoint, name)
-		other.takes(resource.Endpoint, "-"+name)
+		other.takes(resource.Endpoint, name)
 	}
 	f.eventually("it is cut off", func() bool { return !connected() })
 	f.eventually("that is counted", func() bool { return f.server.Traffic().Refused[ForNoAnswer] == 1 })

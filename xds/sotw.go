@@ -33,12 +33,14 @@ func (sotw) receive(s *session, t resource.Type, r request) {
 	for _, name := range req.ResourceNames {
 		names[name] = struct{}{}
 	}
-	// No names mean all of them, for the types that have a wildcard, unless some were named
+	// No names mean all of them, for the types that have a wildcard, unless something was named
 	// before. https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#how-the-client-specifies-what-resources-to-return
 	_, star := names["*"]
 	delete(names, "*")
+	sub.named = sub.named || len(req.ResourceNames) > 0
+	sub.asked = true
 	switch {
-	case star, fullState(t) && len(names) == 0 && sub.names.n == 0:
+	case star, fullState(t) && !sub.named:
 		s.subscribeAll(t)
 	case sub.wildcard:
 		s.unsubscribeAll(t)
@@ -71,6 +73,7 @@ func fullState(t resource.Type) bool {
 // what it would get now, or of what this process sent it last, it has that.
 func (s *session) resume(t resource.Type, version string) {
 	sub := s.sub(t)
+	s.returned = true
 	all := map[string]string{}
 	for id := range sub.dirty.all() {
 		if c := s.view(t, id); c != nil {
@@ -140,11 +143,17 @@ const (
 	sotwResources = 2
 	sotwTypeURL   = 4
 	sotwNonce     = 5
+	sotwIdentity  = 6
 )
+
+func (sotw) identity(of string) []byte { return appendIdentity(sotwIdentity, of) }
 
 func (sotw) encode(s *session, r *response) *encoded {
 	sub := s.subs[r.kind]
 	items := r.items
+	if r.kind == resource.Endpoint {
+		items = append(slices.Clip(items), emptyAssignments(r.none)...)
+	}
 	if fullState(r.kind) {
 		items = nil
 		sub.ids(func(id uint32) {

@@ -58,7 +58,7 @@ func TestSubscribing(t *testing.T) {
 	c.asks(resource.Secret, "s") // it has forgotten it
 	c.takes(resource.Secret, "s")
 	c.asks(resource.Endpoint, "nowhere")
-	c.takes(resource.Endpoint, "-nowhere")
+	c.takes(resource.Endpoint, "nowhere") // without any
 	f.apply(endpoints("nowhere", ""))
 	c.takes(resource.Endpoint, "nowhere")
 }

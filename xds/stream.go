@@ -25,14 +25,18 @@ type protocol interface {
 	receive(*session, resource.Type, request)
 	// encode puts a response that the session has just made into its wire form.
 	encode(*session, *response) *encoded
+	// identity is the field of a response that says who the control plane is.
+	identity(of string) []byte
 }
 
-// conn is one ADS stream. Its session is guarded by mu.
+// conn is one stream of discovery. Its session is guarded by mu.
 type conn struct {
 	protocol protocol
 	stream   grpc.ServerStream
+	only     *resource.Type // what it is about; nil: all types (ADS)
 	since    time.Time
 	peer     string // where it comes from
+	identity []byte // who we are, as a field of every response
 
 	// patience is how long the client may leave a response unread or unanswered; stuck is closed
 	// when one is unread for that long.
@@ -51,9 +55,9 @@ type conn struct {
 type counts struct{ sent, resources uint64 }
 
 // serve runs a stream until the client or the server ends it.
-func (s *Server) serve(stream grpc.ServerStream, p protocol) error {
+func (s *Server) serve(stream grpc.ServerStream, p protocol, only *resource.Type) error {
 	c := &conn{
-		protocol: p, stream: stream, since: s.now(), peer: peerOf(stream.Context()),
+		protocol: p, stream: stream, only: only, identity: p.identity(s.identifier), since: s.now(), peer: peerOf(stream.Context()),
 		patience: s.guard.limits.AnswerTimeout, stuck: make(chan struct{}),
 	}
 	defer s.leave(c)
@@ -84,7 +88,9 @@ func (s *Server) converse(c *conn) error {
 				s.join(c, nodeOf(r.GetNode()))
 				wake = c.session.inbox.wake
 			}
-			s.receive(c, r)
+			if err := s.receive(c, r); err != nil {
+				return err
+			}
 			if err := s.guard.checkSubscriptions(c.session.subscriptions()); err != nil {
 				return err
 			}
@@ -131,10 +137,15 @@ func (c *conn) read(requests chan<- request) error {
 	}
 }
 
-func (s *Server) receive(c *conn, r request) {
+func (s *Server) receive(c *conn, r request) error {
 	t, known := resource.TypeByURL(r.GetTypeUrl())
-	if !known {
-		return // a type that is not served here, such as runtime: no resource will ever come
+	switch {
+	case c.only != nil && r.GetTypeUrl() == "":
+		t = *c.only // the service says it
+	case c.only != nil && (!known || t != *c.only):
+		return grpcstatus.Errorf(codes.InvalidArgument, "this service is for %s; the request is for %s", c.only.URL(), r.GetTypeUrl())
+	case !known:
+		return nil // a type that is not served here, such as runtime: no resource will ever come
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -142,6 +153,7 @@ func (s *Server) receive(c *conn, r request) {
 	c.session.store.mu.RLock()
 	defer c.session.store.mu.RUnlock()
 	c.protocol.receive(c.session, t, r)
+	return nil
 }
 
 // flush sends everything that there is to say, and returns how long it is until there may be
@@ -186,7 +198,9 @@ func (c *conn) rest() (time.Duration, error) {
 func (c *conn) encode(r *response) *encoded {
 	c.session.store.mu.RLock()
 	defer c.session.store.mu.RUnlock()
-	return c.protocol.encode(c.session, r)
+	m := c.protocol.encode(c.session, r)
+	m.pieces = append(m.pieces, c.identity) // fields of a message may come in any order
+	return m
 }
 
 // send sends a message. While a client does not read, gRPC blocks.
