@@ -71,7 +71,7 @@ type Change struct {
 
 // TypeStatus counts the resources of one type towards one Envoy.
 type TypeStatus struct {
-	Type    string `json:"type"`    // cluster, endpoint, secret, listener, scope, route
+	Type    string `json:"type"`    // cluster, endpoint, secret, listener, scope, route, virtualhost
 	Sent    int    `json:"sent"`    // delivered, and not taken away since
 	Acked   int    `json:"acked"`   // acknowledged in their newest version
 	Pending int    `json:"pending"` // sent and not acknowledged, or still to be sent

@@ -152,6 +152,9 @@ func (m *clientMetrics) Collect(out chan<- prometheus.Metric) {
 // xdsOptions are those of the server for a configuration that has been checked.
 func (c *serveConfig) xdsOptions() []xds.Option {
 	options := []xds.Option{xds.WithLimits(c.Limits)}
+	if name := c.Replica.Name; name != "" {
+		options = append(options, xds.WithIdentifier("gateway-cp "+name))
+	}
 	if c.identity.Strict() {
 		options = append(options, xds.WithIdentity(c.identity))
 	}
