@@ -46,7 +46,10 @@ type says struct {
 }
 
 func newSays() says {
-	return says{bell: make(chan struct{}, 1), clusters: map[string]ClusterReport{}, dirty: map[string]struct{}{}}
+	return says{
+		bell: make(chan struct{}, 1), clusters: map[string]ClusterReport{},
+		dirty: map[string]struct{}{}, load: map[loadKey]Load{},
+	}
 }
 
 // again has everything told: there is a new stream.

@@ -144,10 +144,10 @@ func (f *Follower) Events() []ObjectEvent { return f.events }
 func (f *Follower) Held() map[api.Key]string {
 	held := map[api.Key]string{}
 	for key, e := range f.entries {
-		if !e.given {
-			held[key] = undecided
-		} else if e.why != "" {
+		if e.why != "" {
 			held[key] = e.why
+		} else if !e.given {
+			held[key] = undecided
 		}
 	}
 	return held
