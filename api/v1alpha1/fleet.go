@@ -34,7 +34,8 @@ type FleetSpec struct {
 	GatewaySelector *metav1.LabelSelector `json:"gatewaySelector,omitempty"`
 
 	// The namespace whose Services are also known by their bare name: shop. All others need their
-	// namespace: shop.web, shop.web.svc or shop.web.svc.cluster.local.
+	// namespace: shop.web, shop.web.svc or shop.web.svc.cluster.local. A change drains the
+	// connections of the service listener; meanwhile bare names may be answered with 404.
 	//
 	// +optional
 	// +kubebuilder:default=default
