@@ -38,7 +38,7 @@ func (d *differ) clusters() {
 		if a == nil {
 			continue
 		}
-		c := ClusterChange{Cluster: name, Label: clusterLabel(b), Was: takers(a), Now: takers(b), From: b.From}
+		c := ClusterChange{Cluster: name, Label: clusterLabel(b), Was: a.Ready(), Now: b.Ready(), From: b.From}
 		c.endpoints(a, b)
 		c.Aspects = diffClusterSettings(a, b)
 		if len(c.Added)+len(c.Removed)+len(c.Moved)+len(c.Aspects) == 0 {
@@ -52,7 +52,8 @@ func (d *differ) clusters() {
 	}
 }
 
-func takers(c *Cluster) int {
+// Ready is how many endpoints take requests.
+func (c *Cluster) Ready() int {
 	n := 0
 	for _, e := range c.Endpoints {
 		if e.Health != Draining {

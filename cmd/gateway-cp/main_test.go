@@ -50,6 +50,10 @@ func TestScripts(t *testing.T) {
 	if home, err := os.UserHomeDir(); cache == "" && err == nil {
 		cache = filepath.Join(home, ".cache")
 	}
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -59,6 +63,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TMPDIR", env.WorkDir)
 			env.Setenv("XDG_CACHE_HOME", cache)
 			env.Setenv("ENVOY", os.Getenv("ENVOY"))
+			env.Setenv("EXAMPLES", examples)
 			// The race detector has every process wait for a second when it ends.
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			for _, name := range []string{"XDG_STATE_HOME", "XDG_RUNTIME_DIR"} {
