@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"bytes"
 	"io/fs"
 	"maps"
 	"os"
@@ -72,6 +73,9 @@ func TestReferencesOfTheWholeAPI(t *testing.T) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return err
+		}
+		if !bytes.Contains(text, []byte("name=cluster")) && !bytes.Contains(text, []byte("_cluster")) && !bytes.Contains(text, []byte("ConfigSource")) {
+			return nil
 		}
 		for _, s := range structs.FindAllStringSubmatch(string(text), -1) {
 			for _, f := range fields.FindAllStringSubmatch(s[2], -1) {
