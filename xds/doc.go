@@ -20,5 +20,7 @@
 //
 // stream.go, delta.go and sotw.go carry a session over gRPC; server.go is the server.
 //
+// Programs other than gateway-cp may use it: see the example, and docs/xds-library.md.
+//
 // The package may not know objects beyond their keys, the translator, or rollouts.
 package xds
