@@ -160,6 +160,7 @@ func (l *Leader) join(f *follower) error {
 		return fmt.Errorf("%d replicas follow already, as many as may", len(l.followers))
 	case before != nil:
 		before.cancel()
+		l.lose(before, time.Now()) // until it has said on the new stream who is there
 	}
 	l.followers[f.Name] = f
 	delete(l.gone, f.Name)

@@ -123,7 +123,9 @@ func (l *Leader) hear(f *follower, m toLeader) {
 	f.heard = time.Now()
 	if m.Effect != nil {
 		f.effect = *m.Effect
-		f.behind.reached(m.Effect.Position)
+		if p := m.Effect.Position; p.Lineage == l.position.Lineage {
+			f.behind.reached(p)
+		}
 	}
 	if m.Nodes != nil {
 		f.nodes = m.Nodes.Nodes

@@ -104,7 +104,7 @@ func (l *Leader) Cluster(cluster string, content uint64, serves func(Node) bool)
 		case !there:
 			why = fmt.Sprintf("its replica %s does not have the version yet", f.Name)
 		case report.Content != content:
-			why = fmt.Sprintf("its replica %s has other endpoints or settings of the version", f.Name)
+			why = fmt.Sprintf("its replica %s has other endpoints or settings of the version (another commit, or another version of gateway-cp)", f.Name)
 		}
 		if why != "" && f.effect.Revision != "" {
 			why += ": it is at revision " + f.effect.Revision

@@ -41,6 +41,7 @@ type Follower struct {
 	told    bool // Take was called since the last Save
 	entries map[api.Key]*followed
 	dirty   map[api.Key]struct{}
+	held    map[api.Key]string // see Held
 	events  []ObjectEvent
 }
 
@@ -49,8 +50,7 @@ type followed struct {
 	rollout *v1alpha1.Rollout
 	status  v1alpha1.RolloutStatus // as it was last given out
 	given   bool
-	changed bool   // the object is not the one that was last given out
-	why     string // its weights are not the decided ones
+	changed bool // the object is not the one that was last given out
 }
 
 // NewFollower makes a Follower with what the store has.
@@ -61,7 +61,7 @@ func NewFollower(store KeptStore) (*Follower, error) {
 	}
 	return &Follower{
 		store: store, kept: kept, unsaved: map[api.Key]struct{}{},
-		entries: map[api.Key]*followed{}, dirty: map[api.Key]struct{}{},
+		entries: map[api.Key]*followed{}, dirty: map[api.Key]struct{}{}, held: map[api.Key]string{},
 	}, nil
 }
 
@@ -72,6 +72,7 @@ func (f *Follower) Set(r *v1alpha1.Rollout) {
 	if e == nil {
 		e = &followed{}
 		f.entries[key] = e
+		f.held[key] = undecided
 	} else if e.rollout.Generation == r.Generation && reflect.DeepEqual(e.rollout.Spec, r.Spec) {
 		e.rollout = r
 		return
@@ -84,6 +85,7 @@ func (f *Follower) Set(r *v1alpha1.Rollout) {
 func (f *Follower) Delete(key api.Key) {
 	delete(f.entries, key)
 	delete(f.dirty, key)
+	delete(f.held, key)
 }
 
 // Touch says that what is observed of a Rollout may have changed.
@@ -141,17 +143,7 @@ func (f *Follower) Events() []ObjectEvent { return f.events }
 
 // Held gives the Rollouts that are not as the leader has decided, or on which it has decided
 // nothing, and why.
-func (f *Follower) Held() map[api.Key]string {
-	held := map[api.Key]string{}
-	for key, e := range f.entries {
-		if e.why != "" {
-			held[key] = e.why
-		} else if !e.given {
-			held[key] = undecided
-		}
-	}
-	return held
-}
+func (f *Follower) Held() map[api.Key]string { return maps.Clone(f.held) }
 
 const undecided = "the leader has not decided on it yet: it has no effect until then"
 
@@ -224,7 +216,7 @@ func (f *Follower) give(key api.Key) *v1alpha1.Rollout {
 	case kept.Decision.Service != e.rollout.Spec.TargetRef.Name:
 		why = fmt.Sprintf("the leader has decided on it for Service %s, here it is for %s", kept.Decision.Service, e.rollout.Spec.TargetRef.Name)
 		if !e.given {
-			e.why = why
+			f.held[key] = why
 			return nil
 		}
 		status = e.status
@@ -245,10 +237,12 @@ func (f *Follower) give(key api.Key) *v1alpha1.Rollout {
 // tell notes what is new about a Rollout as events.
 func (f *Follower) tell(key api.Key, e *followed, status v1alpha1.RolloutStatus, why string) {
 	event := func(ev Event) { f.events = append(f.events, ObjectEvent{Key: key, Event: ev}) }
-	if why != "" && why != e.why {
+	if why != "" && why != f.held[key] {
 		event(Event{Reason: EventHeldBack, Warning: true, Message: "the weights stay as they are: " + why})
 	}
-	e.why = why
+	if f.held[key] = why; why == "" {
+		delete(f.held, key)
+	}
 	if now := weights(status.Versions); e.given && now != weights(e.status.Versions) {
 		event(Event{Reason: EventFollowed, Message: "the traffic is on " + now})
 	}

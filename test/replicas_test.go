@@ -161,11 +161,11 @@ func (w *replicasWorld) aFlipWaitsForTheEnvoysOfAll() {
 	if err := w.Pause(5 * time.Second); err != nil {
 		w.Fatalf("%v", err)
 	}
+	w.follower.Freeze()
 	began := time.Now()
-	w.follower.Signal(syscall.SIGSTOP)
 	w.deploy("green", true)
 	w.rollout("green", "blue", "green")
-	w.leader.AwaitStatus("the leader waits for the follower's Envoy", 4*time.Second, func(s admin.Status) error {
+	w.leader.AwaitStatus("the leader waits for the follower's Envoy", 30*time.Second, func(s admin.Status) error {
 		for _, r := range s.Rollouts {
 			if r.Phase == "Waiting" && strings.Contains(r.Message, "ready on 1 of 2 Envoys, not on gw-b") {
 				return nil

@@ -35,7 +35,10 @@ An Envoy of a version that gateway-cp is not tested with (see gateway-cp version
 other, with a warning. Envoys that have disconnected are shown for 10 minutes. An Envoy that is paused or cut off without a
 word counts as connected until it has not answered for 40 seconds.
 
-It exits with 1 when an Envoy refuses something or the source is held, or when the Envoy that is
+A replica that leads others shows their Envoys, too, and with which replica they are; one that follows shows
+whom, since when, and what it holds back.
+
+It exits with 1 when an Envoy refuses something, the source is held or a leader refused, or when the Envoy that is
 named is not known, is not connected or refuses something.`,
 		Example: `  gateway-cp fleet
   gateway-cp fleet gw-1
@@ -78,7 +81,7 @@ func showFleet(cmd *cobra.Command, w io.Writer, c fleetConfig, args []string) er
 		return showEnvoy(cmd, w, c.format, s, args[0])
 	}
 	err = print(w, c.format, s, func(w io.Writer) error { return writeFleet(w, s) })
-	if err == nil && (s.Held != nil || refusals(s) > 0) {
+	if err == nil && (s.Held != nil || refusals(s) > 0 || refusesLeader(s.Replica)) {
 		return errProblems
 	}
 	return err

@@ -68,6 +68,7 @@ func writeEnvoy(w io.Writer, e admin.EnvoyStatus) error {
 		}
 	}
 	line("Envoy", e.ID)
+	line("Replica", e.Replica)
 	line("Fleet", e.Fleet)
 	line("Zone", e.Zone)
 	line("Node", e.Node)

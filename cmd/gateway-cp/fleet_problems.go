@@ -41,9 +41,13 @@ Envoy's message and the objects that it comes from. It exits with 1 when there i
 func newFleetConfirmCommand(socket *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "confirm",
-		Short: "Obey a source that suddenly lost most of its objects",
+		Short: "Obey a source that lost most of its objects, or a leader with another state",
 		Long: `When most objects vanish at once, gateway-cp holds the last state until they return. Confirm says
-that they are meant to be gone.`,
+that they are meant to be gone.
+
+A replica that follows another refuses it when its state is older than what it has told before, or of another
+history, and keeps what it has. Confirm says that the leader's state is the right one. When both is the case,
+it is for the source first.`,
 		Example: "  gateway-cp fleet confirm",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,11 +57,11 @@ that they are meant to be gone.`,
 			}
 			switch err := client.Confirm(cmd.Context()); {
 			case errors.Is(err, admin.ErrNothingHeld):
-				return &exitError{code: exitProblems, err: errors.New("there is nothing to confirm: the source is not held")}
+				return &exitError{code: exitProblems, err: errors.New("there is nothing to confirm: neither the source is held nor a leader refused")}
 			case err != nil:
 				return cannotf("%w", err)
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), "confirmed: the source is obeyed")
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "confirmed")
 			return err
 		},
 	}

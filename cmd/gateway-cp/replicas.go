@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -195,15 +195,11 @@ func (r *replicas) publish() error {
 
 // report tells the leader of clusters of versions, and of what is in effect.
 func (r *replicas) report(revision string) {
-	envoys := r.xds.Nodes() // before the clusters, so that these know of all of them
-	nodes := make([]replica.Node, 0, len(envoys))
-	for _, n := range envoys {
-		nodes = append(nodes, replica.Node{ID: n.ID, Fleet: n.Fleet, Zone: n.Zone, Name: n.Name})
-	}
-	if !slices.Equal(nodes, r.nodes) {
-		r.nodes = nodes
-		for name := range r.rollouts.clusters {
-			r.news[name] = struct{}{}
+	if r.rollouts.everyone {
+		r.rollouts.everyone = false // the clusters are all in the news
+		r.nodes = nil
+		for _, n := range r.xds.Nodes() { // before the clusters, so that these know of all of them
+			r.nodes = append(r.nodes, replica.Node{ID: n.ID, Fleet: n.Fleet, Zone: n.Zone, Name: n.Name})
 		}
 	}
 	clusters := map[string]*replica.ClusterReport{}
@@ -219,7 +215,7 @@ func (r *replicas) report(revision string) {
 		}
 	}
 	clear(r.news)
-	r.follower.Observed(nodes, clusters)
+	r.follower.Observed(r.nodes, clusters)
 	held := map[string]string{}
 	for k, why := range r.mirror.Held() {
 		held[replica.RolloutName(k)] = why
@@ -274,7 +270,7 @@ func (r *replicas) missing() string {
 		return ""
 	}
 	l := r.follower.Leader()
-	return fmt.Sprintf("the leader at %s has not said yet where the traffic stands: %s", l.Address, l.Problem)
+	return fmt.Sprintf("the leader at %s has not said yet where the traffic stands: %s", l.Address, cmp.Or(l.Problem, "it is being connected to"))
 }
 
 // followTarget is an address as gRPC wants it: it resolves names by itself.

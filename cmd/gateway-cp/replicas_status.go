@@ -97,6 +97,10 @@ func withoutMoved(all []admin.EnvoyStatus) []admin.EnvoyStatus {
 // confirm has a leader followed that is refused; it is false when there is none.
 func (r *replicas) confirm() bool { return r.follower != nil && r.follower.Accept() }
 
+func refusesLeader(s *admin.ReplicaStatus) bool {
+	return s != nil && s.Leader != nil && s.Leader.Refused
+}
+
 // writeReplicas prints the part of a replica, and of the others.
 func writeReplicas(w io.Writer, s *admin.ReplicaStatus) error {
 	if s == nil {

@@ -83,13 +83,12 @@ func (c *controlPlane) hasFleet(name string) bool {
 	return name == v1alpha1.DefaultFleet || c.translator.Object(api.Key{Kind: api.KindFleet, Name: name}) != nil
 }
 
-// Confirm lets a held source, or a leader that is refused, through.
+// Confirm lets a held source through, or else a leader that is refused.
 func (c *controlPlane) Confirm() error {
-	source, leader := c.source.Confirm(), c.replicas.confirm()
-	if !source && !leader {
-		return admin.ErrNothingHeld
+	if c.source.Confirm() || c.replicas.confirm() {
+		return nil
 	}
-	return nil
+	return admin.ErrNothingHeld
 }
 
 // Ready gives the reasons why this process is not ready to serve Envoys.

@@ -48,6 +48,7 @@ type rollouts struct {
 	byTarget map[api.Key]map[api.Key]struct{} // Service → Rollouts
 	clusters map[string]*versionCluster
 	fresh    map[string]struct{} // clusters that the Envoys have not been handed yet
+	everyone bool                // Envoys have come or gone, and nobody has looked
 	// changed is called with every cluster of a version of which something has changed, moved with
 	// every Rollout on which there is a new decision, or that is gone.
 	changed func(cluster string)
@@ -158,6 +159,7 @@ func (r *rollouts) touch(service api.Key) {
 // or all of them.
 func (r *rollouts) observe(clusters map[string]struct{}, every bool) {
 	if every {
+		r.everyone = true
 		for k := range r.objects {
 			r.decider.Touch(k)
 		}

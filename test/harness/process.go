@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -83,6 +85,20 @@ func (p *Process) Signal(s syscall.Signal) {
 	if err := p.cmd.Process.Signal(s); err != nil {
 		p.env.Fatalf("signal %s: %v", p.name, err)
 	}
+}
+
+// Freeze stops the process, without its knowing, until SIGCONT. On a busy machine that takes a
+// moment after the signal.
+func (p *Process) Freeze() {
+	p.env.Helper()
+	p.Signal(syscall.SIGSTOP)
+	p.env.Await(p.name+" is frozen", startBound, func() error {
+		out, err := exec.Command("ps", "-o", "stat=", "-p", strconv.Itoa(p.PID())).Output()
+		if err == nil && !strings.HasPrefix(strings.TrimSpace(string(out)), "T") {
+			err = fmt.Errorf("its state is %s", out)
+		}
+		return err
+	})
 }
 
 // Wait waits for the end, and gives how the process ended.
