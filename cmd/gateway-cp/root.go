@@ -69,6 +69,7 @@ Exit codes: 0 fine, 1 problems found, 2 wrong usage, 3 could not run.`,
 		newFleetCommand(),
 		newRolloutCommand(),
 		newSchemasCommand(),
+		newLSPCommand(),
 		newVersionCommand(),
 	)
 	strictCompletion(root)

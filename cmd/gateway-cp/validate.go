@@ -19,6 +19,7 @@ type validateConfig struct {
 	baseline      string
 	writeBaseline bool
 	watch         bool
+	edited        map[string][]byte // what files.LoadOptions says
 }
 
 func newValidateCommand() *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,7 @@ type validation struct {
 	files    []string // that were read, sorted
 	notes    findings.Notes
 	stdin    []byte // the text of standard input, if it was read
+	edited   map[string][]byte
 }
 
 // maxManifest is how large a file may be that is read, in bytes: 16 MiB.
@@ -39,7 +41,7 @@ func validate(cmd *cobra.Command, c *validateConfig, progress *progress) (*valid
 	if err != nil {
 		return nil, err
 	}
-	v := &validation{}
+	v := &validation{edited: c.edited}
 	beside := &foreign{}
 	reading := &reader{v: v, progress: progress}
 	visit := func(d files.Document) {
@@ -47,7 +49,7 @@ func validate(cmd *cobra.Command, c *validateConfig, progress *progress) (*valid
 		beside.visit(d)
 		reading.object(d)
 	}
-	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin(), MaxFileSize: maxManifest, Visit: visit, Text: reading.text}, paths)
+	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin(), MaxFileSize: maxManifest, Visit: visit, Text: reading.text, Edited: c.edited}, paths)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +119,11 @@ func (r *reader) done() {
 func (v *validation) read(file string) ([]byte, error) {
 	if file == "-" {
 		return v.stdin, nil
+	}
+	if len(v.edited) > 0 {
+		if real, err := filepath.EvalSymlinks(file); err == nil && v.edited[real] != nil {
+			return v.edited[real], nil
+		}
 	}
 	return files.ReadText(file, maxManifest)
 }

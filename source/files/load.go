@@ -29,6 +29,9 @@ type LoadOptions struct {
 	// is shown. They are read beside the paths. Only those named like manifests are, and none
 	// beneath a hidden directory.
 	Contents map[string][]byte
+	// Edited are texts that stand for those of files on disk, such as what is in an editor and
+	// not saved yet, by their paths: absolute, and without symbolic links.
+	Edited map[string][]byte
 }
 
 // Result is what Load found: the objects that are admitted, sorted by key, and all problems,
@@ -73,6 +76,12 @@ func Load(o LoadOptions, paths ...string) (*Result, error) {
 			continue
 		}
 		refs[path] = f.ref
+	}
+	for name, ref := range refs {
+		if text, edited := o.Edited[ref.real]; edited {
+			ref.data = append([]byte{}, text...) // nil would be that on disk
+			refs[name] = ref
+		}
 	}
 	for _, ref := range t.special {
 		changes[ref.name] = &content{ref: &ref, problem: unreadable(ref, errNotRegular, o.MaxFileSize)}
