@@ -21,11 +21,13 @@ type Difference struct {
 	Clusters  []ClusterChange  `json:"clusters,omitempty"`
 	// Certificates are those that both sides have under a name, and that differ.
 	Certificates []CertificateChange `json:"certificates,omitempty"`
+	// Incomplete are hosts with so many routes that changed that there may be more changes.
+	Incomplete []string `json:"incomplete,omitempty"`
 }
 
 // Empty says that nothing changes.
 func (d *Difference) Empty() bool {
-	return len(d.Listeners)+len(d.Routes)+len(d.Clusters)+len(d.Certificates) == 0
+	return len(d.Listeners)+len(d.Routes)+len(d.Clusters)+len(d.Certificates)+len(d.Incomplete) == 0
 }
 
 // ChangeKind is what happens to something.

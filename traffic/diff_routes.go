@@ -125,6 +125,9 @@ func (d *differ) routes(p place, q Request, hp hostPair) {
 	for _, f := range s.pairs() {
 		d.found.Routes = append(d.found.Routes, d.change(s, f, hp))
 	}
+	if s.tries <= 0 {
+		d.found.Incomplete = union(d.found.Incomplete, hp.domains[:1])
+	}
 }
 
 // change tells of a class.

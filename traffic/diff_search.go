@@ -23,10 +23,10 @@ type search struct {
 	tries    int // left
 }
 
-// The bounds of a search; a virtual host with more than a few hundred routes that all changed
-// reaches them. A class of requests that is not found then is one among thousands.
+// The bounds of a search. A virtual host with more than a thousand routes that all changed reaches
+// the first one, in a few seconds, and is noted then.
 const (
-	maxTries    = 2_000_000
+	maxTries    = 50_000_000
 	maxLiterals = 64
 )
 
@@ -45,12 +45,15 @@ func (s *search) prepare() {
 	}
 }
 
-// pairs finds the classes, sorted by the units of the new side, then the old one.
+// pairs finds the classes, sorted by the units of the new side, then the old one: first with what the
+// units without a counterpart ask for themselves, then with what others ask for as well.
 func (s *search) pairs() []pair {
-	for side := range s.units {
-		for i := range s.units[side] {
-			if s.alone[side][i] {
-				s.around(side, i)
+	for _, look := range []func(side, i int){s.itself, s.across, s.behind} {
+		for side := range s.units {
+			for i := range s.units[side] {
+				if s.alone[side][i] {
+					look(side, i)
+				}
 			}
 		}
 	}
@@ -63,30 +66,40 @@ func (s *search) pairs() []pair {
 	return s.pairsOut
 }
 
-// around looks for classes that a unit without a counterpart is on one side of: first with what the
-// unit asks for itself, then with what each unit of the other side asks for as well.
-func (s *search) around(side, i int) {
+func (s *search) itself(side, i int) {
+	s.try(s.units[side][i].match, nil, func(q Request) bool { return s.taken(side, q) == i })
+}
+
+// across looks at what a unit of the other side asks for as well.
+func (s *search) across(side, i int) {
 	u := s.units[side][i].match
-	s.try(u, nil)
 	for j := range s.units[1-side] {
 		p := [2]int{i, j}
 		if side == 1 {
 			p = [2]int{j, i}
 		}
-		if s.found[p] || s.tries <= 0 {
-			continue
-		}
-		if v := s.units[1-side][j].match; mayMeet(u, v) {
-			s.try(u, v)
-		}
-	}
-	// What the other side takes at all may lie behind what comes before the unit on its own side.
-	for j := range s.units[side] {
-		if j != i && s.tries > 0 && mayMeet(u, s.units[side][j].match) {
-			s.try(u, s.units[side][j].match)
+		if v := s.units[1-side][j].match; !s.found[p] && s.tries > 0 && mayMeet(u, v) {
+			s.try(u, v, func(Request) bool { return s.found[p] })
 		}
 	}
 }
+
+// behind looks at what another unit of the same side asks for as well: what the other side takes may
+// lie behind it.
+func (s *search) behind(side, i int) {
+	if len(s.units[side]) > maxBehind {
+		return
+	}
+	u := s.units[side][i].match
+	for j := range s.units[side] {
+		if v := s.units[side][j].match; j != i && s.tries > 0 && mayMeet(u, v) {
+			s.try(u, v, func(Request) bool { return false })
+		}
+	}
+}
+
+// maxBehind is how many units a virtual host may have for all pairs of them to be looked at.
+const maxBehind = 200
 
 // mayMeet says whether a request may fit both matches; methods and exact paths decide it at once.
 func mayMeet(a, b *routev3.RouteMatch) bool {
@@ -121,8 +134,9 @@ func methodOf(m *routev3.RouteMatch) string {
 // otherMethods are tried where a request with any method will do, and others take GET before.
 var otherMethods = []string{"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"}
 
-// try makes requests that fit a match, and another one unless that is nil, and sees where they go.
-func (s *search) try(a, b *routev3.RouteMatch) {
+// try makes requests that fit a match, and another one unless that is nil, and sees where they go. It does
+// not try other methods or values where one that does has been found.
+func (s *search) try(a, b *routev3.RouteMatch, does func(Request) bool) {
 	matches := []*routev3.RouteMatch{a}
 	if b != nil {
 		matches = append(matches, b)
@@ -146,7 +160,11 @@ func (s *search) try(a, b *routev3.RouteMatch) {
 	} else if b != nil && methodOf(b) != "" {
 		methods = []string{methodOf(b)}
 	}
+	hit := false
 	for variant := range variants {
+		if hit {
+			return
+		}
 		headers, query, ok := asked(probe, matches, variant)
 		if !ok || variant > 0 && len(headers) == 0 && query == "" {
 			continue
@@ -158,7 +176,10 @@ func (s *search) try(a, b *routev3.RouteMatch) {
 				if s.tries--; s.tries <= 0 {
 					return
 				}
-				s.look(q)
+				if s.look(q); does(q) {
+					hit = true
+					break
+				}
 			}
 		}
 	}

@@ -51,7 +51,7 @@ func writeDiffMarkdown(w io.Writer, r *diffReport) error {
 		m.add(1, details(fmt.Sprintf("Envoy %s %s", c.Type, c.Name), fence(c.Diff)))
 	}
 	if m.left > 0 {
-		fmt.Fprintf(&m, "\n%s left out here, as comments are limited: `gateway-cp diff` shows all.\n", plural(m.left, "more change"))
+		fmt.Fprintf(&m, "\n%s left out here, as comments are limited: `gateway-cp diff` shows all.\n", plural(m.left, "change"))
 	}
 	_, err := io.WriteString(w, m.String())
 	return err
@@ -97,19 +97,18 @@ func (m *markdown) fleet(d *traffic.Difference) {
 	for i := 0; i < len(d.Routes); {
 		var body strings.Builder
 		group, n := routeGroup(d.Routes[i]), 0
-		for ; i < len(d.Routes) && routeGroup(d.Routes[i]) == group; i++ {
+		for ; i < len(d.Routes) && n < inOneSection && routeGroup(d.Routes[i]) == group; i++ {
 			if c := d.Routes[i]; !c.Minor {
 				n++
-				fmt.Fprintf(&body, "- %s\n", plain(c.Sentence))
-				for _, cause := range causes(c) {
-					fmt.Fprintf(&body, "  - %s\n", plain(cause))
-				}
-				fmt.Fprintf(&body, "  - for example %s\n", code(exampleWords(c.Example)))
+				body.WriteString(routeMarkdown(c))
 			}
 		}
 		if n > 0 {
 			m.add(n, details(fmt.Sprintf("%s: %s", group, plural(n, "change")), body.String()))
 		}
+	}
+	for _, host := range d.Incomplete {
+		m.add(0, "- "+plain(host)+" has so many routes that changed that there may be more than these\n")
 	}
 	var more []string
 	for _, c := range d.Clusters {
@@ -124,6 +123,19 @@ func (m *markdown) fleet(d *traffic.Difference) {
 	if len(more) > 0 {
 		m.add(0, "\n")
 	}
+}
+
+// inOneSection is how many changes a section has, so that the first ones of many are shown.
+const inOneSection = 25
+
+func routeMarkdown(c traffic.RouteChange) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "- %s\n", plain(c.Sentence))
+	for _, cause := range causes(c) {
+		fmt.Fprintf(&b, "  - %s\n", plain(cause))
+	}
+	fmt.Fprintf(&b, "  - for example %s\n", code(exampleWords(c.Example)))
+	return b.String()
 }
 
 func (m *markdown) problems(what string, all []api.Problem) {

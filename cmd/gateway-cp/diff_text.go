@@ -73,8 +73,11 @@ func (p *diffWriter) fleet(d *traffic.Difference) {
 		}
 		p.line("      for example %s", exampleWords(c.Example))
 	}
+	for _, host := range d.Incomplete {
+		p.line("%s has so many routes that changed that there may be more than these", host)
+	}
 	if n := minor(d); n > 0 {
-		p.line("%s from one error of Envoy to another: -o json lists them", plural(n, "class")+" of requests changes")
+		p.line("requests that get another error of Envoy than before: %d more changes, which -o json lists", n)
 	}
 	for _, c := range d.Clusters {
 		p.line("~ %s", clusterSentence(c))
