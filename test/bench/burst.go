@@ -50,76 +50,108 @@ func stateIn(b []byte) int {
 	return n
 }
 
-// burstTable measures many changes in one second.
-func burstTable() error {
-	const clients, services, times = 10, 200, 10
-	p, err := newPlane(crowd{services: 1000}, time.Minute)
+// watched is a plane with clients, each with a witness.
+type watched struct {
+	*plane
+	witnesses []*witness
+}
+
+func newWatched(c crowd, clients int) (*watched, error) {
+	p, err := newPlane(c, time.Minute)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer p.close()
-	var witnesses []*witness
+	b := &watched{plane: p}
 	for n := range clients {
 		w := &witness{states: map[string]int{}}
 		c, err := newRaw(p.address, n, nil, w.note)
 		if err != nil {
-			return err
+			p.close()
+			return nil, err
 		}
-		witnesses = append(witnesses, w)
+		b.witnesses = append(b.witnesses, w)
 		p.connect(c)
 	}
 	if err := p.awaitSync(clients); err != nil {
+		p.close()
+		return nil, err
+	}
+	for _, w := range b.witnesses {
+		w.mu.Lock()
+		w.responses, w.resources = 0, 0
+		w.mu.Unlock()
+	}
+	return b, nil
+}
+
+// burst makes changes, spread over a second, and returns how long that took and how long after it
+// all clients were in sync.
+func (b *watched) burst(all [][]translator.Change) (in, synced time.Duration, err error) {
+	began := time.Now()
+	for i, change := range all {
+		if err := b.apply(change); err != nil {
+			return 0, 0, err
+		}
+		time.Sleep(time.Until(began.Add(time.Second * time.Duration(i) / time.Duration(len(all)))))
+	}
+	ended := time.Now()
+	err = b.awaitSync(len(b.witnesses))
+	return ended.Sub(began), time.Since(ended), err
+}
+
+// judge fails when a client has seen an older state after a newer one, or does not have the last
+// one of a Service. It returns what all clients have got.
+func (b *watched) judge(services, last int) (responses, resources int, err error) {
+	for _, w := range b.witnesses {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.reordered > 0 {
+			return 0, 0, fmt.Errorf("%d older states came after newer ones", w.reordered)
+		}
+		for i := range services {
+			if got := w.states[b.crowd.cluster(i)]; got != last {
+				return 0, 0, fmt.Errorf("a client has state %d of %s in the end, want %d", got, b.crowd.cluster(i), last)
+			}
+		}
+		responses += w.responses
+		resources += w.resources
+	}
+	return responses, resources, nil
+}
+
+// burstTable measures many changes in one second: of 200 Services, ten times each.
+func burstTable() error {
+	const clients, services, times = 10, 200, 10
+	b, err := newWatched(crowd{services: 1000}, clients)
+	if err != nil {
 		return err
 	}
+	defer b.close()
 	var all [][]translator.Change
-	for nth := 1; nth <= times; nth++ { // of 200 Services, ten times each
+	for nth := 1; nth <= times; nth++ {
 		for i := range services {
-			change, err := p.changed(i, nth)
+			change, err := b.changed(i, nth)
 			if err != nil {
 				return err
 			}
 			all = append(all, change)
 		}
 	}
-	for _, w := range witnesses {
-		w.mu.Lock()
-		w.responses, w.resources = 0, 0
-		w.mu.Unlock()
-	}
 	before, _ := inUse()
-	began := time.Now()
-	for i, change := range all {
-		if err := p.apply(change); err != nil {
-			return err
-		}
-		time.Sleep(time.Until(began.Add(time.Second * time.Duration(i) / time.Duration(len(all)))))
-	}
-	ended := time.Now()
-	if err := p.awaitSync(clients); err != nil {
+	in, synced, err := b.burst(all)
+	if err != nil {
 		return err
 	}
-	synced := time.Since(ended)
 	after, _ := inUse()
-	responses, resources := 0, 0
-	for _, w := range witnesses {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.reordered > 0 {
-			return fmt.Errorf("%d older states came after newer ones", w.reordered)
-		}
-		for i := range services {
-			if got := w.states[p.crowd.cluster(i)]; got != 100+times {
-				return fmt.Errorf("a client has state %d of %s in the end, want %d", got, p.crowd.cluster(i), 100+times)
-			}
-		}
-		responses += w.responses
-		resources += w.resources
+	responses, resources, err := b.judge(services, 100+times)
+	if err != nil {
+		return err
 	}
 	if resources > len(all)*clients {
 		return errors.New("more is sent than has changed")
 	}
 	w := table()
 	fmt.Fprintln(w, "changes\tin\tlast state everywhere after\tresponses of a client\tresources in them\tout of order\tmemory grew by\t")
-	fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t0\t%.1f MiB\t\n", len(all), short(ended.Sub(began)), short(synced), responses/clients, resources/clients, (after-before)/(1<<20))
+	fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t0\t%.1f MiB\t\n", len(all), short(in), short(synced), responses/clients, resources/clients, (after-before)/(1<<20))
 	return w.Flush()
 }

@@ -14,7 +14,7 @@ import (
 func memoryTable() error {
 	const clients = 100
 	w := table()
-	fmt.Fprintln(w, "Services\tresources of a client\tgateway-cp, bytes each\tstacks of a client\tlinear cache, bytes each\tstacks of a client\t")
+	fmt.Fprintln(w, "Services\tresources of a client\tgateway-cp, bytes each\tstacks of a client\tlinear cache, bytes each\ttimes as much\tstacks of a client\t")
 	for _, services := range sizes[1:] {
 		c := crowd{services: services}
 		resources, ours, stacks, err := memoryOfClients(c, clients)
@@ -25,7 +25,7 @@ func memoryTable() error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%d\t%d\t%.1f\t%.1f KiB\t%.1f\t%.1f KiB\t\n", services, resources, ours, stacks/1024, linear, linearStacks/1024)
+		fmt.Fprintf(w, "%d\t%d\t%.1f\t%.1f KiB\t%.1f\t%.1f×\t%.1f KiB\t\n", services, resources, ours, stacks/1024, linear, linear/ours, linearStacks/1024)
 	}
 	return w.Flush()
 }

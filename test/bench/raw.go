@@ -136,7 +136,11 @@ func (c *raw) run(ctx context.Context) error {
 	}
 	for {
 		if c.pause != nil {
-			<-c.pause
+			select {
+			case <-c.pause:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
 		var b []byte
 		if err := stream.RecvMsg(&b); err != nil {

@@ -101,69 +101,99 @@ func (a *arrivals) run(p *plane, clients int, changes [][]translator.Change) (me
 	return a.took[len(a.took)/2], a.took[len(a.took)*99/100], nil
 }
 
-// slowTable measures what a client that reads nothing costs the others.
-func slowTable() error {
-	const others, services, changes = 10, 1000, 7000 // an odd number for each Service: all differ in the end
+// others is how many clients there are beside the slow one.
+const others = 10
+
+// besideSlow is a plane with clients that read and one that stops to.
+type besideSlow struct {
+	*plane
+	arrivals
+	had  *versions // that the slow one has got
+	stop atomic.Bool
+}
+
+func newBesideSlow(services int) (*besideSlow, error) {
 	p, err := newPlane(crowd{services: services}, patience)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer p.close()
-	a := &arrivals{all: make(chan struct{}, 1)}
+	b := &besideSlow{plane: p, arrivals: arrivals{all: make(chan struct{}, 1)}, had: newVersions()}
 	for n := range others {
-		c, err := newRaw(p.address, n, nil, a.note)
-		if err != nil {
-			return err
+		if err := b.join(n, nil, b.note, nil); err != nil {
+			return nil, err
 		}
-		p.connect(c)
 	}
-	had := newVersions()
-	slow, err := newRaw(p.address, others, nil, had.note)
-	if err != nil {
-		return err
-	}
-	var stop atomic.Bool
 	pause := make(chan struct{})
 	go func() {
-		for !stop.Load() {
+		for !b.stop.Load() {
 			pause <- struct{}{}
 		}
 	}()
-	slow.pause = pause
-	p.connect(slow)
-	if err := p.awaitSync(others + 1); err != nil {
+	if err := b.join(others, nil, b.had.note, pause); err != nil {
+		return nil, err
+	}
+	return b, p.awaitSync(others + 1)
+}
+
+// join connects a client; see raw.
+func (b *besideSlow) join(n int, had *versions, on func(response), pause <-chan struct{}) error {
+	c, err := newRaw(b.address, n, had, on)
+	if err != nil {
+		b.close()
 		return err
 	}
-	const warmUp, quiet = 500, 1500
-	all, err := p.changes(services, warmUp+quiet+changes)
+	c.pause = pause
+	b.connect(c)
+	return nil
+}
+
+// isIn says whether the slow one is connected.
+func (b *besideSlow) isIn() bool {
+	return slices.ContainsFunc(b.server.Nodes(), func(n xds.Node) bool { return n.ID == fmt.Sprint("raw-", others) })
+}
+
+// returns has the slow one come back with what it had, and gives how many resources it is sent.
+func (b *besideSlow) returns() (int64, error) {
+	var sent atomic.Int64
+	if err := b.join(others, b.had, func(r response) { sent.Add(int64(r.resources)) }, nil); err != nil {
+		return 0, err
+	}
+	err := b.awaitSync(others + 1)
+	return sent.Load(), err
+}
+
+// slowTable measures what a client that reads nothing costs the others.
+func slowTable() error {
+	const services = 1000
+	const warmUp, quiet, changes = 500, 1500, 7000 // an odd number for each Service: all differ in the end
+	b, err := newBesideSlow(services)
 	if err != nil {
 		return err
 	}
-	if _, _, err := a.run(p, others, all[:warmUp]); err != nil { // to warm up
-		return err
-	}
-	median, p99, err := a.run(p, others, all[warmUp:warmUp+quiet])
+	defer b.close()
+	all, err := b.changes(services, warmUp+quiet+changes)
 	if err != nil {
 		return err
 	}
-	stop.Store(true)
+	if _, _, err := b.run(b.plane, others, all[:warmUp]); err != nil {
+		return err
+	}
+	median, p99, err := b.run(b.plane, others, all[warmUp:warmUp+quiet])
+	if err != nil {
+		return err
+	}
+	b.stop.Store(true)
 	before, _ := inUse()
 	began := time.Now()
-	slowMedian, slowP99, err := a.run(p, others, all[warmUp+quiet:])
+	slowMedian, slowP99, err := b.run(b.plane, others, all[warmUp+quiet:])
 	if err != nil {
 		return err
 	}
 	lasted := time.Since(began)
 	after, _ := inUse()
-	cut := !slices.ContainsFunc(p.server.Nodes(), func(n xds.Node) bool { return n.ID == fmt.Sprint("raw-", others) })
-
-	var sent atomic.Int64
-	back, err := newRaw(p.address, others, had, func(r response) { sent.Add(int64(r.resources)) })
+	cut := !b.isIn()
+	sent, err := b.returns()
 	if err != nil {
-		return err
-	}
-	p.connect(back)
-	if err := p.awaitSync(others + 1); err != nil {
 		return err
 	}
 	w := table()
@@ -175,7 +205,7 @@ func slowTable() error {
 		return err
 	}
 	fmt.Printf("It was cut off (the limit was %s): %t. Memory grew by %.1f MiB. When it came back it was sent\n%d resources for the %d changes that it had missed, the newest version of each.\n",
-		patience, cut, (after-before)/(1<<20), sent.Load(), changes)
+		patience, cut, (after-before)/(1<<20), sent, changes)
 	return nil
 }
 
