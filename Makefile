@@ -112,7 +112,7 @@ fuzz-short:
 	GO="$(GO)" .ci/fuzz short FuzzReadAsKubernetes
 
 .PHONY: bench
-bench: ## What one change costs among 100, 1,000 and 10,000 Services
+bench: ## What a change and clients cost, against others in the same run (docs/benchmarks.md); 12 minutes
 	$(GO) run ./test/bench
 
 .PHONY: soak

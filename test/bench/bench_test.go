@@ -2,6 +2,8 @@ package main
 
 import (
 	"math"
+	"os"
+	"strings"
 	"testing"
 )
 
@@ -59,5 +61,18 @@ func BenchmarkOneChange(b *testing.B) {
 				nth++
 			}
 		})
+	}
+}
+
+// docs/benchmarks.md says of every section what it measures.
+func TestSectionsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/benchmarks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sections {
+		if !strings.Contains(string(page), "\n### `"+s.name+"`\n") {
+			t.Errorf("the section %s has no heading", s.name)
+		}
 	}
 }

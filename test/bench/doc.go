@@ -11,4 +11,6 @@
 //
 // What must hold on any machine, however slow, is a test: one endpoint assignment is built, and
 // the number of allocations does not depend on the number of Services. Times are only printed.
+//
+// docs/benchmarks.md says of every section what it measures, with the figures seen last.
 package main

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -36,7 +37,8 @@ func main() {
 	}
 }
 
-// run runs the sections with these names, or all of them.
+// run runs the sections with these names, or all of them: each in a process of its own, so that
+// none is measured with what another has left behind.
 func run(names []string) error {
 	if len(names) > 0 && (names[0] == serverRole || names[0] == clientsRole) {
 		return playRole(names)
@@ -47,15 +49,28 @@ func run(names []string) error {
 		}
 	}
 	for _, s := range sections {
-		if len(names) > 0 && !slices.Contains(names, s.name) {
-			continue
-		}
-		fmt.Printf("\n%s (%s)\n\n", s.title, s.name)
-		if err := s.run(); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+		switch {
+		case len(names) == 1 && names[0] == s.name:
+			fmt.Printf("\n%s (%s)\n\n", s.title, s.name)
+			return s.run()
+		case len(names) == 0 || slices.Contains(names, s.name):
+			if err := runApart(s.name); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
 		}
 	}
 	return nil
+}
+
+// runApart runs one section in a process.
+func runApart(name string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(self, name)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	return cmd.Run()
 }
 
 func table() *tabwriter.Writer {
