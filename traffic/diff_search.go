@@ -66,8 +66,11 @@ func (s *search) pairs() []pair {
 	return s.pairsOut
 }
 
+// itself looks at what a unit asks for, all of it where there are not too many units: what it takes may
+// have gone several ways on the other side, or none.
 func (s *search) itself(side, i int) {
-	s.try(s.units[side][i].match, nil, func(q Request) bool { return s.taken(side, q) == i })
+	many := len(s.units[0])+len(s.units[1]) > maxBehind
+	s.try(s.units[side][i].match, nil, func(q Request) bool { return many && s.taken(side, q) == i })
 }
 
 // across looks at what a unit of the other side asks for as well.
@@ -87,7 +90,7 @@ func (s *search) across(side, i int) {
 // behind looks at what another unit of the same side asks for as well: what the other side takes may
 // lie behind it.
 func (s *search) behind(side, i int) {
-	if len(s.units[side]) > maxBehind {
+	if len(s.units[0])+len(s.units[1]) > maxBehind {
 		return
 	}
 	u := s.units[side][i].match
@@ -98,7 +101,7 @@ func (s *search) behind(side, i int) {
 	}
 }
 
-// maxBehind is how many units a virtual host may have for all pairs of them to be looked at.
+// maxBehind is how many units the two sides may have for all that can be tried to be tried.
 const maxBehind = 200
 
 // mayMeet says whether a request may fit both matches; methods and exact paths decide it at once.
