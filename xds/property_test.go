@@ -13,261 +13,6 @@ import (
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
-// envoy imitates what matters of an Envoy: it warms clusters, withholds cluster
-// acknowledgements while one warms, answers late, refuses, takes part of what it refuses,
-// loses its connection, and comes back with what it has.
-type envoy struct {
-	t    *rapid.T
-	s    *session
-	mk   func() *session
-	has  [resource.NumTypes]map[string]*composed
-	warm map[string]bool
-	// mail are responses that are on their way, answers those that are to be acknowledged.
-	mail    []*response // in order: it is one stream
-	answers []answer
-	bad     map[hash]bool // contents that this Envoy refuses
-	subs    map[string]bool
-	edsFor  map[string]bool // endpoints have arrived since the cluster was added or changed
-	rounds  map[string]bool // a round of health checks was done since then
-	routes  map[string]bool // route configurations that it has asked for
-}
-
-type answer struct {
-	t       resource.Type
-	nonce   uint64
-	message string
-}
-
-func newEnvoy(t *rapid.T, mk func() *session) *envoy {
-	e := &envoy{t: t, mk: mk, warm: map[string]bool{}, bad: map[hash]bool{}}
-	for i := range e.has {
-		e.has[i] = map[string]*composed{}
-	}
-	e.connect()
-	return e
-}
-
-func (e *envoy) connect() {
-	e.s = e.mk()
-	e.answers = nil
-	e.mail = nil
-	e.subs, e.edsFor, e.rounds = map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, t := range []resource.Type{resource.Cluster, resource.Listener, resource.Scope} {
-		versions := map[string]string{}
-		for name, c := range e.has[t] {
-			versions[name] = c.version
-		}
-		e.s.report(t, maps.All(versions))
-		e.s.subscribeAll(t)
-	}
-	versions := map[string]string{}
-	for name := range e.has[resource.Cluster] {
-		if c := e.has[resource.Endpoint][name]; c != nil {
-			versions[name] = c.version
-		}
-	}
-	e.s.report(resource.Endpoint, maps.All(versions))
-	for _, name := range slices.Sorted(maps.Keys(e.has[resource.Cluster])) {
-		e.subs[name] = true
-		e.s.subscribe(resource.Endpoint, name, false)
-		if e.warm[name] {
-			e.edsFor[name], e.rounds[name] = true, true
-		}
-	}
-	versions = map[string]string{}
-	for name, c := range e.has[resource.Route] {
-		versions[name] = c.version
-	}
-	e.s.report(resource.Route, maps.All(versions))
-	for _, name := range slices.Sorted(maps.Keys(e.routes)) {
-		e.s.subscribe(resource.Route, name, false)
-	}
-	e.drain()
-}
-
-// drain takes what the session wants to send and puts it into the mail.
-func (e *envoy) drain() {
-	for range 1000 {
-		r := e.s.next()
-		if r == nil {
-			return
-		}
-		e.mail = append(e.mail, r)
-		for _, c := range r.items {
-			if has := e.has[r.kind][c.name]; has != nil && has.version == c.version {
-				continue // it is told once more what it has
-			}
-			for _, ref := range c.head.output.Fetches {
-				if e.has[ref.Type][ref.Name] == nil && !e.s.store.has(e.s.audiences, ref.Type, ref.Name) {
-					e.t.Fatalf("%s %s names %s %s, which is nowhere", r.kind, c.name, ref.Type, ref.Name)
-				}
-			}
-		}
-	}
-	e.t.Fatal("the session does not stop talking")
-}
-
-// open takes the oldest response out of the mail and applies it.
-func (e *envoy) open() {
-	if len(e.mail) == 0 {
-		return
-	}
-	r, t := e.mail[0], e.mail[0].kind
-	e.mail = e.mail[1:]
-	message := ""
-	if len(r.items) > 0 && len(r.removed) > 0 {
-		e.t.Fatal("a response with versions and removals")
-	}
-	for _, c := range r.items {
-		c.contents(func(p *content) {
-			if e.bad[p.hash] {
-				message = "refused"
-			}
-		})
-	}
-	for _, c := range r.items {
-		if message != "" && rapid.Bool().Draw(e.t, "not taken") {
-			continue
-		}
-		culprit := false
-		c.contents(func(p *content) { culprit = culprit || e.bad[p.hash] })
-		if !culprit {
-			e.take(t, c)
-		}
-	}
-	for _, name := range r.removed {
-		delete(e.has[t], name)
-		if t == resource.Cluster {
-			delete(e.warm, name)
-			delete(e.subs, name)
-			delete(e.edsFor, name)
-			delete(e.rounds, name)
-			delete(e.has[resource.Endpoint], name)
-			e.s.unsubscribe(resource.Endpoint, name)
-		}
-		if t == resource.Endpoint {
-			e.edsFor[name] = true // there are none: that ends the waiting, too
-		}
-		e.askForRoutes()
-		e.settleWarm()
-		e.check()
-	}
-	e.answers = append(e.answers, answer{t, r.nonce, message})
-}
-
-func (e *envoy) take(t resource.Type, c *composed) {
-	switch t {
-	case resource.Endpoint:
-		if !e.subs[c.name] {
-			return // ignored, as Envoy does
-		}
-		e.edsFor[c.name] = true
-	case resource.Route:
-		if !e.routes[c.name] {
-			return
-		}
-	case resource.Cluster:
-		e.edsFor[c.name], e.rounds[c.name] = false, false // it waits for its endpoints again
-		if !e.subs[c.name] {
-			e.subs[c.name] = true
-			e.s.subscribe(resource.Endpoint, c.name, true)
-		}
-	}
-	e.has[t][c.name] = c
-	e.askForRoutes()
-	e.settleWarm()
-	e.check()
-}
-
-// askForRoutes subscribes to what listeners name, and drops the rest.
-func (e *envoy) askForRoutes() {
-	want := map[string]bool{}
-	for _, c := range e.has[resource.Listener] {
-		for _, ref := range c.head.output.Fetches {
-			want[ref.Name] = true
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(e.routes)) {
-		if !want[name] {
-			delete(e.has[resource.Route], name)
-			e.s.unsubscribe(resource.Route, name)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if !e.routes[name] {
-			e.s.subscribe(resource.Route, name, true)
-		}
-	}
-	e.routes = want
-}
-
-// warming says whether a cluster waits for endpoints, or for the first round of its checks.
-func (e *envoy) warming(name string) bool {
-	return !e.edsFor[name] || e.has[resource.Cluster][name].head.output.HealthChecked && !e.rounds[name]
-}
-
-// settleWarm warms clusters that wait for nothing.
-func (e *envoy) settleWarm() {
-	for name := range e.has[resource.Cluster] {
-		if !e.warming(name) {
-			e.warm[name] = true
-		}
-	}
-}
-
-// checkHealth ends a round of health checks, and tells how many endpoints have passed.
-func (e *envoy) checkHealth(healthy func() int) {
-	report := map[string]int{}
-	for _, name := range slices.Sorted(maps.Keys(e.has[resource.Cluster])) {
-		if e.edsFor[name] {
-			e.rounds[name] = true
-			report[name] = healthy()
-		}
-	}
-	e.settleWarm()
-	e.s.notifyHealthy(report)
-	e.drain()
-}
-
-// check is the promise: nothing that this Envoy has sends traffic to a cluster that is not
-// there and warm.
-func (e *envoy) check() {
-	for _, t := range []resource.Type{resource.Scope, resource.Route} {
-		for name, c := range e.has[t] {
-			c.contents(func(p *content) {
-				for _, ref := range p.output.Clusters {
-					if e.has[resource.Cluster][ref.Name] == nil || !e.warm[ref.Name] {
-						e.t.Fatalf("%s %s part %q sends traffic to cluster %q, which is not warm", t, name, p.part, ref.Name)
-					}
-				}
-			})
-		}
-	}
-}
-
-// reply delivers one answer, in order for each type; cluster answers wait for all to be warm.
-func (e *envoy) reply() {
-	for i, a := range e.answers {
-		if a.t == resource.Cluster {
-			warming := false
-			for name := range e.has[resource.Cluster] {
-				warming = warming || e.warming(name)
-			}
-			if warming {
-				continue
-			}
-		}
-		first := slices.IndexFunc(e.answers, func(b answer) bool { return b.t == a.t })
-		if first != i {
-			continue
-		}
-		e.answers = slices.Delete(e.answers, i, i+1)
-		e.s.answer(a.t, a.nonce, a.message)
-		e.drain()
-		return
-	}
-}
-
 // world is what the store shall have: clusters, and scopes whose parts name clusters.
 type world struct {
 	clusters map[string]int            // name → revision of its content
@@ -275,10 +20,12 @@ type world struct {
 	routes   map[string]map[string]rev // route configuration → the same
 	// listeners name a route configuration each.
 	listeners map[string]string
+	// names are those of clusters and listeners, holders those of scopes and route configurations.
+	names, holders []string
 }
 
-func newWorld() *world {
-	return &world{map[string]int{}, map[string]map[string]rev{}, map[string]map[string]rev{}, map[string]string{}}
+func newWorld(names, holders []string) *world {
+	return &world{map[string]int{}, map[string]map[string]rev{}, map[string]map[string]rev{}, map[string]string{}, names, holders}
 }
 
 type rev struct {
@@ -350,19 +97,18 @@ func diff(before, after map[resource.Key]*resource.Output) resource.ChangeSet {
 }
 
 // edit changes the world at random; nothing in it refers to what is missing.
-func (w *world) edit(t *rapid.T) {
-	names := []string{"a", "b", "c", "d"}
-	one := rapid.SampledFrom(names)
+func (w *world) edit(t chance) {
+	one := func(what string) string { return w.names[t.pick(len(w.names), what)] }
 	resources, kind := w.scopes, "scope"
-	if rapid.Bool().Draw(t, "routes") {
+	if t.pick(2, "routes") == 1 {
 		resources, kind = w.routes, "route"
 	}
-	name := rapid.SampledFrom([]string{"x", "y"})
-	switch rapid.IntRange(0, 7).Draw(t, "edit") {
+	some := func() string { return w.holders[t.pick(len(w.holders), kind)] }
+	switch t.pick(8, "edit") {
 	case 0:
-		w.clusters[one.Draw(t, "cluster")] = rapid.IntRange(0, 3).Draw(t, "revision")
+		w.clusters[one("cluster")] = t.pick(4, "revision")
 	case 1: // a cluster goes, and everything that names it points elsewhere
-		gone := one.Draw(t, "cluster")
+		gone := one("cluster")
 		delete(w.clusters, gone)
 		for _, all := range []map[string]map[string]rev{w.scopes, w.routes} {
 			for _, parts := range all {
@@ -373,34 +119,31 @@ func (w *world) edit(t *rapid.T) {
 			}
 		}
 	case 2, 3:
-		scope, part := name.Draw(t, kind), rapid.SampledFrom([]string{"p", "q"}).Draw(t, "part")
+		holder, part := some(), []string{"p", "q"}[t.pick(2, "part")]
 		var to []string
 		for _, c := range slices.Sorted(maps.Keys(w.clusters)) {
-			if rapid.Bool().Draw(t, c) {
+			if t.pick(2, c) == 1 {
 				to = append(to, c)
 			}
 		}
-		if resources[scope] == nil {
-			resources[scope] = map[string]rev{}
+		if resources[holder] == nil {
+			resources[holder] = map[string]rev{}
 		}
-		resources[scope][part] = rev{
-			to, rapid.IntRange(0, 3).Draw(t, "revision"), rapid.IntRange(0, 9).Draw(t, "invalid") == 0,
-			rapid.IntRange(0, 3).Draw(t, "healthy") == 0,
-		}
+		resources[holder][part] = rev{to, t.pick(4, "revision"), t.pick(10, "invalid") == 1, t.pick(4, "healthy") == 1}
 	case 4: // and with a route configuration go the listeners that name it
-		gone := name.Draw(t, kind)
+		gone := some()
 		delete(resources, gone)
 		if kind == "route" {
 			maps.DeleteFunc(w.listeners, func(_, route string) bool { return route == gone })
 		}
 	case 5:
-		delete(resources[name.Draw(t, kind)], "p")
+		delete(resources[some()], "p")
 	case 6:
-		if route := name.Draw(t, "route"); w.routes[route] != nil {
-			w.listeners[one.Draw(t, "listener")] = route
+		if route := some(); w.routes[route] != nil {
+			w.listeners[one("listener")] = route
 		}
 	case 7:
-		delete(w.listeners, one.Draw(t, "listener"))
+		delete(w.listeners, one("listener"))
 	}
 }
 
@@ -424,12 +167,12 @@ func TestReferencesHoldOnEveryEnvoy(t *testing.T) {
 			last = newSession(store, Node{ID: "e", Fleet: "f"}, func() time.Time { return now }, earlier)
 			return last
 		}
-		w := newWorld()
-		e := newEnvoy(t, mk)
+		w := newWorld([]string{"a", "b", "c", "d"}, []string{"x", "y"})
+		e := newEnvoy(drawn{t}, mk)
 		have := w.entries()
 		step := func() {
 			for range rapid.IntRange(1, 4).Draw(t, "edits") {
-				w.edit(t)
+				w.edit(drawn{t})
 			}
 			want := w.entries()
 			store.apply(diff(have, want), now)
@@ -477,20 +220,6 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func (e *envoy) uses(cluster string) bool {
-	used := false
-	for _, t := range []resource.Type{resource.Scope, resource.Route} {
-		for _, c := range e.has[t] {
-			c.contents(func(p *content) {
-				for _, ref := range p.output.Clusters {
-					used = used || ref.Name == cluster
-				}
-			})
-		}
-	}
-	return used
 }
 
 // quiesce heals the Envoy, answers everything and lets time pass; then it must have what the

@@ -270,7 +270,7 @@ func (s *session) retryRefused() {
 	for a, r := range s.refused {
 		target := s.store.find(s.audiences, a.kind, a.name)
 		sub := s.subs[a.kind]
-		if !stands(a, r, target) {
+		if !s.stands(a, r, target) {
 			delete(s.refused, a)
 			sub.touch(s.store.names.find(a.name))
 			continue
@@ -285,7 +285,7 @@ func (s *session) retryRefused() {
 }
 
 // stands says whether what was refused is still what a resource shall be made of.
-func stands(a atom, r *refusal, target *composed) bool {
+func (s *session) stands(a atom, r *refusal, target *composed) bool {
 	if a.part == together {
 		return target != nil && target == r.target
 	}
@@ -293,5 +293,10 @@ func stands(a atom, r *refusal, target *composed) bool {
 	if p == nil || a.part != "" && target.head.hash != r.head {
 		return false
 	}
-	return p.hash == a.hash || p.fallback != nil && p.fallback.hash == a.hash
+	if p.hash == a.hash || p.fallback != nil && p.fallback.hash == a.hash {
+		return true
+	}
+	// What stood in for it would be sent again at once, and refused again.
+	good := s.good(of{ref{a.kind, target.id}, a.name}, a.part)
+	return good != nil && good.isThere() && good.hash == a.hash
 }
