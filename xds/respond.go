@@ -53,14 +53,25 @@ func (s *session) quiet() bool {
 // happens meanwhile is coalesced; but several for clusters, since Envoy withholds all cluster
 // acknowledgements while a single cluster warms.
 func (s *session) nextOf(t resource.Type) *response {
+	// A trial that has to wait for another goes to the end: each is looked at once.
+	for range len(s.subs[t].trials) + 1 {
+		if r, more := s.tryNext(t); r != nil || !more {
+			return r
+		}
+	}
+	return nil
+}
+
+// tryNext is nextOf for one trial, and says whether another may have something to send.
+func (s *session) tryNext(t resource.Type) (r *response, more bool) {
 	sub := s.subs[t]
 	if s.withholds(t) {
-		return nil
+		return nil, false
 	}
 	if n := len(sub.inflight); n >= maxInflight || n > 0 && t != resource.Cluster {
-		return nil
+		return nil, false
 	}
-	r := &response{kind: t}
+	r = &response{kind: t}
 	ids, trial := s.due(t)
 	isTrial := len(trial) > 0
 	gone := func(id uint32) bool { return s.view(t, id) == nil }
@@ -72,10 +83,7 @@ func (s *session) nextOf(t resource.Type) *response {
 	}
 	s.tried(t, trial, r)
 	if len(r.items) == 0 && len(r.removed) == 0 && len(r.none) == 0 && !sub.greet {
-		if isTrial {
-			return s.nextOf(t)
-		}
-		return nil
+		return nil, isTrial
 	}
 	sub.greet = false
 	s.nonce++
@@ -85,7 +93,7 @@ func (s *session) nextOf(t resource.Type) *response {
 		r.through = s.known
 	}
 	sub.inflight = append(sub.inflight, r)
-	return r
+	return r, false
 }
 
 // fill adds what is to be said about those of the resources that are to be looked at. Removals and
