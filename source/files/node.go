@@ -53,6 +53,9 @@ func (n *node) text() (string, bool) {
 	if n == nil || n.kind != scalarNode || !strings.HasPrefix(n.scalar, `"`) {
 		return "", false
 	}
+	if strings.IndexByte(n.scalar, '\\') < 0 {
+		return n.scalar[1 : len(n.scalar)-1], true
+	}
 	var s string
 	err := json.Unmarshal([]byte(n.scalar), &s)
 	return s, err == nil

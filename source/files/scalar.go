@@ -90,7 +90,7 @@ func resolvePlain(s string) (scalar, error) {
 		if f, err := strconv.ParseFloat(s, 64); err == nil {
 			return floatScalar(f)
 		}
-	case (c >= '0' && c <= '9' || c == '+' || c == '-') && !isAddress(s):
+	case (c >= '0' && c <= '9' || c == '+' || c == '-') && !isAddress(s) && mayBeNumber(s):
 		plain := strings.ReplaceAll(s, "_", "")
 		if i, err := strconv.ParseInt(plain, 0, 64); err == nil {
 			return scalar{strconv.FormatInt(i, 10), "!!int"}, nil
@@ -110,6 +110,19 @@ func resolvePlain(s string) (scalar, error) {
 // isAddress says whether a scalar has more dots than a number, as IP addresses and versions do. It
 // spares them the attempts to read them as one.
 func isAddress(s string) bool { return strings.IndexByte(s, '.') != strings.LastIndexByte(s, '.') }
+
+// mayBeNumber says whether a scalar has no other characters than numbers have, as amounts (128Mi) and
+// flags do. It spares them the attempts, too.
+func mayBeNumber(s string) bool {
+	for i := range len(s) {
+		switch c := s[i] | 0x20; { // in lower case; what that changes else is nothing of these
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'f', c == 'x', c == 'o', c == '+', c == '-', c == '.', s[i] == '_':
+		default:
+			return false
+		}
+	}
+	return true
+}
 
 func floatScalar(f float64) (scalar, error) {
 	if math.IsInf(f, 0) || math.IsNaN(f) {

@@ -6,9 +6,9 @@ import (
 )
 
 // Most manifests are written in a small part of YAML: maps and lists in block style, scalars on
-// one line, short lists and maps in brackets, comments. simpleYAML reads that part, several times
-// as fast as the YAML library and without its tree, and gives up on everything else. What it
-// reads, it reads as the library does, to the column: FuzzSimpleYAML compares the two.
+// one line, literal text (|), short lists and maps in brackets, comments. simpleYAML reads that
+// part, several times as fast as the YAML library and without its tree, and gives up on everything
+// else. What it reads, it reads as the library does, to the column: FuzzSimpleYAML compares the two.
 
 // simpleYAML reads a segment; it is false where the library has to.
 func simpleYAML(part []byte, seg segment) (document, bool) {
@@ -181,6 +181,9 @@ func (p *simple) value(at, colon, depth int) *node {
 		if p.isItem() {
 			return p.fail()
 		}
+		if p.rest[0] == '|' {
+			return p.literal(at)
+		}
 		return p.scalarLine()
 	}
 	line := p.line
@@ -257,6 +260,9 @@ func startsPlain(s string) bool {
 			return false
 		}
 		c = s[1]
+		if c == '-' && len(s) > 2 {
+			c = s[2] // such as --flag
+		}
 	}
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '/' || c == '~' || c == '$'
 }
@@ -315,104 +321,4 @@ func (p *simple) plainNode(start int, text string) *node {
 		n.plain = text
 	}
 	return n
-}
-
-// flow reads a list or map in brackets that ends in this line, of scalars that need no second
-// look.
-func (p *simple) flow(start, depth int) (n *node, end int) {
-	if depth > 10 {
-		return p.fail(), start
-	}
-	isMap, closing := p.rest[start] == '{', byte(']')
-	n = p.node(listNode, p.indent+start)
-	if isMap {
-		n.kind, closing = mapNode, '}'
-	} else {
-		n.items = []*node{}
-	}
-	for at := p.spaces(start + 1); at < len(p.rest); at = p.spaces(at) {
-		if p.rest[at] == closing {
-			return n, at + 1
-		}
-		var f field
-		if isMap {
-			f.line, f.column = p.line, p.indent+at+1
-			if f.name, at = p.flowName(at); p.failed {
-				return n, at
-			}
-			if among(n.fields, f.name) {
-				return p.fail(), at
-			}
-		}
-		if f.value, at = p.flowValue(at, depth); p.failed {
-			return n, at
-		}
-		if isMap {
-			n.fields = append(n.fields, f)
-		} else {
-			n.items = append(n.items, f.value)
-		}
-		if at = p.spaces(at); at < len(p.rest) && p.rest[at] == ',' {
-			at++
-		} else if at == len(p.rest) || p.rest[at] != closing {
-			break
-		}
-	}
-	return p.fail(), start
-}
-
-func (p *simple) spaces(at int) int {
-	for at < len(p.rest) && p.rest[at] == ' ' {
-		at++
-	}
-	return at
-}
-
-// flowName reads a field's name and the colon and space after it.
-func (p *simple) flowName(at int) (name string, next int) {
-	if end := p.quotedEnd(at); end > 0 {
-		name, next = p.rest[at+1:end-1], end
-	} else {
-		next = at + len(flowWord(p.rest[at:]))
-		name = p.rest[at:next]
-		if s, err := resolvePlain(name); err != nil || s.tag != "!!str" {
-			p.fail()
-			return "", at
-		}
-	}
-	if len(p.rest) < next+2 || p.rest[next:next+2] != ": " || len(name) > maxKey {
-		p.fail()
-	}
-	return name, p.spaces(next + 1)
-}
-
-func (p *simple) flowValue(at, depth int) (*node, int) {
-	if at == len(p.rest) {
-		return p.fail(), at
-	}
-	if c := p.rest[at]; c == '[' || c == '{' {
-		return p.flow(at, depth+1)
-	}
-	if end := p.quotedEnd(at); end > 0 {
-		return p.quotedNode(at, end), end
-	}
-	word := flowWord(p.rest[at:])
-	if word == "" {
-		return p.fail(), at
-	}
-	return p.plainNode(at, word), at + len(word)
-}
-
-// flowWord gives the letters and digits, and what is harmless between them, that a text begins
-// with.
-func flowWord(s string) string {
-	i := 0
-	for i < len(s) {
-		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || i > 0 && (c == '.' || c == '-' || c == '_' || c == '/')) {
-			break
-		}
-		i++
-	}
-	return s[:i]
 }
