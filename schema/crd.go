@@ -17,6 +17,7 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	openapi "k8s.io/kube-openapi/pkg/validation/spec"
 
 	"github.com/gateway-cp/gateway-cp/api"
 )
@@ -44,6 +45,7 @@ type crdVersion struct {
 	err        error
 	structural *structuralschema.Structural
 	values     validation.SchemaValidator
+	acceptor   *acceptor // knows of most values that fit that they do
 	rules      *rules
 	simple     bool                  // rules are all that there are
 	validator  func() *cel.Validator // says which rule is broken
@@ -163,9 +165,11 @@ func (v *crdVersion) compile() error {
 		if v.err = defaulting.PruneDefaults(v.structural); v.err != nil {
 			return
 		}
-		if v.values, _, v.err = validation.NewSchemaValidator(v.props); v.err != nil {
+		var values *openapi.Schema
+		if v.values, values, v.err = validation.NewSchemaValidator(v.props); v.err != nil {
 			return
 		}
+		v.acceptor = newAcceptor(values)
 		v.rules, v.simple = compileRules(v.structural, true, model.SchemaDeclType(v.structural, true))
 		v.validator = sync.OnceValue(func() *cel.Validator {
 			return cel.NewValidator(v.structural, true, celconfig.PerCallLimit)

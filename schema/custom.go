@@ -48,7 +48,10 @@ func (d *crd) check(o Object) []api.Problem {
 	if v.status {
 		delete(object, "status")
 	}
-	errs := validation.ValidateCustomResource(nil, object, v.values)
+	var errs field.ErrorList
+	if !v.acceptor.accepts(object) {
+		errs = validation.ValidateCustomResource(nil, object, v.values)
+	}
 	errs = append(errs, objectmeta.Validate(context.Background(), nil, object, v.structural, false)...)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, v.structural, object)...)
 	if !blocking(errs) {
