@@ -54,10 +54,10 @@ func TypeByURL(url string) (Type, bool) {
 
 // Audience says which Envoys see a resource. The names that Envoy sees do not carry it.
 // Where several audiences hold the same name, the narrowest that an Envoy belongs to wins:
-// node before zone before fleet before all.
+// proxyless before node before zone before fleet before all.
 type Audience struct {
 	Scope AudienceScope
-	Name  string // of the fleet, zone or node; empty for everyone
+	Name  string // of the fleet (also of Proxyless), zone or node; empty for everyone
 }
 
 // AudienceScope is the width of an audience, from wide to narrow.
@@ -69,6 +69,9 @@ const (
 	Fleet
 	Zone
 	Node
+	// Proxyless are the gRPC clients of one fleet that have no Envoy before them. They see what
+	// the Envoys of the fleet see, too; Envoys see nothing of theirs.
+	Proxyless
 )
 
 // Everyone is the audience of all Envoys.
@@ -76,6 +79,9 @@ var Everyone = Audience{}
 
 // OfFleet is the audience of one fleet (an Envoy's node.cluster).
 func OfFleet(name string) Audience { return Audience{Fleet, name} }
+
+// OfProxyless is the audience of the gRPC clients of one fleet.
+func OfProxyless(fleet string) Audience { return Audience{Proxyless, fleet} }
 
 // Key names one part of a resource; Part is empty for its head. A resource without
 // parts is just a head.

@@ -67,7 +67,11 @@ func buildEndpoints(r *Reader, u Unit) Result {
 	out := resource.Output{Ready: s.count(ready), Total: total, Sources: []api.Key{serviceKey(u)}}
 	e := &encoder{}
 	key := resource.Key{Type: resource.Endpoint, Audience: resource.Everyone, Name: name}
-	return e.result(key, assignment(name, s.endpoints, probe), out, problems...)
+	a := assignment(name, s.endpoints, probe)
+	if speaksGRPC(port) {
+		weighLocalities(a)
+	}
+	return e.result(key, a, out, problems...)
 }
 
 // selectEndpoints finds what stands behind a Service port. EndpointSlices, or Endpoints, are

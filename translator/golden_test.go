@@ -302,8 +302,11 @@ func checkRefs(t fatal, tr *Translator) {
 			if ref.Name == resource.All {
 				continue
 			}
-			if outputs[resource.Key{Type: ref.Type, Audience: k.Audience, Name: ref.Name}] == nil &&
-				outputs[resource.Key{Type: ref.Type, Name: ref.Name}] == nil {
+			there := false
+			for _, a := range seenWith(k.Audience) {
+				there = there || outputs[resource.Key{Type: ref.Type, Audience: a, Name: ref.Name}] != nil
+			}
+			if !there {
 				t.Fatalf("%v names %v, which is not there", k, ref)
 			}
 		}
@@ -311,4 +314,13 @@ func checkRefs(t fatal, tr *Translator) {
 			t.Fatalf("%v is a part of nothing", k)
 		}
 	}
+}
+
+// seenWith are the audiences whose resources are seen by all who see those of an audience.
+func seenWith(a resource.Audience) []resource.Audience {
+	all := []resource.Audience{a, resource.Everyone}
+	if a.Scope == resource.Proxyless {
+		all = append(all, resource.OfFleet(a.Name))
+	}
+	return all
 }

@@ -46,4 +46,12 @@ func secretName(namespace, secret string) string { return namespace + "/" + secr
 // scopeName names the routes of a Service after how the hosts begin that have them: "web.shop".
 func scopeName(namespace, service string) string { return service + "." + namespace }
 
+// proxylessListenerName is what a gRPC client dials: "web.shop:80", "web.shop.svc.cluster.local:80".
+func proxylessListenerName(form string, port int32) string { return form + ":" + portString(port) }
+
+// proxylessRouteName names the routes of a Service port for gRPC clients: "grpc/shop/web/80".
+func proxylessRouteName(namespace, service string, port int32) string {
+	return "grpc/" + hostName(namespace, service, port)
+}
+
 func portString(port int32) string { return strconv.Itoa(int(port)) }

@@ -9,7 +9,8 @@ import (
 )
 
 // serviceCalls gives the units of a Service: for each port its endpoints, and for each fleet
-// that serves it a cluster and a virtual host under every form of its name.
+// that serves it a cluster, a virtual host under every form of its name and, where it speaks gRPC,
+// what clients without an Envoy ask for.
 //
 // A headless Service is served like any other: Envoy spreads the requests. One of type
 // ExternalName gets nothing yet; admission says so.
@@ -36,6 +37,7 @@ func serviceCalls(r *Reader, o *api.Object) []Unit {
 	}
 	for _, f := range fleets {
 		units = append(units, hostCalls(f, service)...)
+		units = append(units, proxylessCalls(f, service)...)
 	}
 	return units
 }

@@ -180,11 +180,14 @@ func (s *Server) EachRefusal(f func(envoy string, r Refusal)) {
 	}
 }
 
-// Nodes returns who every connected Envoy says it is, ordered by node id.
+// Nodes returns who every connected Envoy says it is, ordered by node id, without clients that are
+// none.
 func (s *Server) Nodes() []Node {
 	var nodes []Node
 	for _, c := range s.connected() {
-		nodes = append(nodes, c.session.node)
+		if !c.session.node.Proxyless() {
+			nodes = append(nodes, c.session.node)
+		}
 	}
 	return nodes
 }

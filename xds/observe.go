@@ -90,10 +90,13 @@ type ClusterOn struct {
 }
 
 // Cluster returns the state of a cluster on every connected Envoy that shall have it, ordered
-// by node id.
+// by node id. Clients without an Envoy are not among them: see Node.Proxyless.
 func (s *Server) Cluster(name string) []ClusterOn {
 	var on []ClusterOn
 	for _, c := range s.connected() {
+		if c.session.node.Proxyless() {
+			continue
+		}
 		c.mu.Lock()
 		if state, ok := c.session.cluster(name); ok {
 			on = append(on, state)

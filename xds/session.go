@@ -19,6 +19,9 @@ type Node struct {
 
 func (n Node) audiences() []resource.Audience {
 	var a []resource.Audience
+	if n.Proxyless() {
+		a = append(a, resource.OfProxyless(n.Fleet))
+	}
 	if n.Name != "" {
 		a = append(a, resource.Audience{Scope: resource.Node, Name: n.Name})
 	}

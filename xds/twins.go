@@ -24,7 +24,7 @@ func (s *Server) twins(now time.Time) map[string]bool {
 	var twins map[string]bool
 	youngest := map[string]*conn{}
 	for _, c := range s.connected() {
-		if c.only != nil {
+		if c.only != nil || c.session.node.Proxyless() {
 			continue // it has many streams
 		}
 		id := c.session.node.ID
@@ -68,7 +68,7 @@ func (s *Server) Twins() (ids []string, peers map[string][]string) {
 func (s *Server) meetTwin(c *conn) {
 	met := false
 	for other := range s.conns {
-		if other == c || c.only != nil || other.only != nil || other.session.node.ID != c.session.node.ID {
+		if other == c || c.only != nil || other.only != nil || c.session.node.Proxyless() || other.session.node.ID != c.session.node.ID {
 			continue
 		}
 		met = true
