@@ -2,7 +2,9 @@ package xds
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -266,5 +268,29 @@ func TestTrafficTellsTheLimits(t *testing.T) {
 	traffic := d.server.Traffic()
 	if traffic.Clients != 1 || traffic.Streams != 1 || traffic.Handshakes != 0 || traffic.Limits.Clients != 7 || traffic.Expired != 0 {
 		t.Errorf("got %+v", traffic)
+	}
+}
+
+// A client that comes under one made-up id after the other takes no more than a fleet does that
+// has gone: who was here last is remembered.
+func TestMadeUpIDsAreForgotten(t *testing.T) {
+	d := newPlainDoor(t, limited(func(l *Limits) { l.Clients = 3 }))
+	conn := d.client()
+	for i := range 10 {
+		id := fmt.Sprintf("e%d", i)
+		s := d.letsIn(conn, id, "f")
+		if err := s.CloseSend(); err != nil {
+			t.Fatal(err)
+		}
+		d.eventually(id+" is gone", func() bool {
+			return slices.ContainsFunc(d.server.Fleet(), func(e EnvoyStatus) bool { return e.ID == id && !e.Connected })
+		})
+	}
+	var ids []string
+	for _, e := range d.server.Fleet() {
+		ids = append(ids, e.ID)
+	}
+	if want := []string{"e7", "e8", "e9"}; !slices.Equal(ids, want) {
+		t.Errorf("remembered are %v, want %v", ids, want)
 	}
 }

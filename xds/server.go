@@ -182,21 +182,34 @@ func (s *Server) leave(c *conn) {
 	s.log.Info("envoy disconnected", "envoy", id, "from", c.peer)
 }
 
-// forgetGone forgets Envoys that have been gone for long. The caller holds the server's lock.
+// forgetGone forgets Envoys that have been gone for long, and then the one that has been gone
+// longest if they are more than may be connected at once: a client may make up ids. The caller
+// holds the server's lock.
 func (s *Server) forgetGone(now time.Time) {
+	oldest, at := "", now
 	for id, c := range s.gone {
-		if c.over(now.Add(-forgetTime)) {
-			s.store.dismiss(c.session)
-			delete(s.gone, id)
+		switch ended := c.endedAt(); {
+		case ended.Before(now.Add(-forgetTime)):
+			s.forgetEnvoy(id)
+		case !ended.After(at):
+			oldest, at = id, ended
 		}
+	}
+	if len(s.gone) > cmp.Or(s.guard.limits.Clients, DefaultLimits().Clients) {
+		s.forgetEnvoy(oldest)
 	}
 }
 
-// over says whether the stream ended before a time.
-func (c *conn) over(before time.Time) bool {
+func (s *Server) forgetEnvoy(id string) {
+	s.store.dismiss(s.gone[id].session)
+	delete(s.gone, id)
+}
+
+// endedAt is when the stream ended.
+func (c *conn) endedAt() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.ended.IsZero() && c.ended.Before(before)
+	return c.ended
 }
 
 // nodeOf reads who an Envoy says it is. An Envoy without a cluster is of the fleet "default".
