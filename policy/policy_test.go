@@ -99,7 +99,8 @@ func newWorld(t *testing.T) *World {
 	return &World{
 		Models: []*traffic.Model{m}, Now: time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC), // a Friday
 		Services: map[string]Service{"web/cart": {Endpoints: 1}, "web/shop": {Endpoints: 1}},
-		Rollouts: map[string]Rollout{"web/cart": {Weights: map[string]float64{"v1": 75, "v2": 25}}, "web/twice": {}, "other/twice": {}},
+		Rollouts: map[string]Rollout{"web/cart": {Service: "web/cart", Weights: map[string]float64{"v1": 75, "v2": 25}}, "web/twice": {}, "other/twice": {}},
+		Ports:    map[string][]string{"web/cart": {"80"}, "web/shop": {"80", "81"}, "web/admin": {"80"}, "web/none": {"80"}, "x/y": nil},
 	}
 }
 
@@ -115,8 +116,15 @@ func TestExpectationsHoldAndFail(t *testing.T) {
 		{to + "split'}", "weights: {web/cart: 75}", "weights: {web/cart: 74}", "want 74 % for web/cart, got 75 %"},
 		{to + "split'}", "weights: {web/cart: {min: 75, max: 75}}", "weights: {web/cart: {max: 74}}", "want 0 to 74 % for web/cart, got 75 %"},
 		{to + "split'}", "weights: {web/cart: {is: 70, tolerance: 5}}", "weights: {web/cart: {is: 70, tolerance: 4}}", "want 70 % ± 4"},
-		{to + "split'}", "weights: {nobody: 0}", "weights: {nobody: 1}", "got 0 %"},
+		{to + "split'}", "weights: {v2: 0}", "weights: {v2: 1}", "got 0 %"},
 		{to + "split'}", "notService: [web/admin]", "notService: [web/admin, web/cart]", "requests go to web/cart:80, which must not be"},
+		{to + "split'}", "weights: {web/shop: 25}", "weights: {web/shopp: 0}", "there is no Service web/shopp in the manifests (did you mean web/shop?) [InvalidTest]"},
+		{to + "split'}", "notService: ['web/shop:81']", "notService: ['web/shop:82']", "Service web/shop has no port 82 (did you mean web/shop:80?) [InvalidTest]"},
+		{to + "split'}", "notService: [web/admin]", "notService: [web/adminn]", "there is no Service web/adminn in the manifests (did you mean web/admin?) [InvalidTest]"},
+		{to + "split'}", "weights: {v1: 0}", "weights: {v11: 0}", "there is no version v11: no Rollout has it of a Service that the request goes to"},
+		{to + "old'}", "", "weights: {v1: 0}", "there is no version v1: no Rollout has it of a Service that the request goes to"},
+		{"forAll: {}", "weights: {v1: 0}", "weights: {v11: 0}", "there is no version v11: no Rollout has it"},
+		{"forAll: {}", "", "notService: [web/nobody]", "there is no Service web/nobody in the manifests"},
 		{to + "copied'}", "service: web/shop", "notService: [web/admin]", "copies of requests go to web/admin:80"},
 		{to + "gone'}", "weights: {web/none: 100}", "service: web/none", "no endpoint is ready"},
 		{to + "split'}", "notService: [x/y]", "version: v1", "want version v1"},
@@ -137,12 +145,12 @@ func TestExpectationsHoldAndFail(t *testing.T) {
 		{"request: {url: 'http://shop.example.com:81/'}", "", "status: 404", "the request goes nowhere: no single listener"},
 		{"request: {url: 'ftp://shop.example.com'}", "", "status: 404", "the scheme must be http or https"},
 		{"request: {url: 'http://shop.example.com', fleet: none}", "", "status: 404", `there is no fleet "none"`},
-		{"forAll: {}", "notService: [web/nobody]", "notService: [web/admin]", "shop.example.com /copied or below it on 0.0.0.0:80: copies"},
+		{"forAll: {}", "notService: [x/y]", "notService: [web/admin]", "shop.example.com /copied or below it on 0.0.0.0:80: copies"},
 		{"forAll: {gateway: web/public, host: shop.example.com, listener: '0.0.0.0:80'}", "assert: route.hosts == ['shop.example.com'] && !route.tls", "assert: route.timeout != 'none'", "is false"},
 		{"forAll: {gateway: web/private}", "", "notService: [web/admin]", "there is no such route, so that the test says nothing"},
 		{"forAll: {host: x.com}", "", "notService: [web/admin]", "there is no such route"},
 		{"forAll: {listener: '0.0.0.0:81'}", "", "notService: [web/admin]", "there is no such route"},
-		{"forAll: {services: true}", "notService: [web/nobody]", "notService: [web/none]", "requests go to web/none:80"},
+		{"forAll: {services: true}", "notService: [x/y]", "notService: [web/none]", "requests go to web/none:80"},
 		{"", "assert: rollout('cart').weights['v2'] <= 25", "assert: rollout('web/cart').weights['v2'] <= 20 || now.getDayOfWeek() != 5", "is false"},
 		{"", "assert: now < timestamp('2026-11-28T00:00:00Z')", "assert: rollout('twice').phase == ''", "there are several with the name"},
 		{"", "assert: service('shop').endpoints >= 1 && services['web/cart'].endpoints == 1", "assert: service('none').endpoints == 1", `there is no service "none"`},

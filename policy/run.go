@@ -17,6 +17,9 @@ const maxFailures = 20
 // Run holds a test against the world, and gives what does not hold; none when all does.
 func Run(t *Test, w *World) []api.Problem {
 	r := &run{test: t, world: w}
+	if !r.known() {
+		return r.failures
+	}
 	switch {
 	case t.Request != nil:
 		r.request()
@@ -69,7 +72,10 @@ func (r *run) request() {
 	if r.world.Place != nil {
 		e.EachOrigin(r.world.Place)
 	}
-	r.expect(&facts{outcomes: e.Outcomes}, &q)
+	f := &facts{outcomes: e.Outcomes}
+	if r.knownVersions(f) {
+		r.expect(f, &q)
+	}
 }
 
 // routes holds the test against every route that it is about. There must be one.
@@ -81,6 +87,9 @@ func (r *run) routes() {
 	}
 	if len(all) == 0 {
 		r.fail(ReasonTestFailed, "choose others, or take the test away", []string{"forAll"}, "there is no such route, so that the test says nothing")
+		return
+	}
+	if !r.knownVersions(all[0]) {
 		return
 	}
 	for i, f := range all {

@@ -18,6 +18,9 @@ type World struct {
 	// Services and Rollouts are what there is of them, by namespace/name.
 	Services map[string]Service
 	Rollouts map[string]Rollout
+	// Ports are the ports of all Services of the manifests, by namespace/name, whether any route uses them or
+	// not: what tests name must be among them.
+	Ports map[string][]string
 	// Now is the time that expressions are told.
 	Now time.Time
 	// Place fills in the positions of fields, so that failures name them; it may be nil.
@@ -31,6 +34,7 @@ type Service struct {
 
 // Rollout is what expressions are told of a Rollout.
 type Rollout struct {
+	Service string             // namespace/name, whose traffic it splits
 	Weights map[string]float64 // in percent, by version
 	Phase   string
 }

@@ -103,7 +103,7 @@ func diffClusterSettings(a, b *Cluster) []Aspect {
 	add("health checks by Envoy", healthChecks(x), healthChecks(y))
 	add("connect timeout", limit(x.ConnectTimeout, 0), limit(y.ConnectTimeout, 0))
 	if len(all) == 0 {
-		return []Aspect{{"settings of the cluster", "as they were", "others"}}
+		return []Aspect{{"settings of the cluster", unnamedWas, unnamedNow}}
 	}
 	return all
 }

@@ -75,7 +75,7 @@ type hostPair struct {
 func (d *differ) table(p place, a, b *Table) {
 	if a != nil && b != nil && !proto.Equal(tableSettings(a), tableSettings(b)) {
 		d.found.Listeners = append(d.found.Listeners, ListenerChange{Kind: Changed, Name: p.listener().Name,
-			Aspects: []Aspect{{"settings of all routes", "as they were", "others"}}, WasFrom: a.From, NowFrom: b.From})
+			Aspects: []Aspect{{"settings of all routes", unnamedWas, unnamedNow}}, WasFrom: a.From, NowFrom: b.From})
 	}
 	x, y := d.index(a), d.index(b)
 	at := map[[2]*Host]int{}

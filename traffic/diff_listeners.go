@@ -41,7 +41,7 @@ func diffHeads(a, b *Listener) []Aspect {
 		x.ListenerFilters, y.ListenerFilters = nil, nil
 	}
 	if !proto.Equal(x, y) {
-		add("settings of the listener", "as they were", "others")
+		add("settings of the listener"+differing(x, y), unnamedWas, unnamedNow)
 	}
 	return all
 }
@@ -107,11 +107,33 @@ func diffChains(p, q *Chain) []Aspect {
 	x, y := bareChain(p), bareChain(q)
 	switch {
 	case !proto.Equal(x.TransportSocket, y.TransportSocket):
-		add("TLS settings", "as they were", "others")
-	case !proto.Equal(x, y) || !proto.Equal(bareManager(p.Manager), bareManager(q.Manager)):
-		add("settings of connections", "as they were", "others")
+		add("TLS settings", unnamedWas, unnamedNow)
+	case !proto.Equal(x, y):
+		add("settings of connections"+differing(x, y), unnamedWas, unnamedNow)
+	default:
+		v, w := bareManager(p.Manager), bareManager(q.Manager)
+		if !proto.Equal(v, w) {
+			add("settings of connections"+differing(v, w), unnamedWas, unnamedNow)
+		}
 	}
 	return all
+}
+
+// differing names the fields of Envoy's API in which two messages of one type differ: " (a, b)".
+func differing(x, y proto.Message) string {
+	var names []string
+	a, b := x.ProtoReflect(), y.ProtoReflect()
+	if !a.IsValid() || !b.IsValid() {
+		return ""
+	}
+	for i := range a.Descriptor().Fields().Len() {
+		f := a.Descriptor().Fields().Get(i)
+		if a.Has(f) != b.Has(f) || !a.Get(f).Equal(b.Get(f)) {
+			names = append(names, string(f.Name()))
+		}
+	}
+	slices.Sort(names)
+	return " (" + strings.Join(names, ", ") + ")"
 }
 
 func filterNames(m *hcmv3.HttpConnectionManager) string {

@@ -16,10 +16,13 @@ func diffOutcomes(was, now []Outcome) []Aspect {
 		}
 	}
 	add("goes to", Destination(was), Destination(now))
+	if len(all) == 0 {
+		add("exact shares", exactShares(was), exactShares(now))
+	}
 	a, b := forwarding(was), forwarding(now)
 	if a == nil || b == nil {
 		if len(all) == 0 {
-			add("settings of the route", "as they were", "others")
+			add("settings of the route", unnamedWas, unnamedNow)
 		}
 		return all
 	}
@@ -37,7 +40,7 @@ func diffOutcomes(was, now []Outcome) []Aspect {
 	add("copies go to", strings.Join(a.Mirrors, ", "), strings.Join(b.Mirrors, ", "))
 	add("headers of a version", clusterHeaders(a), clusterHeaders(b))
 	if len(all) == 0 {
-		add("settings of the route", "as they were", "others")
+		add("settings of the route", unnamedWas, unnamedNow)
 	}
 	return all
 }
@@ -91,6 +94,24 @@ func Destination(all []Outcome) string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// exactShares writes the shares of outcomes with all their digits: some differ by less than is written
+// elsewhere.
+func exactShares(all []Outcome) string {
+	var parts []string
+	for _, o := range all {
+		if o.Forward == nil {
+			parts = append(parts, exactly(o.Share))
+			continue
+		}
+		for _, c := range o.Forward.Clusters {
+			parts = append(parts, exactly(o.Share*c.Share))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func exactly(share float64) string { return strconv.FormatFloat(100*share, 'g', 10, 64) + " %" }
 
 func (o Outcome) words() string {
 	switch {

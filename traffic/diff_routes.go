@@ -54,14 +54,30 @@ func encoded(m proto.Message) string {
 }
 
 // doing is what a route does: all of it but its match and its name. A rewritten path depends on what
-// was matched.
+// was matched. Of weights only their ratio counts.
 func doing(r *Route) string {
 	bare := proto.Clone(r.Envoy).(*routev3.Route)
 	bare.Name, bare.Metadata, bare.Match = "", nil, &routev3.RouteMatch{RuntimeFraction: r.Envoy.Match.GetRuntimeFraction()}
+	divideWeights(bare.GetRoute().GetWeightedClusters().GetClusters())
 	if rewritesPrefix(r.Envoy) {
 		bare.Match.PathSpecifier = r.Envoy.Match.PathSpecifier
 	}
 	return encoded(bare)
+}
+
+// divideWeights makes weights as small as their ratio allows.
+func divideWeights(all []*routev3.WeightedCluster_ClusterWeight) {
+	var by uint32 // the greatest common divisor
+	for _, c := range all {
+		for a := c.GetWeight().GetValue(); a != 0; {
+			by, a = a, by%a
+		}
+	}
+	for _, c := range all {
+		if c.Weight != nil && by > 1 {
+			c.Weight.Value /= by
+		}
+	}
 }
 
 func rewritesPrefix(r *routev3.Route) bool {

@@ -40,9 +40,17 @@ func (c *RouteChange) sentence(matches []*routev3.RouteMatch) string {
 	return b.String()
 }
 
+// What was and is of settings that have no words of their own.
+const (
+	unnamedWas = "as they were"
+	unnamedNow = "others"
+)
+
 // String says what an aspect is now, and was.
 func (a Aspect) String() string {
 	switch {
+	case a.Was == unnamedWas && a.Now == unnamedNow:
+		return "other " + a.What
 	case a.Now == "":
 		return fmt.Sprintf("no %s (was %s)", a.What, a.Was)
 	case a.Was == "":

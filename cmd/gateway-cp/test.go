@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
@@ -263,7 +265,7 @@ func (s *suites) reader(stdin io.Reader) func(string) ([]byte, error) {
 
 // heldAgainst is what the tests are held against.
 func (c *testConfig) heldAgainst(w *world, now time.Time) (*policy.World, error) {
-	held := &policy.World{Services: map[string]policy.Service{}, Rollouts: map[string]policy.Rollout{}, Now: now}
+	held := &policy.World{Services: map[string]policy.Service{}, Rollouts: map[string]policy.Rollout{}, Ports: map[string][]string{}, Now: now}
 	held.Place = func(o *traffic.Origin) { o.Position = originPosition(w.object, o.Object, o.Path) }
 	snapshot := w.snapshot()
 	fleets := snapshot.Fleets()
@@ -287,11 +289,18 @@ func (c *testConfig) heldAgainst(w *world, now time.Time) (*policy.World, error)
 		}
 	}
 	for _, o := range w.Objects {
+		if service, ok := o.Value.(*corev1.Service); ok {
+			var ports []string
+			for _, p := range service.Spec.Ports {
+				ports = append(ports, strconv.Itoa(int(p.Port)))
+			}
+			held.Ports[o.Key.Namespace+"/"+o.Key.Name] = ports
+		}
 		if o.Key.Kind != api.KindRollout {
 			continue
 		}
 		if rollout, ok := w.object(o.Key).Value.(*v1alpha1.Rollout); ok {
-			r := policy.Rollout{Weights: map[string]float64{}, Phase: string(rollout.Status.Phase)}
+			r := policy.Rollout{Service: o.Key.Namespace + "/" + rollout.Spec.TargetRef.Name, Weights: map[string]float64{}, Phase: string(rollout.Status.Phase)}
 			for _, v := range rollout.Status.Versions {
 				r.Weights[v.Name] = float64(v.Weight) / 100
 			}
