@@ -239,5 +239,5 @@ func TestFleetUnderFire(t *testing.T) {
 	for _, u := range f.envoys {
 		f.settle(u)
 	}
-	fmt.Fprintf(os.Stderr, "%d steps at %d Envoys in %s, seed %d\n", steps, len(f.envoys), time.Since(began).Round(time.Millisecond), seed)
+	fmt.Fprintf(os.Stderr, "%d steps at %d Envoys in %s, seed %d, %x\n", steps, len(f.envoys), time.Since(began).Round(time.Millisecond), seed, f.Uint64())
 }

@@ -1,6 +1,8 @@
 package xds
 
 import (
+	"bytes"
+	"cmp"
 	"slices"
 	"time"
 
@@ -267,6 +269,7 @@ func split(atoms []atom) [][]atom {
 // whose time has come once more, each by itself.
 func (s *session) retryRefused() {
 	now := s.now()
+	var due []atom
 	for a, r := range s.refused {
 		target := s.store.find(s.audiences, a.kind, a.name)
 		sub := s.subs[a.kind]
@@ -276,12 +279,20 @@ func (s *session) retryRefused() {
 			continue
 		}
 		if !now.Before(r.retry) {
-			r.retry = now.Add(retryTime)
 			delete(s.refused, a)
-			sub.trials = append(sub.trials, []atom{a})
-			sub.suspects[a] = struct{}{}
+			due = append(due, a)
 		}
 	}
+	slices.SortFunc(due, atom.compare) // so that the same events make the same responses
+	for _, a := range due {
+		sub := s.subs[a.kind]
+		sub.trials = append(sub.trials, []atom{a})
+		sub.suspects[a] = struct{}{}
+	}
+}
+
+func (a atom) compare(b atom) int {
+	return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name), cmp.Compare(a.part, b.part), bytes.Compare(a.hash[:], b.hash[:]))
 }
 
 // stands says whether what was refused is still what a resource shall be made of.

@@ -146,11 +146,9 @@ func (s *session) add(r *response, id uint32, force bool) int {
 		return 0
 	case verdict == absent && !has && (!sub.wildcard || force):
 		return s.isNone(r, id, force)
-	case verdict == absent && force && h.sent != nil:
-		c = h.sent // gone from the store, but the Envoy still has what needs it, and asks
-	case verdict == absent:
-		if !has || !s.mayRemove(r.kind, id) {
-			s.loosen(id)
+	case verdict == absent && has && s.mayRemove(r.kind, id):
+		if len(r.items) > 0 {
+			sub.putBack(id, force)
 			return 0
 		}
 		h.removing = true
@@ -161,6 +159,11 @@ func (s *session) add(r *response, id uint32, force bool) int {
 		name := s.store.names.of(id)
 		r.removed = append(r.removed, name)
 		return len(name)
+	case verdict == absent && force && h.sent != nil:
+		c = h.sent // gone from the store, but the Envoy still has what needs it, and asks
+	case verdict == absent:
+		s.loosen(id)
+		return 0
 	}
 	if len(r.removed) > 0 {
 		sub.putBack(id, force)

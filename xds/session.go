@@ -2,6 +2,7 @@ package xds
 
 import (
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -256,6 +257,21 @@ func (s *session) subscribe(t resource.Type, name string, again bool) {
 	} else {
 		sub.touch(id)
 	}
+	if c := sub.onItsWay(id); c != nil && !sub.has(id) {
+		s.setHeld(t, id, held{sent: c}) // it had dropped it, and takes it now after all
+	}
+}
+
+// onItsWay is the newest version of a resource in a response that is not answered, or nil.
+func (s *subscription) onItsWay(id uint32) *composed {
+	for _, r := range slices.Backward(s.inflight) {
+		for _, c := range r.items {
+			if c.id == id {
+				return c
+			}
+		}
+	}
+	return nil
 }
 
 // unsubscribe forgets a resource: the Envoy has, too.

@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"iter"
 	"maps"
 	"slices"
 
@@ -67,7 +68,7 @@ func (e *envoy) connect() {
 		for name, c := range e.has[t] {
 			versions[name] = c.version
 		}
-		e.s.report(t, maps.All(versions))
+		e.s.report(t, sorted(versions))
 		e.s.subscribeAll(t)
 	}
 	versions := map[string]string{}
@@ -76,7 +77,7 @@ func (e *envoy) connect() {
 			versions[name] = c.version
 		}
 	}
-	e.s.report(resource.Endpoint, maps.All(versions))
+	e.s.report(resource.Endpoint, sorted(versions))
 	for _, name := range slices.Sorted(maps.Keys(e.has[resource.Cluster])) {
 		e.subs[name] = true
 		e.s.subscribe(resource.Endpoint, name, false)
@@ -88,11 +89,22 @@ func (e *envoy) connect() {
 	for name, c := range e.has[resource.Route] {
 		versions[name] = c.version
 	}
-	e.s.report(resource.Route, maps.All(versions))
+	e.s.report(resource.Route, sorted(versions))
 	for _, name := range slices.Sorted(maps.Keys(e.routes)) {
 		e.s.subscribe(resource.Route, name, false)
 	}
 	e.drain()
+}
+
+// sorted gives a map in order: what a seed decides must not depend on chance.
+func sorted(versions map[string]string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, name := range slices.Sorted(maps.Keys(versions)) {
+			if !yield(name, versions[name]) {
+				return
+			}
+		}
+	}
 }
 
 // drain takes what the session wants to send and puts it into the mail.
