@@ -77,9 +77,11 @@ func (s *session) refuse(r *response, message string) {
 	var atoms []atom
 	sources := map[atom][]objectkey.Key{}
 	var again []uint32
+	dropped := false
 	for _, c := range r.items {
 		h, ok := s.held(r.kind, c.id)
 		if !ok {
+			dropped = true // it may be to blame, and will not come again
 			continue
 		}
 		if h.acked != nil && h.acked.version == c.version {
@@ -101,22 +103,17 @@ func (s *session) refuse(r *response, message string) {
 		s.setHeld(r.kind, c.id, h)
 		sub.touch(c.id)
 	}
-	for _, name := range r.removed {
-		id := s.store.names.find(name)
-		if h, ok := s.held(r.kind, id); ok {
-			h.removing = false
-			s.setHeld(r.kind, id, h)
-			sub.touch(id)
-		}
-	}
+	s.stays(r)
 	if r.kind == resource.Cluster && len(s.unsure) > 0 {
 		sub.greet = true // something that can be acknowledged
 	}
+	if len(atoms) > 0 || dropped { // else the same would be refused again, and again
+		for _, id := range again {
+			sub.force(id) // it was sent once more for a reason
+		}
+	}
 	if len(atoms) == 0 {
 		return
-	}
-	for _, id := range again {
-		sub.force(id) // it was sent once more for a reason
 	}
 	trials := split(atoms)
 	if trials == nil {
@@ -132,6 +129,18 @@ func (s *session) refuse(r *response, message string) {
 			sub.suspects[a] = struct{}{}
 		}
 		sub.trials = append(sub.trials, trial)
+	}
+}
+
+// stays notes that nothing was taken away by a response that was refused.
+func (s *session) stays(r *response) {
+	for _, name := range r.removed {
+		id := s.store.names.find(name)
+		if h, ok := s.held(r.kind, id); ok {
+			h.removing = false
+			s.setHeld(r.kind, id, h)
+			s.subs[r.kind].touch(id)
+		}
 	}
 }
 

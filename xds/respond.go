@@ -242,7 +242,7 @@ func (s *session) accept(r *response) {
 			h.unknown = ""
 			s.learned(r.kind)
 		}
-		if h.acked == nil && !s.store.good.empty() {
+		if h.acked == nil && c != s.view(r.kind, c.id) {
 			sub.touch(c.id) // what was not tried because of that can be now
 		}
 		s.repeatAll(r, h.acked, c)
