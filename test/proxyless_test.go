@@ -11,11 +11,14 @@ import (
 	"time"
 
 	gogrpc "google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	rpcstatus "google.golang.org/grpc/status"
 	rpcxds "google.golang.org/grpc/xds"
 
 	"github.com/gateway-cp/gateway-cp/admin"
+	"github.com/gateway-cp/gateway-cp/test/certs"
 	"github.com/gateway-cp/gateway-cp/test/harness"
 )
 
@@ -93,10 +96,15 @@ func (c *rpcClient) failures() error {
 	return nil
 }
 
-// dialXDS dials with gRPC's own xDS client and the bootstrap of docs/proxyless-grpc.md.
-func dialXDS(t *testing.T, server, target string) *rpcClient {
+// bootstrapRPC is a bootstrap of docs/proxyless-grpc.md for a server.
+func bootstrapRPC(t *testing.T, which int, server string) string {
 	t.Helper()
-	bootstrap := strings.Replace(blocks(t, "../docs/proxyless-grpc.md", "json")[0], "127.0.0.1:18000", server, 1)
+	return strings.Replace(blocks(t, "../docs/proxyless-grpc.md", "json")[which], "127.0.0.1:18000", server, 1)
+}
+
+// dialXDS dials with gRPC's own xDS client.
+func dialXDS(t *testing.T, bootstrap, target string) *rpcClient {
+	t.Helper()
 	resolver, err := rpcxds.NewXDSResolverWithConfigForTesting([]byte(bootstrap))
 	if err != nil {
 		t.Fatal(err)
@@ -114,6 +122,12 @@ func dialRPC(t *testing.T, target string, options ...gogrpc.DialOption) *rpcClie
 	return &rpcClient{name: target, client: healthpb.NewHealthClient(conn)}
 }
 
+const rpcService = `apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{name: rpc, port: 80, appProtocol: grpc, targetPort: grpc}]}
+`
+
 // proxyless is a fleet with one Envoy and programs that reach Service shop/web without it.
 type proxyless struct {
 	*harness.Env
@@ -125,20 +139,17 @@ type proxyless struct {
 func newProxyless(t *testing.T, servers []*rpcServer, e *harness.Env) *proxyless {
 	port := e.FreePort()
 	e.Write("fleet.yaml", e.Fleet(port))
-	e.Write("web.yaml", `apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: shop}
-spec: {selector: {app: web}, ports: [{name: rpc, port: 80, appProtocol: grpc, targetPort: grpc}]}
-`)
+	e.Write("web.yaml", rpcService)
 	p := &proxyless{Env: e}
 	p.workloads(servers...)
 	p.rollout(75)
 	p.cp = e.Serve()
 	p.envoy = e.StartEnvoy("gw-1", p.cp.XDS)
 	p.envoy.AwaitLive()
+	bootstrap := bootstrapRPC(t, 0, p.cp.XDS)
 	p.clients = []*rpcClient{
-		dialXDS(t, p.cp.XDS, "xds:///web.shop:80"),
-		dialXDS(t, p.cp.XDS, "xds:///web.shop.svc.cluster.local:80"),
+		dialXDS(t, bootstrap, "xds:///web.shop:80"),
+		dialXDS(t, bootstrap, "xds:///web.shop.svc.cluster.local:80"),
 		dialRPC(t, "passthrough:///"+e.Address(port), gogrpc.WithAuthority("web.shop")),
 	}
 	for _, c := range p.clients {
@@ -219,6 +230,46 @@ func TestProxylessGRPC(t *testing.T) {
 	})
 	p.noFailures("everything went to green")
 	checkEnvoyHasNoAPIListener(p)
+
+	stop()
+	load.Wait()
+	p.Remove("web.yaml")
+	e.Await("calls to a Service that is gone fail", 10*time.Second, func() error {
+		if err := p.clients[0].call(t.Context()); rpcstatus.Code(err) != codes.Unavailable {
+			return fmt.Errorf("a call ends with %v", err)
+		}
+		return nil
+	})
+}
+
+// A program shows a certificate, as an Envoy does, also with each new connection.
+func TestProxylessGRPCOverTLS(t *testing.T) {
+	s := newSecuredXDS(t)
+	server := newRPCServer(s.Env, "blue", "")
+	s.Write("fleet.yaml", s.Fleet(s.FreePort()))
+	s.Write("web.yaml", rpcService+"---\n"+server.workload)
+	files := certs.NewFiles(t, s.Dir+"/program")
+	files.Trust(s.ca)
+	files.Write(s.ca.Issue("spiffe://example.org/gateway-cp/fleet/default/node/checkout-7f9c"))
+	bootstrap := strings.ReplaceAll(bootstrapRPC(t, 1, s.c.XDS), "/tls/", files.Dir+"/")
+	c := dialXDS(t, bootstrap, "xds:///web.shop:80")
+	s.Await("it answers", 20*time.Second, func() error { return c.call(t.Context()) })
+	first := time.Now()
+	ctx, stop := context.WithCancel(t.Context())
+	var load sync.WaitGroup
+	defer func() { stop(); load.Wait() }()
+	load.Go(func() { c.run(ctx) })
+	s.c.AwaitStatus("it comes with a new connection", 20*time.Second, func(all admin.Status) error {
+		for _, e := range all.Envoys {
+			if e.ID == "checkout-7f9c" && e.Connected && e.InSync && e.Since.After(first) && e.Certificate != nil {
+				return nil
+			}
+		}
+		return fmt.Errorf("the fleet is %+v, refused are %+v", all.Envoys, all.RefusedClients)
+	})
+	if err := c.failures(); err != nil {
+		t.Error(err)
+	}
 }
 
 // checkShares looks at how calls are spread: over versions as the Rollout says, for all clients
