@@ -54,31 +54,31 @@ func (p painter) severity(s api.Severity) string {
 
 func (p painter) finding(w io.Writer, f *Finding) {
 	if at := f.Position.String(); at != "" {
-		fmt.Fprint(w, p.paint(bold, printable(at)), ": ")
+		fmt.Fprint(w, p.paint(bold, Printable(at)), ": ")
 	}
 	fmt.Fprint(w, p.severity(f.Severity), ": ")
 	if f.Object != (api.Key{}) {
-		fmt.Fprint(w, printable(objectName(f.Object)), ": ")
+		fmt.Fprint(w, Printable(objectName(f.Object)), ": ")
 	}
 	if f.Path != "" {
-		fmt.Fprint(w, printable(f.Path), ": ")
+		fmt.Fprint(w, Printable(f.Path), ": ")
 	}
-	fmt.Fprint(w, printable(f.Message))
+	fmt.Fprint(w, Printable(f.Message))
 	if f.Reason != "" {
-		fmt.Fprint(w, " ", p.paint(dim, "["+printable(string(f.Reason))+"]"))
+		fmt.Fprint(w, " ", p.paint(dim, "["+Printable(string(f.Reason))+"]"))
 	}
 	fmt.Fprintln(w)
 	if f.Snippet != nil {
 		p.snippet(w, f)
 	}
 	if f.Source != "" {
-		fmt.Fprintf(w, "  %s %s\n", p.paint(dim, "from:"), printable(f.Source))
+		fmt.Fprintf(w, "  %s %s\n", p.paint(dim, "from:"), Printable(f.Source))
 	}
 	for _, r := range f.Related {
-		fmt.Fprintf(w, "  %s %s %s\n", p.paint(dim, "see:"), printable(r.Position.String()), printable(r.Message))
+		fmt.Fprintf(w, "  %s %s %s\n", p.paint(dim, "see:"), Printable(r.Position.String()), Printable(r.Message))
 	}
 	if f.Hint != "" {
-		fmt.Fprintf(w, "  %s %s\n", p.paint(dim, "hint:"), printable(f.Hint))
+		fmt.Fprintf(w, "  %s %s\n", p.paint(dim, "hint:"), Printable(f.Hint))
 	}
 }
 
@@ -165,9 +165,9 @@ func plural(n int, what string) string {
 	return strconv.Itoa(n) + " " + what + "s"
 }
 
-// printable gives text in which nothing steers a terminal: file names and messages may come
+// Printable gives text in which nothing steers a terminal: file names and messages may come
 // from anybody.
-func printable(s string) string {
+func Printable(s string) string {
 	clean := true
 	for _, r := range s {
 		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {

@@ -165,7 +165,26 @@ func (d *differ) change(s *search, f pair, hp hostPair) RouteChange {
 	}
 	c.Sentence = c.sentence(s.matches(f))
 	c.Minor = fails(c.Was) && fails(c.Now)
+	if name := c.Listeners[0]; !d.leadsTo(q, name) {
+		c.Example.Listener = name
+	}
 	return c
+}
+
+// leadsTo says whether a request, written as a URL, comes in at a listener on both sides without its name.
+func (d *differ) leadsTo(q Request, listener string) bool {
+	typed, err := NewRequest(q.URL())
+	if err != nil {
+		return false
+	}
+	typed.Method, typed.Headers, typed.ServerName = q.Method, q.Headers, q.ServerName
+	for _, m := range []*Model{d.was, d.now} {
+		r := typed // the choice is filled in
+		if l, _, err := m.chooseListener(&r); err != nil || l.Name != listener {
+			return false
+		}
+	}
+	return true
 }
 
 func (u unit) last() *Route { return u.routes[len(u.routes)-1] }

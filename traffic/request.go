@@ -94,6 +94,9 @@ func NewRequest(raw string) (Request, error) {
 	return r, nil
 }
 
+// URL is that of the request, as NewRequest takes it.
+func (r *Request) URL() string { return r.Scheme + "://" + r.Authority + r.Path }
+
 // Check says what cannot be sent at all.
 func (r *Request) Check() error {
 	switch {

@@ -68,7 +68,7 @@ func (r *diffReport) summary() string {
 	for _, n := range []struct {
 		count int
 		what  string
-	}{{routes, "change"}, {listeners, "listener"}, {clusters, "set"}, {certificates, "certificate"}, {len(r.NewProblems), "new problem"}} {
+	}{{routes, "change"}, {listeners, "listener"}, {clusters, "set"}, {certificates, "certificate"}, {len(r.NewProblems), "problem"}} {
 		if n.count == 0 {
 			continue
 		}
@@ -78,6 +78,8 @@ func (r *diffReport) summary() string {
 			words += " of where requests go"
 		case "set":
 			words += " of endpoints"
+		case "problem":
+			words = strings.Replace(words, " ", " new ", 1)
 		}
 		parts = append(parts, words)
 	}

@@ -33,12 +33,31 @@ func TestMarkdownIsBoundedAndEscaped(t *testing.T) {
 	if !strings.Contains(text, fmt.Sprintf("\n%d changes left out here", 3001-shown)) {
 		t.Errorf("%d are shown, and at the end it says %s", shown, text[len(text)-100:])
 	}
-	for _, want := range []string{`a.com/ü0\|&lt;b&gt;\*x\*\` + "`@<!-- -->team #<!-- -->1", "`` GET http://a.com/`x` ``"} {
+	for _, want := range []string{`a.com/ü0\|&lt;b&gt;\*x\*\` + "`@<!-- -->team #<!-- -->1", "`` GET 'http://a.com/`x`' ``"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no %s in %s", want, text[:1500])
 		}
 	}
 	if strings.Count(text, "<details>") != strings.Count(text, "</details>") {
 		t.Error("a section is not closed")
+	}
+}
+
+// Examples are words for a shell, and lines of text hold nothing that a terminal or a CI job obeys.
+func TestExamplesAndLinesAreSafe(t *testing.T) {
+	q := traffic.Request{Method: "GET", Scheme: "https", Authority: "a.example.com", Path: "/x?a=1&b=2", ServerName: "any.example.com",
+		Listener: "0.0.0.0:8443", Headers: []traffic.Header{{Name: "x-name", Value: "it's"}}}
+	want := `GET 'https://a.example.com/x?a=1&b=2' -H 'x-name: it'\''s' --sni any.example.com --listener 0.0.0.0:8443`
+	if got := exampleWords(q); got != want {
+		t.Errorf("%s, not %s", got, want)
+	}
+	q = traffic.Request{Method: "GET", Scheme: "https", Authority: "a.example.com", Path: "/", ServerName: "a.example.com"}
+	if got, want := exampleWords(q), "GET https://a.example.com/"; got != want {
+		t.Errorf("%s, not %s", got, want)
+	}
+	var b strings.Builder
+	(&diffWriter{w: &b}).line("%s", "a\n::error ::b\x1b")
+	if got, want := b.String(), `a\n::error ::b\x1b`+"\n"; got != want {
+		t.Errorf("%q, not %q", got, want)
 	}
 }

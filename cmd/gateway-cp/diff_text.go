@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/findings"
 	"github.com/gateway-cp/gateway-cp/traffic"
 )
 
@@ -33,12 +36,14 @@ func (r *diffReport) writeText(w io.Writer) error {
 		}
 	}
 	for _, c := range r.Resources {
-		p.line("%s", strings.TrimSuffix(c.Diff, "\n"))
+		for l := range strings.SplitSeq(strings.TrimSuffix(c.Diff, "\n"), "\n") {
+			p.line("%s", l)
+		}
 	}
 	return p.err
 }
 
-// diffWriter writes lines, and keeps the first error.
+// diffWriter writes lines in which nothing steers a terminal or a CI job, and keeps the first error.
 type diffWriter struct {
 	w   io.Writer
 	err error
@@ -46,7 +51,7 @@ type diffWriter struct {
 
 func (p *diffWriter) line(format string, args ...any) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+		_, p.err = io.WriteString(p.w, findings.Printable(fmt.Sprintf(format, args...))+"\n")
 	}
 }
 
@@ -139,11 +144,29 @@ func (p *diffWriter) from(all []traffic.Origin) {
 
 // exampleWords writes a request as explain takes it.
 func exampleWords(q traffic.Request) string {
-	words := fmt.Sprintf("%s %s://%s%s", q.Method, q.Scheme, q.Authority, q.Path)
+	words := q.Method + " " + shellWord(q.URL())
 	for _, h := range q.Headers {
-		words += fmt.Sprintf(" -H '%s: %s'", h.Name, h.Value)
+		words += " -H " + shellWord(h.Name+": "+h.Value)
+	}
+	// Without it, the client asks for the host of the URL.
+	if typed, err := traffic.NewRequest(q.URL()); err == nil && typed.ServerName != q.ServerName {
+		words += " --sni " + shellWord(cmp.Or(q.ServerName, "-"))
+	}
+	if q.Listener != "" {
+		words += " --listener " + shellWord(q.Listener)
 	}
 	return words
+}
+
+// shellWord writes text as one word for a shell.
+func shellWord(text string) string {
+	special := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/:.,_-+@%=", r)
+	}
+	if text != "" && !strings.ContainsFunc(text, special) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 func listenerSentence(c traffic.ListenerChange) string {
