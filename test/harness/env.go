@@ -39,6 +39,9 @@ type Env struct {
 	IP netip.Addr
 	// RunArgs and ServeArgs are added to every gateway-cp run and serve.
 	RunArgs, ServeArgs []string
+	// DrainTime is how long Envoys of StartEnvoy finish requests of a listener that is gone, in
+	// whole seconds; 0 means a minute.
+	DrainTime time.Duration
 
 	root *root
 	mu   sync.Mutex

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -35,8 +36,16 @@ func (e *Env) StartEnvoy(id, xds string, args ...string) *Envoy {
 		e.Fatalf("%v", err)
 	}
 	p := e.Start("envoy-"+id, e.root.envoy, "-c", path, "--disable-hot-restart", "--concurrency", "2",
-		"--log-level", "warning", "--drain-time-s", "60", "--drain-strategy", "immediate")
+		"--log-level", "warning", "--drain-time-s", strconv.Itoa(e.drainSeconds()), "--drain-strategy", "immediate")
 	return &Envoy{Process: p, EnvoyAdmin: &EnvoyAdmin{Address: address, env: e}, ID: id}
+}
+
+// drainSeconds is how long an Envoy of StartEnvoy keeps a listener that it has been told to drop.
+func (e *Env) drainSeconds() int {
+	if e.DrainTime > 0 {
+		return max(1, int(e.DrainTime/time.Second))
+	}
+	return 60
 }
 
 // EnvoyAdmin asks an Envoy's admin interface.
