@@ -54,7 +54,9 @@ spec:
 	f.deployShop()
 }
 
-// gateways has a Gateway for each fleet, with the listeners that are open now.
+// gateways has a Gateway for each fleet, with the listeners that are open now, and a route for
+// each of these whose host nobody had before: an answer is that of the new listener, not of the
+// one on the same port that a slow Envoy has yet to close.
 func (f *fleetFire) gateways() string {
 	var b strings.Builder
 	for _, e := range f.envoys {
@@ -66,12 +68,17 @@ spec:
   listeners:
   - {name: http, port: %d, protocol: HTTP}
 `, e.fleet, e.gateway)
-		for i, open := range f.open {
-			if open {
+		for i, number := range f.open {
+			if number > 0 {
 				fmt.Fprintf(&b, "  - {name: extra-%d, port: %d, protocol: HTTP}\n", i, e.extra[i])
 			}
 		}
 		b.WriteString("---\n")
+	}
+	for i, number := range f.open {
+		if number > 0 {
+			b.WriteString(f.route(fmt.Sprint("listener", i), fmt.Sprintf("listener%d.example.com", number), rule("shop", "")))
+		}
 	}
 	return b.String()
 }
@@ -274,8 +281,8 @@ func (f *fleetFire) addService() string {
 	var streams []harness.Stream
 	for _, e := range f.envoys {
 		streams = append(streams,
-			harness.Stream{Name: e.fleet, URL: "http://" + f.Address(e.service) + "/", Host: name + ".default", Rate: 10},
-			harness.Stream{Name: e.fleet, URL: "http://" + f.Address(e.gateway) + "/", Host: host, Rate: 10})
+			harness.Stream{Name: e.fleet, URL: "http://" + f.Address(e.service) + "/", Host: name + ".default", Rate: 3, Timeout: 30 * time.Second},
+			harness.Stream{Name: e.fleet, URL: "http://" + f.Address(e.gateway) + "/", Host: host, Rate: 3, Timeout: 30 * time.Second})
 	}
 	f.watch(p, version, streams...)
 	return "Service " + version + " with a route comes"
@@ -290,10 +297,11 @@ func (f *fleetFire) addRoute() string {
 	f.made++
 	p := &passing{name: name, file: name + ".yaml"}
 	p.remove = func() { f.drop(p.file) }
-	f.put(p.file, f.route(name, name+".example.com", rule("plain", "")))
+	host := fmt.Sprintf("way%d.example.com", f.made) // new, so that no way of before answers
+	f.put(p.file, f.route(name, host, rule("plain", "")))
 	var streams []harness.Stream
 	for _, e := range f.envoys {
-		streams = append(streams, harness.Stream{Name: e.fleet, URL: "http://" + f.Address(e.gateway) + "/", Host: name + ".example.com", Rate: 10})
+		streams = append(streams, harness.Stream{Name: e.fleet, URL: "http://" + f.Address(e.gateway) + "/", Host: host, Rate: 3, Timeout: 30 * time.Second})
 	}
 	f.watch(p, "plain", streams...)
 	return "route " + name + " comes"
@@ -307,15 +315,16 @@ func (f *fleetFire) toggleListener() string {
 		return f.takeAway(p)
 	}
 	f.made++
-	f.open[i] = true
+	f.open[i] = f.made
+	host := fmt.Sprintf("listener%d.example.com", f.made)
 	f.put("gateways.yaml", f.gateways())
 	p := &passing{name: name, remove: func() {
-		f.open[i] = false
+		f.open[i] = 0
 		f.put("gateways.yaml", f.gateways())
 	}}
 	var streams []harness.Stream
 	for _, e := range f.envoys {
-		streams = append(streams, harness.Stream{Name: e.fleet, URL: "http://" + f.Address(e.extra[i]) + "/", Host: "shop.example.com", Rate: 10, Timeout: 5 * time.Second})
+		streams = append(streams, harness.Stream{Name: e.fleet, URL: "http://" + f.Address(e.extra[i]) + "/", Host: host, Rate: 3, Timeout: 30 * time.Second})
 	}
 	f.watch(p, "", streams...)
 	return name + " opens"
