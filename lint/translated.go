@@ -21,6 +21,8 @@ func (c *checker) translated(p api.Problem) {
 		to := c.referred(p)
 		switch {
 		case to.Name == "" || c.objects[to] != nil:
+		case p.Reason != api.ReasonRefNotPermitted && c.invalid[to]:
+			return // it is there, and what is wrong with it has been said
 		case c.promised[to] || c.issued(p):
 			return // other software makes it
 		case p.Reason == api.ReasonRefNotPermitted && !c.namespaces[to.Namespace]:

@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -125,5 +127,41 @@ func TestConflictsNameTheOther(t *testing.T) {
 	}
 	if len(want) > 0 {
 		t.Errorf("not found: %v", want)
+	}
+}
+
+// What is in the set but not valid has been reported itself, and is not missed by its users.
+func TestInvalidIsNotMissing(t *testing.T) {
+	manifests := strings.NewReplacer("ANNOTATIONS", "", "CLASS", "gateway-cp", "FROM", "{from: All}", "PARENT", "public", "BACKEND", "shop").Replace(someGateway) +
+		strings.ReplaceAll(someService, "NAME", "web") +
+		"---\napiVersion: v1\nkind: Secret\nmetadata: {name: shop, namespace: infra}\ntype: kubernetes.io/tls\nstringData: {tls.crt: none, tls.key: none}\n"
+	for _, c := range []struct{ old, bad string }{
+		{"port: 443", "port: 443443"},                 // the Gateway, and what it needs
+		{"controllerName:", "controlerName:"},         // the GatewayClass
+		{"ports: [{port: 80}]", "ports: [{prt: 80}]"}, // the Service
+	} {
+		file := filepath.Join(t.TempDir(), "m.yaml")
+		text := strings.Replace(manifests, c.old, c.bad, 1)
+		if text == manifests {
+			t.Fatalf("there is no %s", c.old)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w, said := load(t, file)
+		if !slices.ContainsFunc(said, func(p api.Problem) bool { return p.Severity == api.Error && p.Object.Kind != api.KindSecret }) {
+			t.Errorf("%s is no error: %v", c.bad, said)
+		}
+		missing := func(p api.Problem) bool {
+			return slices.Contains([]api.Reason{api.ReasonParentNotFound, api.ReasonCertificateNotFound, api.ReasonGatewayClassNotFound,
+				api.ReasonBackendNotFound, api.ReasonTargetNotFound}, p.Reason)
+		}
+		if !slices.ContainsFunc(Check(w, Options{Now: now}), missing) {
+			t.Errorf("%s: nothing is missed where nobody has said that it is invalid", c.bad)
+		}
+		w.Said = said
+		if found := Check(w, Options{Now: now}); slices.ContainsFunc(found, missing) {
+			t.Errorf("%s: got %v", c.bad, found)
+		}
 	}
 }
