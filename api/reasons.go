@@ -6,6 +6,7 @@ const (
 
 	ReasonFileUnreadable       Reason = "FileUnreadable"
 	ReasonFileTooLarge         Reason = "FileTooLarge"
+	ReasonNoObjects            Reason = "NoObjects"
 	ReasonInvalidYAML          Reason = "InvalidYAML"
 	ReasonUnknownField         Reason = "UnknownField"
 	ReasonUnknownKind          Reason = "UnknownKind"

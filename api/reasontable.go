@@ -23,13 +23,18 @@ const (
 var Reasons = []ReasonInfo{
 	{
 		ReasonFileUnreadable, groupFiles,
-		"A file or directory cannot be read, for example for lack of permission or because a symbolic link leads nowhere or in a circle. The objects that were read from it before stay in effect.",
-		"Make the file readable to the user that gateway-cp runs as, or repair or remove the link.",
+		"A file or directory cannot be read, for example for lack of permission or because a symbolic link leads nowhere or in a circle. What checks manifests offline (validate, diff, explain, translate, test) does not follow links out of the given paths and the Git work tree that they are in, nor to what Git keeps there, since a report would show lines of files that are not theirs. The objects that were read from it before stay in effect.",
+		"Make the file readable to the user that gateway-cp runs as, or repair or remove the link. A link that leads outside: copy what it leads to, or give that as a path.",
 	},
 	{
 		ReasonFileTooLarge, groupFiles,
 		"A file is larger than gateway-cp reads (16 MiB). It is skipped; the objects that were read from it before stay in effect.",
 		"Split the file into smaller ones.",
+	},
+	{
+		ReasonNoObjects, groupFiles,
+		"What validate was given has no objects at all, such as an empty directory or only hidden files, so that nothing was checked. Standard input without a single character is an error: most often the command before it in the pipe has failed.",
+		"Check the paths, and that the command before the pipe succeeds (set -o pipefail). Where nothing is as it should be, --severity NoObjects=off says so.",
 	},
 	{
 		ReasonInvalidYAML, groupFiles,

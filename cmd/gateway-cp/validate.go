@@ -102,6 +102,7 @@ func runValidate(cmd *cobra.Command, c *validateConfig) error {
 	if err != nil {
 		return err
 	}
+	v.problems = append(v.problems, v.nothing(c.paths)...)
 	report, err := v.report(cmd, c)
 	if err != nil {
 		return err

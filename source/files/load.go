@@ -43,13 +43,15 @@ type Result struct {
 
 // Load reads manifests once, through the same code as Run: directories as Run does, files
 // whatever their name, and standard input for "-". A file that is given twice, or is in a
-// directory that is given, is read once. It fails when a path does not exist or cannot be
+// directory that is given, is read once. Other than Run, it follows only links that stay within
+// the paths, and the Git work trees that they are in. It fails when a path does not exist or cannot be
 // read at all; everything else is a problem in the result.
 func Load(o LoadOptions, paths ...string) (*Result, error) {
 	if o.MaxFileSize == 0 {
 		o.MaxFileSize = 16 << 20
 	}
 	t := newTree(func(string) {})
+	t.confined, t.bounds = true, boundsOf(paths)
 	refs := make(map[string]fileRef)
 	for _, path := range paths {
 		if path == "-" {
@@ -129,12 +131,16 @@ func loadPath(t *tree, path string, refs map[string]fileRef) error {
 		return fmt.Errorf("read %s: %s", path, cause(err))
 	}
 	switch {
+	case info.IsDir() && !t.bounds.hold(real):
+		t.refuse(path, real)
 	case info.IsDir():
 		if err := t.root(path, real); err != nil {
 			return fmt.Errorf("read %s: %s", path, cause(err))
 		}
 	case !info.Mode().IsRegular():
 		t.special = append(t.special, fileRef{name: path, real: real})
+	case !t.bounds.hold(real):
+		t.refuse(path, real)
 	case !t.seen[real]:
 		t.seen[real] = true
 		refs[path] = fileRef{name: path, real: real}

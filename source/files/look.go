@@ -14,6 +14,7 @@ import (
 // changed, or when there are others. It opens no file. What is not there counts as well.
 func Look(paths ...string) uint64 {
 	t := newTree(func(string) {})
+	t.confined, t.bounds = true, boundsOf(paths)
 	refs := make(map[string]fileRef)
 	h := xxhash.New()
 	for _, path := range paths {

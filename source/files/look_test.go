@@ -7,10 +7,12 @@ import (
 )
 
 func TestLook(t *testing.T) {
-	dir := t.TempDir()
+	top := t.TempDir()
+	write(t, top, ".git/HEAD", "") // so that links may lead anywhere in it
+	dir := filepath.Join(top, "dir")
 	write(t, dir, "a.yaml", services("one"))
 	write(t, dir, "sub/b.txt", "no manifest")
-	outside := filepath.Join(t.TempDir(), "c.yaml")
+	outside := filepath.Join(top, "c.yaml")
 	must(t, os.WriteFile(outside, nil, 0o644))
 	must(t, os.Symlink(outside, filepath.Join(dir, "link.yaml")))
 	last := Look(dir)

@@ -25,6 +25,9 @@ type tree struct {
 	problems   []api.Problem
 	special    []fileRef // pipes, sockets and devices, named like manifests
 
+	confined bool   // links are followed only within the bounds
+	bounds   bounds // not those of Run, whose directory is its own
+
 	linked bool            // there are symbolic links in it
 	seen   map[string]bool // real paths
 	links  []link
@@ -153,6 +156,10 @@ func (t *tree) follow(l link) {
 	}
 	switch {
 	case t.seen[real]:
+	case t.confined && !t.bounds.hold(real):
+		if info.IsDir() || isManifest(l.shown) {
+			t.refuse(l.shown, real)
+		}
 	case info.IsDir():
 		t.subdir(real, l.shown)
 	case info.Mode().IsRegular() && isManifest(l.shown):

@@ -57,7 +57,7 @@ func TestTreeLinks(t *testing.T) {
 	write(t, dir, "s.yaml", "")
 	must(t, os.Remove(filepath.Join(dir, "s.yaml")))
 	must(t, os.Symlink("s.yaml", filepath.Join(dir, "s.yaml"))) // a loop with the name of a manifest
-	result, err := Load(LoadOptions{}, dir)
+	result, err := Load(LoadOptions{}, dir, outside)
 	must(t, err)
 	if p := oneProblem(t, result.Problems, api.ReasonFileUnreadable); !strings.Contains(p.Message, "loop") {
 		t.Errorf("got %s", p)
