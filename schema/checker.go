@@ -20,6 +20,9 @@ type Object struct {
 	Key api.Key
 	// JSON is the object; it is not changed.
 	JSON []byte
+	// Content gives the same, decoded, with whole numbers as int64; it is not changed. It may be nil,
+	// and give nil: then JSON is decoded.
+	Content func() map[string]any
 	// Origin finds the lines of fields.
 	Origin api.Origin
 }
@@ -79,6 +82,7 @@ func (c *Checker) Visit(o Object) {
 	if k == nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		o.Content = nil // it takes much more memory than JSON
 		c.waiting = append(c.waiting, o)
 		return
 	}
@@ -187,7 +191,7 @@ func checkBuiltin(o Object, k *kind) []api.Problem {
 	if !r.age(k, o.GVK) {
 		return r.problems
 	}
-	object, ok := r.read(o.JSON)
+	object, ok := r.content(o)
 	if !ok {
 		return r.problems
 	}
@@ -200,6 +204,16 @@ func checkBuiltin(o Object, k *kind) []api.Problem {
 		r.semantics(o)
 	}
 	return r.problems
+}
+
+// content gives an object to look at.
+func (r *report) content(o Object) (object map[string]any, ok bool) {
+	if o.Content != nil {
+		if object = o.Content(); object != nil {
+			return object, true
+		}
+	}
+	return r.read(o.JSON)
 }
 
 // read reads an object's JSON as Kubernetes does, whole numbers as int64.

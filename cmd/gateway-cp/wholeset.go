@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -21,8 +20,8 @@ func (f *foreign) visit(d files.Document) {
 	if _, ours := api.Lookup(d.GVK); ours {
 		return
 	}
-	m := lint.Foreign{Position: d.Origin.At("")}
-	if err := json.Unmarshal(d.JSON, &m.Content); err != nil {
+	m := lint.Foreign{Position: d.Origin.At(""), Content: d.Content()}
+	if m.Content == nil {
 		return // not an object: reading it has said so
 	}
 	f.lock.Lock()

@@ -145,12 +145,12 @@ func (d *decoder) object(p *place, n *node, errs []fieldError, given schema.Grou
 		d.list(p, items, errs, gvk)
 		return
 	}
-	d.visiting(p, n, gvk)
+	doc := d.visiting(p, n, gvk)
 	if !known {
 		d.unknown(p, n, gvk)
 		return
 	}
-	d.typed(p, n, errs, info)
+	d.typed(p, n, errs, info, doc)
 }
 
 func (d *decoder) list(p *place, items *node, errs []fieldError, list schema.GroupVersionKind) {
@@ -262,8 +262,8 @@ func identity(kind api.Kind, namespace, name string) api.Key {
 	return api.Key{Kind: kind, Namespace: namespace, Name: name}
 }
 
-// typed reads an object of a kind that is known, and admits it.
-func (d *decoder) typed(p *place, n *node, errs []fieldError, info api.KindInfo) {
+// typed reads an object of a kind that is known, and admits it. Doc is its JSON, if that is made.
+func (d *decoder) typed(p *place, n *node, errs []fieldError, info api.KindInfo, doc []byte) {
 	name, _ := n.get("metadata").get("name").text()
 	namespace, _ := n.get("metadata").get("namespace").text()
 	e := entry{key: identity(info.Kind, namespace, name), place: p}
@@ -271,11 +271,10 @@ func (d *decoder) typed(p *place, n *node, errs []fieldError, info api.KindInfo)
 		e.problems = append(e.problems, d.fieldError(e.key, bad))
 	}
 	value := info.New()
-	room := p.segment.length // about what the JSON takes
-	if len(p.items) > 0 {
-		room = 0 // it is that of the whole List
+	var err error
+	if doc == nil {
+		doc, err = d.json(p, n)
 	}
-	doc, err := n.appendJSON(make([]byte, 0, room), max(8<<20, 4*len(d.text)))
 	if err != nil {
 		e.problems = append(e.problems, api.Problem{
 			Object: e.key, Reason: api.ReasonInvalidYAML, Severity: api.Error, Message: err.Error(), Hint: "write the values out", Position: p.start(),

@@ -1,6 +1,8 @@
 package files
 
 import (
+	"sync"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -13,6 +15,9 @@ type Document struct {
 	Key api.Key
 	// JSON is the object, as Kubernetes would read it. It is shared, and must not be changed.
 	JSON []byte
+	// Content gives the same, decoded: whole numbers are int64. It is shared, and must not be changed;
+	// it is nil where only decoding JSON tells what is wrong.
+	Content func() map[string]any
 	// Origin finds the lines of its fields.
 	Origin api.Origin
 }
@@ -28,18 +33,28 @@ type visitor struct {
 
 // visiting hands an object to whoever wants to see all of them, such as a check against the
 // schemas of kinds that are not read here. One whose anchors expand to too much is left out:
-// that is a problem of its own.
-func (d *decoder) visiting(p *place, n *node, gvk schema.GroupVersionKind) {
+// that is a problem of its own. It gives the JSON; nil when it was not made.
+func (d *decoder) visiting(p *place, n *node, gvk schema.GroupVersionKind) (doc []byte) {
 	if d.visit.object == nil {
-		return
+		return nil
 	}
-	doc, err := n.appendJSON(nil, max(8<<20, 4*len(d.text)))
+	doc, err := d.json(p, n)
 	if err != nil {
-		return
+		return nil
 	}
 	name, _ := n.get("metadata").get("name").text()
 	namespace, _ := n.get("metadata").get("namespace").text()
 	d.visit.object(Document{
-		GVK: gvk, Key: api.Key{Kind: api.Kind(gvk.Kind), Namespace: namespace, Name: name}, JSON: doc, Origin: newOrigin(p),
+		GVK: gvk, Key: api.Key{Kind: api.Kind(gvk.Kind), Namespace: namespace, Name: name}, JSON: doc, Content: sync.OnceValue(n.content), Origin: newOrigin(p),
 	})
+	return doc
+}
+
+// json gives the JSON of an object.
+func (d *decoder) json(p *place, n *node) ([]byte, error) {
+	room := p.segment.length // about what it takes
+	if len(p.items) > 0 {
+		room = 0 // it is that of the whole List
+	}
+	return n.appendJSON(make([]byte, 0, room), max(8<<20, 4*len(d.text)))
 }

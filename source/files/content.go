@@ -1,0 +1,61 @@
+package files
+
+import (
+	"strconv"
+	"strings"
+)
+
+// content gives an object as its JSON decodes to, with whole numbers as int64; nil where only
+// decoding that tells what is wrong with it.
+func (n *node) content() map[string]any {
+	value, ok := n.decode()
+	object, _ := value.(map[string]any)
+	if !ok {
+		return nil
+	}
+	return object
+}
+
+// decode gives the value of a node. It is false where a number is too large.
+func (n *node) decode() (value any, ok bool) {
+	switch n.kind {
+	case mapNode:
+		object := make(map[string]any, len(n.fields))
+		for i := range n.fields {
+			if object[n.fields[i].name], ok = n.fields[i].value.decode(); !ok {
+				return nil, false
+			}
+		}
+		return object, true
+	case listNode:
+		list := make([]any, len(n.items))
+		for i, item := range n.items {
+			if list[i], ok = item.decode(); !ok {
+				return nil, false
+			}
+		}
+		return list, true
+	}
+	return n.decodeScalar()
+}
+
+func (n *node) decodeScalar() (value any, ok bool) {
+	switch n.scalar {
+	case "null":
+		return nil, true
+	case "true":
+		return true, true
+	case "false":
+		return false, true
+	}
+	if strings.HasPrefix(n.scalar, `"`) {
+		return n.text()
+	}
+	if !strings.Contains(n.scalar, ".") {
+		if i, err := strconv.ParseInt(n.scalar, 10, 64); err == nil {
+			return i, true
+		}
+	}
+	f, err := strconv.ParseFloat(n.scalar, 64)
+	return f, err == nil
+}
