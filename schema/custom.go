@@ -52,7 +52,9 @@ func (d *crd) check(o Object) []api.Problem {
 	if !v.acceptor.accepts(object) {
 		errs = validation.ValidateCustomResource(nil, object, v.values)
 	}
-	errs = append(errs, objectmeta.Validate(context.Background(), nil, object, v.structural, false)...)
+	if v.embeds {
+		errs = append(errs, objectmeta.Validate(context.Background(), nil, object, v.structural, false)...)
+	}
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, v.structural, object)...)
 	if !blocking(errs) {
 		errs = append(errs, v.brokenRules(object)...)
