@@ -55,8 +55,10 @@ func validate(cmd *cobra.Command, c *validateConfig, progress *progress) (*valid
 	}
 	reading.done()
 	progress.say("checking %d objects", v.objects)
-	loaded.Problems = schemas.add(loaded.Problems)
+	said := make(chan []api.Problem, 1)
+	go func() { said <- schemas.add(loaded.Problems) }() // while the objects are translated
 	w, err := translateLoaded(loaded, worldOptions{})
+	loaded.Problems = <-said
 	if err != nil {
 		return nil, err
 	}
