@@ -19,6 +19,20 @@ type comments struct {
 	refuse bool
 }
 
+// refuses has the API refuse to write, from now on or no longer.
+func (c *comments) refuses(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refuse = on
+}
+
+// posted gives how many comments were written, and the last.
+func (c *comments) posted() (int, string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.posts, c.bodies[len(c.bodies)-1]
+}
+
 func (c *comments) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,18 +95,19 @@ func TestGitHubActionComments(t *testing.T) {
 	expect(t, "log", comment("secret"), "nothing changes for traffic: no comment")
 	r.write("manifests/good.yaml", strings.ReplaceAll(goodManifest, "name: good", "name: better"))
 	expect(t, "log", comment("wrong"), "::warning title=gateway-cp::", "403")
-	github.refuse = true
+	github.refuses(true)
 	expect(t, "log", comment("secret"), "::warning title=gateway-cp::", "pull-requests: write")
-	github.refuse = false
-	if github.posts != 0 {
-		t.Fatalf("%d comments", github.posts)
+	github.refuses(false)
+	if n, _ := github.posted(); n != 0 {
+		t.Fatalf("%d comments", n)
 	}
 	expect(t, "log", comment("secret"), "https://example.com/7")
-	expect(t, "comment", github.bodies[130], "<!-- gateway-cp diff ", "### What changes for traffic", "better")
+	_, last := github.posted()
+	expect(t, "comment", last, "<!-- gateway-cp diff ", "### What changes for traffic", "better")
 	r.write("manifests/good.yaml", goodManifest)
 	comment("secret")
-	if github.posts != 1 || strings.Contains(github.bodies[130], "better") {
-		t.Errorf("%d comments, the last says:\n%s", github.posts, github.bodies[130])
+	if n, last := github.posted(); n != 1 || strings.Contains(last, "better") {
+		t.Errorf("%d comments, the last says:\n%s", n, last)
 	}
 	expect(t, "log", comment("secret", "COMMENT_PATH=nowhere"), "::warning title=gateway-cp::", "exit code")
 	r.write("event.json", `{"ref": "refs/heads/main"}`)

@@ -197,6 +197,7 @@ func (c *explainConfig) ask(cmd *cobra.Command, q traffic.Request, paths []strin
 	if err != nil {
 		return nil, err
 	}
+	w.tellErrors(cmd.ErrOrStderr())
 	e, err := explainIn(w.snapshot(), question{q, c.viewer})
 	switch {
 	case errors.Is(err, traffic.ErrListener):

@@ -13,6 +13,12 @@ import (
 // execute runs one command line and gives its exit code.
 func execute(args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
+	running := false
+	resolve := root.PersistentPreRunE
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		running = true
+		return resolve(cmd, args)
+	}
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -22,7 +28,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	}
 	// What cobra itself refuses before a command runs (an unknown command, say) is usage.
 	var coded *exitError
-	if !errors.As(err, &coded) {
+	if !errors.As(err, &coded) && !running {
 		err = &exitError{code: exitUsage, err: err}
 	}
 	fmt.Fprintf(stderr, "gateway-cp: %v\n", err)

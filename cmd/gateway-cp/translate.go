@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -111,11 +110,7 @@ func translate(stdout, stderr io.Writer, c translateConfig, paths []string) erro
 	if err != nil {
 		return err
 	}
-	for _, p := range w.Problems {
-		if p.Severity == api.Error {
-			fmt.Fprintln(stderr, p)
-		}
-	}
+	w.tellErrors(stderr)
 	if hasErrors(w.Problems) {
 		return errProblems
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -77,6 +78,25 @@ func newWorld(loaded *files.Result, o worldOptions) (*world, error) {
 	w.Problems = slices.Concat(loaded.Problems, placed(w.translator.Problems(), w.translator.Object))
 	slices.SortFunc(w.Problems, api.Problem.Compare)
 	return w, nil
+}
+
+// mostTold is how many errors are told by commands that are not about them.
+const mostTold = 20
+
+// tellErrors says what is wrong with the manifests, so that nobody takes what is missing for what
+// they say.
+func (w *world) tellErrors(stderr io.Writer) {
+	told := 0
+	for _, p := range w.Problems {
+		if p.Severity != api.Error {
+			continue
+		}
+		if told++; told > mostTold {
+			fmt.Fprintln(stderr, "and more errors: gateway-cp validate tells all")
+			return
+		}
+		fmt.Fprintln(stderr, p)
+	}
 }
 
 // translateLoaded translates what was read. Problems are left out.

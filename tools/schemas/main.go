@@ -1,4 +1,4 @@
-// Schemas writes what package schema embeds: the shapes of the kinds that are built into
+// Command schemas writes what package schema embeds: the shapes of the kinds that are built into
 // Kubernetes, and the custom resource definitions of the Gateway API and of gateway-cp, both
 // without their descriptions.
 //

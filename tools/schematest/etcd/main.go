@@ -1,4 +1,4 @@
-// Etcd is the etcd server as its own module has it, for the API server that the tests ask.
+// Command etcd is the etcd server as its own module has it, for the API server that the tests ask.
 package main
 
 import (
