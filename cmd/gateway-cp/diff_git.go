@@ -24,14 +24,16 @@ type gitSide struct {
 	// fork means the commit where HEAD and the revision part: what a pull request starts from.
 	fork bool
 	path string // relative to the working directory
+	// others: the path is that of the other side, which may be new or gone there.
+	others bool
 }
 
 // parseGit reads git:REVISION[...][:PATH]. Without a path it is the one given.
 func parseGit(text, path string) (gitSide, error) {
 	rest := strings.TrimPrefix(text, gitPrefix)
-	s := gitSide{path: path}
+	s := gitSide{path: path, others: path != ""}
 	if revision, below, ok := strings.Cut(rest, ":"); ok {
-		rest, s.path = revision, below
+		rest, s.path, s.others = revision, below, false
 	}
 	if s.path == "" {
 		s.path = "."
@@ -67,8 +69,11 @@ func (s gitSide) read() (map[string][]byte, error) {
 	for _, entry := range strings.Split(strings.TrimSuffix(string(list), "\x00"), "\x00") {
 		head, name, _ := strings.Cut(entry, "\t")
 		fields := strings.Fields(head) // mode type object size
+		if strings.HasPrefix(head, submodule) {
+			return nil, errSubmodule(s.revision, name)
+		}
 		if len(fields) != 4 || !strings.HasPrefix(fields[0], "100") {
-			continue // links lead to files that are there under their own names, or not in the revision
+			continue // a link
 		}
 		if size, err := strconv.ParseInt(fields[3], 10, 64); err != nil || size > maxManifest {
 			return nil, cannotf("%s:%s is larger than %d MiB", s.revision, name, maxManifest>>20)
@@ -76,8 +81,8 @@ func (s gitSide) read() (map[string][]byte, error) {
 		names, ids = append(names, name), append(ids, fields[2])
 	}
 	if len(names) == 0 && below != "." {
-		if _, err := git(nil, "cat-file", "-e", commit+":"+below); err != nil {
-			return nil, cannotf("%s: there is no %s in it", s.revision, below)
+		if err := s.missing(commit, below); err != nil {
+			return nil, err
 		}
 	}
 	texts, err := blobs(ids)
@@ -88,6 +93,31 @@ func (s gitSide) read() (map[string][]byte, error) {
 		contents[s.label(commit)+":"+name] = texts[i]
 	}
 	return contents, nil
+}
+
+// submodule begins the line of one in a tree.
+const submodule = "160000 "
+
+func errSubmodule(revision, name string) error {
+	return withHint(cannotf("%s: %s is a submodule, whose files are in another repository", revision, name),
+		"compare in the submodule, or give paths without it")
+}
+
+// missing says what is wrong about a path that has no files in a commit. Nothing is where the other
+// side has the path, as a file or directory that is new: this side is empty then.
+func (s gitSide) missing(commit, below string) error {
+	if _, err := git(nil, "cat-file", "-e", commit+":"+below); err == nil {
+		return nil // it has no files
+	}
+	for dir := path.Dir(below); dir != "."; dir = path.Dir(dir) {
+		if out, err := git(nil, "ls-tree", "--full-tree", commit, "--", dir); err == nil && bytes.HasPrefix(out, []byte(submodule)) {
+			return errSubmodule(s.revision, dir)
+		}
+	}
+	if s.others {
+		return nil
+	}
+	return withHint(cannotf("%s: there is no %s in it", s.revision, below), "write the path that it has there: git:%s:PATH", s.revision)
 }
 
 // label is how the revision is called in positions, so that git show LABEL:FILE shows it.
