@@ -35,14 +35,7 @@ func handleExplain(mux *http.ServeMux, view View) {
 			return
 		}
 		answer, err := explainer.Explain(r.Context(), question)
-		switch {
-		case errors.Is(err, ErrQuestion):
-			writeJSON(w, http.StatusUnprocessableEntity, failure{err.Error()})
-		case err != nil:
-			writeJSON(w, http.StatusInternalServerError, failure{err.Error()})
-		default:
-			writeJSON(w, http.StatusOK, answer)
-		}
+		writeAnswer(w, answer, err)
 	})
 }
 

@@ -29,19 +29,9 @@ func handleTranslation(mux *http.ServeMux, view View) {
 	if !ok {
 		return
 	}
-	answerWith := func(w http.ResponseWriter, answer any, err error) {
-		switch {
-		case errors.Is(err, ErrQuestion):
-			writeJSON(w, http.StatusUnprocessableEntity, failure{err.Error()})
-		case err != nil:
-			writeJSON(w, http.StatusInternalServerError, failure{err.Error()})
-		default:
-			writeJSON(w, http.StatusOK, answer)
-		}
-	}
 	mux.HandleFunc("GET "+translationPath, func(w http.ResponseWriter, r *http.Request) {
 		answer, err := t.Translation(r.Context())
-		answerWith(w, answer, err)
+		writeAnswer(w, answer, err)
 	})
 	mux.HandleFunc("POST "+positionsPath, func(w http.ResponseWriter, r *http.Request) {
 		fields, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxFields))
@@ -50,8 +40,20 @@ func handleTranslation(mux *http.ServeMux, view View) {
 			return
 		}
 		answer, err := t.Positions(r.Context(), fields)
-		answerWith(w, answer, err)
+		writeAnswer(w, answer, err)
 	})
+}
+
+// writeAnswer answers a question that may be wrong, or not be answered.
+func writeAnswer(w http.ResponseWriter, answer any, err error) {
+	switch {
+	case errors.Is(err, ErrQuestion):
+		writeJSON(w, http.StatusUnprocessableEntity, failure{err.Error()})
+	case err != nil:
+		writeJSON(w, http.StatusInternalServerError, failure{err.Error()})
+	default:
+		writeJSON(w, http.StatusOK, answer)
+	}
 }
 
 // Translation asks for all that was translated, and reads it into a value.
