@@ -25,6 +25,7 @@ type follower struct {
 	asked []uint64          // questions that it is to be asked
 
 	nodes    []Node
+	moved    map[string]struct{} // ids of nodes that have turned up elsewhere since it said so
 	clusters map[string]ClusterReport
 	effect   Effect
 	behind   behind
@@ -36,7 +37,7 @@ func newFollower(h hello, address string, cancel context.CancelFunc) *follower {
 	return &follower{
 		Name: h.Name, instance: h.Instance, version: h.Version, address: address, since: now, heard: now,
 		cancel: cancel, bell: make(chan struct{}, 1), all: true, dirty: map[name]struct{}{},
-		clusters: map[string]ClusterReport{},
+		clusters: map[string]ClusterReport{}, moved: map[string]struct{}{},
 	}
 }
 
@@ -129,8 +130,9 @@ func (l *Leader) hear(f *follower, m toLeader) {
 	}
 	if m.Nodes != nil {
 		f.nodes = m.Nodes.Nodes
+		clear(f.moved)
 		for _, n := range f.nodes {
-			delete(l.lost, n.ID)
+			l.turnedUp(n.ID, f)
 		}
 		l.observed.all()
 	}

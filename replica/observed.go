@@ -63,10 +63,13 @@ type lostNode struct {
 	until   time.Time
 }
 
-// lose keeps the Envoys of a follower in mind. The caller holds the lock.
+// lose keeps the Envoys of a follower in mind, but for those that have turned up elsewhere. The
+// caller holds the lock.
 func (l *Leader) lose(f *follower, now time.Time) {
 	for _, n := range f.nodes {
-		l.lost[n.ID] = lostNode{n, f.Name, now.Add(lostTime)}
+		if _, elsewhere := f.moved[n.ID]; !elsewhere {
+			l.lost[n.ID] = lostNode{n, f.Name, now.Add(lostTime)}
+		}
 	}
 	if len(f.nodes) > 0 {
 		time.AfterFunc(lostTime, func() {
@@ -75,6 +78,26 @@ func (l *Leader) lose(f *follower, now time.Time) {
 			maps.DeleteFunc(l.lost, func(_ string, n lostNode) bool { return !time.Now().Before(n.until) })
 			l.observed.all()
 		})
+	}
+}
+
+// Here tells the leader which Envoys are connected to itself. They are not lost, nor are they
+// when they leave it and the replica that they came from is found to be lost after that.
+func (l *Leader) Here(ids []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range ids {
+		l.turnedUp(id, nil)
+	}
+}
+
+// turnedUp notes that an Envoy is at a follower, or with nil at the leader. The caller holds the lock.
+func (l *Leader) turnedUp(id string, at *follower) {
+	delete(l.lost, id)
+	for _, f := range l.followers {
+		if f != at && slices.ContainsFunc(f.nodes, func(n Node) bool { return n.ID == id }) {
+			f.moved[id] = struct{}{}
+		}
 	}
 }
 

@@ -269,6 +269,64 @@ func TestLostEnvoys(t *testing.T) {
 	})
 }
 
+// An Envoy that has left a follower for another replica is not waited for once that follower is lost
+// and the Envoy has left the other one, too: it is gone.
+func TestLostEnvoysThatWereElsewhere(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		late bool // the follower is found to be lost only after the Envoy was elsewhere
+		here bool // elsewhere is the leader itself
+	}{
+		{"first lost, then at another follower", false, false},
+		{"first lost, then at the leader", false, true},
+		{"found to be lost after it was at another follower", true, false},
+		{"found to be lost after it was at the leader", true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := startLeader(t, t.TempDir(), "127.0.0.1:0")
+			stream, lose := rawFollower(t, l.address, hello{Protocol: 1, Oldest: 1, Name: "b", Instance: "1"})
+			if err := stream.SendMsg(&toLeader{Nodes: &nodes{[]Node{{ID: "gw-1"}, {ID: "gw-2"}}}}); err != nil {
+				t.Fatal(err)
+			}
+			on := func(want string) {
+				t.Helper()
+				await(t, want, func() error {
+					got := ""
+					for _, c := range l.Cluster("web", 1, func(Node) bool { return true }) {
+						got += fmt.Sprintf("%s@%s lost=%v; ", c.Envoy, c.Replica, c.Lost)
+					}
+					if got != want {
+						return fmt.Errorf("%q", got)
+					}
+					return nil
+				})
+			}
+			on("gw-1@b lost=false; gw-2@b lost=false; ")
+			if !c.late {
+				lose()
+				on("gw-1@b lost=true; gw-2@b lost=true; ")
+			}
+			if c.here {
+				l.Here([]string{"gw-1"})
+			} else {
+				f := startFollower(t, "c", l.address, Position{}, noLoad)
+				f.Observed([]Node{{ID: "gw-1"}}, nil)
+				await(t, "it is elsewhere", func() error {
+					if !slices.ContainsFunc(l.Followers(), func(s Status) bool { return s.Name == "c" && s.Envoys == 1 }) {
+						return fmt.Errorf("%+v", l.Followers())
+					}
+					return nil
+				})
+				f.Observed(nil, nil)
+			}
+			if c.late {
+				lose()
+			}
+			on("gw-2@b lost=true; ")
+		})
+	}
+}
+
 // rawFollower opens a stream without a Follower.
 func rawFollower(t *testing.T, address string, first any) (grpc.ClientStream, func()) {
 	t.Helper()

@@ -177,6 +177,14 @@ func (r *replicas) tell(revision string) (retry time.Time) {
 }
 
 func (r *replicas) publish() error {
+	if r.rollouts.everyone {
+		r.rollouts.everyone = false
+		var ids []string
+		for _, n := range r.xds.Nodes() {
+			ids = append(ids, n.ID)
+		}
+		r.leader.Here(ids)
+	}
 	var decided []rollout.Decision
 	var gone []api.Key
 	for k := range r.untold {
