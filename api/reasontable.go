@@ -24,7 +24,7 @@ var Reasons = []ReasonInfo{
 	{
 		ReasonFileUnreadable, groupFiles,
 		"A file or directory cannot be read, for example for lack of permission or because a symbolic link leads nowhere or in a circle. What checks manifests offline (validate, diff, explain, translate, test) does not follow links out of the given paths and the Git work tree that they are in, nor to what Git keeps there, since a report would show lines of files that are not theirs. The objects that were read from it before stay in effect.",
-		"Make the file readable to the user that gateway-cp runs as, or repair or remove the link. A link that leads outside: copy what it leads to, or give that as a path.",
+		"Make the file readable to the user that gateway-cp runs as, or repair or remove the link. A link that leads outside: copy what it leads to, give that as a path, or leave the link out with --exclude (bazel-*, for example).",
 	},
 	{
 		ReasonFileTooLarge, groupFiles,

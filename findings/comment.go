@@ -9,8 +9,8 @@ import (
 
 // The words that are looked for in comments.
 const (
-	ignoreWord = "gateway-cp:ignore"
-	sourceWord = "# Source: " // helm template writes it over every document
+	ignoreWord = "gateway-cp:" // and then ignore, with or without a blank in between
+	sourceWord = "# Source: "  // helm template writes it over every document
 )
 
 // scanner reads the comments of one file. It does not parse the YAML, which may be broken: it
@@ -104,6 +104,9 @@ func (s *scanner) comment(line string, start int) []*ignore {
 		return nil
 	}
 	rest, ok := strings.CutPrefix(strings.TrimLeft(text, "# \t"), ignoreWord)
+	if ok {
+		rest, ok = strings.CutPrefix(strings.TrimLeft(rest, " \t"), "ignore")
+	}
 	if !ok || rest != "" && rest[0] != ' ' && rest[0] != '\t' {
 		return nil
 	}

@@ -94,6 +94,7 @@ func TestGitHubActionComments(t *testing.T) {
 	}
 	expect(t, "log", comment("secret"), "nothing changes for traffic: no comment")
 	r.write("manifests/good.yaml", strings.ReplaceAll(goodManifest, "name: good", "name: better"))
+	expect(t, "log", comment("secret", "CHECK_EXCLUDE=nothing\ngood.*"), "nothing changes for traffic: no comment")
 	expect(t, "log", comment("wrong"), "::warning title=gateway-cp::", "403")
 	github.refuses(true)
 	expect(t, "log", comment("secret"), "::warning title=gateway-cp::", "pull-requests: write")

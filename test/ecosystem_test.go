@@ -174,6 +174,9 @@ func TestGitHubAction(t *testing.T) {
 	_, outputs, _ = r.action("CHECK_PATHS=manifests", "CHECK_ARGS=--severity UnknownField=warning", "CHECK_FAIL_ON=warning")
 	expect(t, "outputs", outputs, "exit-code=1\n")
 
+	_, outputs, _ = r.action("CHECK_PATHS=manifests", "CHECK_EXCLUDE=nothing\nb ad.*\n")
+	expect(t, "outputs", outputs, "exit-code=0\n")
+
 	log, outputs, _ = r.action("CHECK_PATHS=nowhere", "CHECK_SARIF=true")
 	expect(t, "log", log, "nowhere: no such file or directory", "::error title=gateway-cp::validate could not run")
 	if outputs != "exit-code=2\n" {
@@ -281,6 +284,9 @@ func TestGitLabTemplate(t *testing.T) {
 	}
 	out, code := job(map[string]string{"paths": "manifests/good.yaml"})
 	if code != 0 {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	if out, code = job(map[string]string{"paths": "manifests", "exclude": "nothing bad.*"}); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
 	out, code = job(map[string]string{"paths": "manifests/*.yaml", "args": "--schema strict"})

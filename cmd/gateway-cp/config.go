@@ -61,13 +61,22 @@ func fillFlag(flags *pflag.FlagSet, v *viper.Viper, f *pflag.Flag) error {
 		return nil
 	}
 	value, err := "", error(nil)
-	if m, ok := v.Get(f.Name).(map[string]any); ok && f.Value.Type() == mappingType {
-		value, err = mapping(m)
-	} else {
-		value, err = scalar(v.Get(f.Name))
+	values := []any{v.Get(f.Name)}
+	if list, ok := values[0].([]any); ok && f.Value.Type() == listType {
+		values = list
 	}
-	if err == nil {
-		err = flags.Set(f.Name, value)
+	for _, one := range values {
+		if m, ok := one.(map[string]any); ok && f.Value.Type() == mappingType {
+			value, err = mapping(m)
+		} else {
+			value, err = scalar(one)
+		}
+		if err == nil {
+			err = flags.Set(f.Name, value)
+		}
+		if err != nil {
+			break
+		}
 	}
 	if err == nil {
 		return nil
@@ -100,6 +109,10 @@ func scalar(value any) (string, error) {
 
 // mappingType is the type of flags that take NAME=VALUE, several with commas.
 const mappingType = "REASON=SEVERITY"
+
+// listType is the type of flags that are given several times, and take a list in the config file:
+// their values may have commas in them.
+const listType = "stringArray"
 
 // mapping writes a mapping of the config file as it would stand on the command line.
 func mapping(values map[string]any) (string, error) {

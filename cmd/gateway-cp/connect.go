@@ -11,7 +11,10 @@ import (
 )
 
 // connect gives a client for a socket, or for the one gateway-cp that runs.
-func connect(socket string) (*admin.Client, error) {
+func connect(socket string) (*admin.Client, error) { return connectBy(socket, "--admin-socket ") }
+
+// connectBy is connect where a socket is named by what stands before it.
+func connectBy(socket, named string) (*admin.Client, error) {
 	if socket != "" {
 		return admin.NewClient(socket), nil
 	}
@@ -21,10 +24,10 @@ func connect(socket string) (*admin.Client, error) {
 		return admin.NewClient(live[0]), nil
 	case 0:
 		return nil, withHint(cannotf("no gateway-cp of this user answers where its admin socket is by default"),
-			"name the socket of one that runs with a --state-dir or --admin-socket of its own with --admin-socket, or start one with 'gateway-cp run DIR' or 'gateway-cp serve --dir DIR'")
+			"name the socket of one that runs with a --state-dir or --admin-socket of its own with %sSOCKET, or start one with 'gateway-cp run DIR' or 'gateway-cp serve --dir DIR'", named)
 	}
 	return nil, withHint(usagef("%d instances of gateway-cp are running", len(live)),
-		"choose one with --admin-socket: %s", strings.Join(live, ", "))
+		"choose one with %sSOCKET: %s", named, strings.Join(live, ", "))
 }
 
 // knownSockets lists where the admin sockets of this user's instances are by default.

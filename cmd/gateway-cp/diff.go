@@ -41,8 +41,9 @@ OLD and NEW are each one of
   git:REVISION...[:PATH] the commit where HEAD left REVISION: what a pull request starts from
   live:[SOCKET]          a running gateway-cp: the one that runs, or the one with this admin socket
 
-Objects that are not valid have no effect, as in serve, and are listed. Rollouts are where a first
-deployment puts them, or where --state says they stand.
+Objects that are not valid have no effect, as when serve starts with them, and are listed; a gateway-cp
+that runs already keeps their last good version. Rollouts are where a first deployment puts them, or
+where --state says they stand.
 
 It exits with 0 when the two are the same for traffic, 1 when they differ, 2 for wrong usage, 3 when
 either cannot be read.`,
@@ -55,7 +56,7 @@ either cannot be read.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return diff(cmd, &c, args[0], args[1]) },
 	}
 	f := cmd.Flags()
-	addWorldFlags(f, &c.world)
+	addWorldFlags(cmd, &c.world)
 	addViewerFlags(f, &c.viewer)
 	f.Lookup("fleet").Usage = "only this fleet (default: all)"
 	f.BoolVar(&c.xds, "xds", false, "print the Envoy resources that differ as well")

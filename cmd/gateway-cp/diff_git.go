@@ -46,8 +46,8 @@ func parseGit(text, path string) (gitSide, error) {
 }
 
 // read gives the manifests of the revision by name. It uses the git program, which reads objects only:
-// neither the work tree nor the index is looked at or changed.
-func (s gitSide) read() (map[string][]byte, error) {
+// neither the work tree nor the index is looked at or changed. What skip says is left out.
+func (s gitSide) read(skip func(string) bool) (map[string][]byte, error) {
 	commit, err := s.commit()
 	if err != nil {
 		return nil, err
@@ -64,11 +64,18 @@ func (s gitSide) read() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	skipped, err := skippedInGit(skip)
+	if err != nil {
+		return nil, err
+	}
 	contents := map[string][]byte{}
 	var names, ids []string
 	for _, entry := range strings.Split(strings.TrimSuffix(string(list), "\x00"), "\x00") {
 		head, name, _ := strings.Cut(entry, "\t")
 		fields := strings.Fields(head) // mode type object size
+		if skipped(name) {
+			continue
+		}
 		if strings.HasPrefix(head, submodule) {
 			return nil, errSubmodule(s.revision, name)
 		}
@@ -93,6 +100,20 @@ func (s gitSide) read() (map[string][]byte, error) {
 		contents[s.label(commit)+":"+name] = texts[i]
 	}
 	return contents, nil
+}
+
+// skippedInGit asks skip, which knows paths from the working directory, of those from the top of the
+// repository: both sides of a comparison leave out the same.
+func skippedInGit(skip func(string) bool) (func(name string) bool, error) {
+	if skip == nil {
+		return func(string) bool { return false }, nil
+	}
+	up, err := git(nil, "rev-parse", "--show-cdup")
+	if err != nil {
+		return nil, err
+	}
+	top := strings.TrimSuffix(string(up), "\n")
+	return func(name string) bool { return skip(filepath.Join(top, name)) }, nil
 }
 
 // submodule begins the line of one in a tree.
@@ -225,7 +246,7 @@ func git(stdin io.Reader, args ...string) ([]byte, error) {
 
 // load reads the revision's manifests.
 func (s gitSide) load(o files.LoadOptions) (*files.Result, error) {
-	contents, err := s.read()
+	contents, err := s.read(o.Skip)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func isLive(text string) bool { return strings.HasPrefix(text, livePrefix) }
 
 // liveSide asks a running gateway-cp for what it has translated: live:[SOCKET].
 func liveSide(ctx context.Context, text string) (*side, error) {
-	client, err := connect(strings.TrimPrefix(text, livePrefix))
+	client, err := connectBy(strings.TrimPrefix(text, livePrefix), livePrefix)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func writeDiffMarkdown(w io.Writer, r *diffReport) error {
 	m.problems("New problems", r.NewProblems)
 	m.problems("Problems that are gone", r.GoneProblems)
 	if r.NewErrors > 0 {
-		m.add(0, fmt.Sprintf("%s has %s: what they concern has no effect, and is compared so.\n\n", code(r.New), plural(r.NewErrors, "error")))
+		m.add(0, errorsNote(code(r.New), r.New, r.Old, r.NewErrors)+".\n\n")
 	}
 	for _, c := range r.Resources {
 		m.add(1, details(fmt.Sprintf("Envoy %s %s", c.Type, c.Name), fence(c.Diff)))

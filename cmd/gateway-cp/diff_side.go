@@ -34,7 +34,7 @@ func otherPath(text string) string {
 // loadSide reads a side from files, a Git revision or standard input, and translates it.
 func loadSide(o worldOptions, text, other string, whole bool) (*side, error) {
 	var beside foreign
-	options := files.LoadOptions{Stdin: o.Stdin, MaxFileSize: maxManifest}
+	options := files.LoadOptions{Stdin: o.Stdin, MaxFileSize: maxManifest, Skip: o.Exclude.skip()}
 	if whole {
 		options.Visit = beside.visit
 	}

@@ -27,13 +27,11 @@ func (r *diffReport) writeText(w io.Writer) error {
 	}
 	p.problems("new problems", r.NewProblems)
 	p.problems("problems that are gone", r.GoneProblems)
-	for _, side := range []struct {
-		name   string
-		errors int
-	}{{r.Old, r.OldErrors}, {r.New, r.NewErrors}} {
-		if side.errors > 0 {
-			p.line("%s has %s: what they concern has no effect, and is compared so", side.name, plural(side.errors, "error"))
-		}
+	if r.OldErrors > 0 {
+		p.line("%s", errorsNote(r.Old, r.Old, r.New, r.OldErrors))
+	}
+	if r.NewErrors > 0 {
+		p.line("%s", errorsNote(r.New, r.New, r.Old, r.NewErrors))
 	}
 	for _, c := range r.Resources {
 		for l := range strings.SplitSeq(strings.TrimSuffix(c.Diff, "\n"), "\n") {
@@ -41,6 +39,18 @@ func (r *diffReport) writeText(w io.Writer) error {
 		}
 	}
 	return p.err
+}
+
+// errorsNote says what the errors of a side mean for the comparison. Shown is how the side is called.
+func errorsNote(shown, side, other string, errors int) string {
+	note := fmt.Sprintf("%s has %s: ", shown, plural(errors, "error"))
+	switch {
+	case isLive(side):
+		return note + "of what they concern, it keeps the last good version that it has read, and that is compared"
+	case isLive(other):
+		return note + "what they concern has no effect, and is compared so; a running gateway-cp keeps the last good version of it"
+	}
+	return note + "what they concern has no effect, and is compared so"
 }
 
 // diffWriter writes lines in which nothing steers a terminal or a CI job, and keeps the first error.

@@ -141,7 +141,7 @@ It exits with 0 when the request reaches a backend, or is redirected as a route 
 		},
 	}
 	f := cmd.Flags()
-	addWorldFlags(f, &c.world)
+	addWorldFlags(cmd, &c.world)
 	addViewerFlags(f, &c.viewer)
 	addRequestFlags(f, &c.request)
 	f.BoolVar(&c.live, "live", false, "ask a running gateway-cp, in place of manifests")
@@ -193,12 +193,17 @@ func (c *explainConfig) ask(cmd *cobra.Command, q traffic.Request, paths []strin
 	case len(paths) == 0:
 		return nil, withHint(usagef("explain needs at least one PATH before the two dashes"), "or --live, to ask a running gateway-cp")
 	}
+	progress := startProgress(cmd.ErrOrStderr())
+	defer progress.stop()
+	progress.say("reading %s", strings.Join(paths, " "))
 	w, err := loadWorld(c.world, paths)
 	if err != nil {
 		return nil, err
 	}
-	w.tellErrors(cmd.ErrOrStderr())
+	progress.say("looking for the way of the request among %d objects", len(w.Objects))
 	e, err := explainIn(w.snapshot(), question{q, c.viewer})
+	progress.stop()
+	w.tellErrors(cmd.ErrOrStderr())
 	switch {
 	case errors.Is(err, traffic.ErrListener):
 		return nil, withHint(usagef("%w", err), "choose one with --listener, --gateway or --port")

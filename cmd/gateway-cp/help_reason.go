@@ -12,16 +12,6 @@ import (
 	"github.com/gateway-cp/gateway-cp/findings"
 )
 
-// addHelpReason adds "help reason" to cobra's command for help.
-func addHelpReason(root *cobra.Command) {
-	root.InitDefaultHelpCmd()
-	help, _, err := root.Find([]string{"help"})
-	if err != nil {
-		return
-	}
-	help.AddCommand(newHelpReasonCommand())
-}
-
 func newHelpReasonCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reason [NAME]",

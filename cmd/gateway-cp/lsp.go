@@ -50,6 +50,7 @@ reason of a finding means; and offers comments that silence one.`,
 		},
 	}
 	s.config.schemas.register(cmd)
+	s.config.exclude.register(cmd)
 	cmd.Flags().Var(severitiesFlag{s.config.report.severities}, "severity", "how bad a reason is, as with validate")
 	_ = cmd.RegisterFlagCompletionFunc("severity", completeSeverity)
 	return cmd

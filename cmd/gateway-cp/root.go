@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/gateway-cp/gateway-cp/findings"
 )
 
 // execute runs one command line and gives its exit code.
@@ -79,8 +81,60 @@ Exit codes: 0 fine, 1 problems found, 2 wrong usage, 3 could not run.`,
 		newVersionCommand(),
 	)
 	strictCompletion(root)
-	addHelpReason(root)
+	strictHelp(root)
 	return root
+}
+
+// strictHelp makes cobra's command for help refuse what is no command, and explain reasons.
+func strictHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, err := root.Find([]string{"help"})
+	if err != nil {
+		return
+	}
+	help.Run = nil
+	help.RunE = func(_ *cobra.Command, args []string) error {
+		about := root
+		for i, word := range args {
+			sub := subcommand(about, word)
+			if sub == nil {
+				return noHelp(about, strings.Join(args[:i+1], " "), word)
+			}
+			about = sub
+		}
+		about.InitDefaultHelpFlag()
+		about.InitDefaultVersionFlag()
+		return about.Help()
+	}
+	help.AddCommand(newHelpReasonCommand())
+}
+
+// subcommand gives the command of a command with a name; nil when there is none.
+func subcommand(of *cobra.Command, name string) *cobra.Command {
+	for _, sub := range of.Commands() {
+		if sub.Name() == name || sub.HasAlias(name) {
+			return sub
+		}
+	}
+	return nil
+}
+
+// noHelp is for help about what is no command. A reason is near at hand.
+func noHelp(of *cobra.Command, words, word string) error {
+	err := usagef("there is no command %q", words)
+	var names []string
+	for _, sub := range of.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	if info, known := findings.Explain(word); known == nil {
+		return withHint(err, "it is the reason of a problem: gateway-cp help reason %s", info.Reason)
+	}
+	if near := nearest(word, names); near != "" {
+		return withHint(err, "did you mean %q?", near)
+	}
+	return withHint(err, "gateway-cp --help lists the commands")
 }
 
 // strictCompletion makes cobra's command for completion refuse a shell that it does not know.

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"path/filepath"
+	"os"
 	"slices"
 	"strings"
 
@@ -34,17 +34,20 @@ type schemas struct {
 }
 
 // start reads the CRDs that are handed in. It fails when there are none where there should be.
-func (f *schemaFlags) start() (*schemas, error) {
+func (f *schemaFlags) start(skip func(string) bool) (*schemas, error) {
 	if f.mode == "off" {
 		return nil, nil
 	}
 	s := &schemas{checker: schema.New(schema.Options{Channel: schema.Channel(f.channel), Unknown: schema.Unknown(f.unknown)})}
 	for _, pattern := range f.crds {
-		paths, err := filepath.Glob(pattern)
-		if err != nil || len(paths) == 0 {
+		paths, err := expandPaths([]string{pattern})
+		if err == nil {
+			_, err = os.Stat(paths[0])
+		}
+		if err != nil {
 			return nil, withHint(usagef("--crd %s: there is no such file", pattern), "give a file, a directory or a glob; URLs are not read")
 		}
-		loaded, err := files.Load(files.LoadOptions{Visit: func(d files.Document) {
+		loaded, err := files.Load(files.LoadOptions{Skip: skip, Visit: func(d files.Document) {
 			if d.GVK.Kind == "CustomResourceDefinition" {
 				s.visit(d)
 			}

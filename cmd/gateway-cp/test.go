@@ -58,7 +58,7 @@ no test to run, 3 when it could not run.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runTests(cmd, &c, args) },
 	}
 	f := cmd.Flags()
-	addWorldFlags(f, &c.world)
+	addWorldFlags(cmd, &c.world)
 	f.StringVar(&c.viewer.Zone, "zone", "", "zone that the Envoys are in")
 	f.StringVar(&c.viewer.Node, "node", "", "Kubernetes node that the Envoys stand on")
 	f.StringVar(&c.run, "run", "", "only tests whose name (SUITE/TEST) this regular `expression` matches somewhere")
@@ -84,7 +84,7 @@ func runTests(cmd *cobra.Command, c *testConfig, paths []string) error {
 	if paths, err = expandPaths(paths); err != nil {
 		return err
 	}
-	suites, err := readSuites(paths)
+	suites, err := readSuites(paths, c.world.Exclude.skip())
 	if err != nil {
 		return err
 	}
@@ -128,10 +128,13 @@ func (s *suites) matching(chosen *regexp.Regexp) []*policy.Test {
 }
 
 // readSuites reads the test files among paths, and in directories among them.
-func readSuites(paths []string) (*suites, error) {
+func readSuites(paths []string, skip func(string) bool) (*suites, error) {
 	s := &suites{texts: map[string][]byte{}}
 	for _, path := range paths {
 		if path != "-" && filepath.Ext(path) == policy.Extension {
+			if skip != nil && skip(path) {
+				continue
+			}
 			if err := s.read(path); err != nil {
 				return nil, err
 			}
@@ -143,6 +146,11 @@ func readSuites(paths []string) (*suites, error) {
 		}
 		err := filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
 			switch hidden := strings.HasPrefix(filepath.Base(file), ".") && file != path; {
+			case skip != nil && skip(file):
+				if d != nil && d.IsDir() {
+					return fs.SkipDir
+				}
+				return nil
 			case err != nil:
 				return err
 			case d.IsDir() && hidden:
@@ -187,7 +195,7 @@ func (s *suites) read(file string) error {
 // check runs tests, and reports what fails: also what is wrong with the manifests and the files.
 func (c *testConfig) check(cmd *cobra.Command, s *suites, tests []*policy.Test, now time.Time) (*findings.Report, error) {
 	stdin := c.stdin(cmd, s)
-	loaded, err := readPaths(files.LoadOptions{Stdin: stdin, MaxFileSize: maxManifest}, s.manifests)
+	loaded, err := readPaths(files.LoadOptions{Stdin: stdin, MaxFileSize: maxManifest, Skip: c.world.Exclude.skip()}, s.manifests)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ can read, --show-secrets puts them into the output. Otherwise secrets are left o
 		},
 	}
 	f := cmd.Flags()
-	addWorldFlags(f, &c.world)
+	addWorldFlags(cmd, &c.world)
 	addViewerFlags(f, &c.viewer)
 	f.StringVar(&c.object, "object", "", "only what comes from one object: KIND/NAMESPACE/NAME, or KIND/NAME")
 	f.StringSliceVar(&c.types, "type", nil, "only these types: "+strings.Join(typeNames(), ", "))

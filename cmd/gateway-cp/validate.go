@@ -15,6 +15,7 @@ type validateConfig struct {
 	schemas schemaFlags
 	envoy   string
 	report  reportFlags
+	exclude exclusion
 
 	baseline      string
 	writeBaseline bool
@@ -71,6 +72,7 @@ there, 3 when --envoy finds no Envoy.`,
 	c.report.register(cmd)
 	addEnvoyCheckFlag(cmd, &c.envoy)
 	c.schemas.register(cmd)
+	c.exclude.register(cmd)
 	f := cmd.Flags()
 	f.StringVar(&c.baseline, "baseline", "", "`file` of findings that are known and not reported")
 	f.BoolVar(&c.writeBaseline, "write-baseline", false, "write all that is found now to the --baseline file")

@@ -37,7 +37,8 @@ func validate(cmd *cobra.Command, c *validateConfig, progress *progress) (*valid
 	if err != nil {
 		return nil, err
 	}
-	schemas, err := c.schemas.start()
+	skip := c.exclude.skip()
+	schemas, err := c.schemas.start(skip)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func validate(cmd *cobra.Command, c *validateConfig, progress *progress) (*valid
 		beside.visit(d)
 		reading.object(d)
 	}
-	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin(), MaxFileSize: maxManifest, Visit: visit, Text: reading.text, Edited: c.edited}, paths)
+	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin(), MaxFileSize: maxManifest, Visit: visit, Text: reading.text, Edited: c.edited, Skip: skip}, paths)
 	if err != nil {
 		return nil, err
 	}

@@ -85,9 +85,9 @@ func (c *validateConfig) look() (uint64, time.Duration) {
 	if err != nil {
 		paths = c.paths // one that matches nothing is as one that is not there
 	}
+	seen := files.Look(files.LoadOptions{Skip: c.exclude.skip()}, paths...)
 	if c.baseline != "" {
-		paths = append(slices.Clone(paths), c.baseline)
+		seen += files.Look(files.LoadOptions{}, c.baseline)
 	}
-	seen := files.Look(paths...)
 	return seen, max(lookEvery, 20*time.Since(started))
 }

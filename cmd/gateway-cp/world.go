@@ -10,7 +10,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/rollout"
@@ -22,15 +22,17 @@ import (
 
 // worldOptions say how manifests become a world.
 type worldOptions struct {
-	Stdin io.Reader // what the path "-" means
+	Stdin   io.Reader // what the path "-" means
+	Exclude exclusion // of all sides, where there are several
 	// StateDir is the state directory that rollouts continue from; empty: every Rollout is a
 	// first deployment.
 	StateDir string
 }
 
 // addWorldFlags adds the flags of commands that look at manifests without a control plane.
-func addWorldFlags(f *pflag.FlagSet, o *worldOptions) {
-	f.StringVar(&o.StateDir, "state", "", "state directory that rollouts continue from (default: each is a first deployment)")
+func addWorldFlags(cmd *cobra.Command, o *worldOptions) {
+	o.Exclude.register(cmd)
+	cmd.Flags().StringVar(&o.StateDir, "state", "", "state directory that rollouts continue from (default: each is a first deployment)")
 }
 
 // world is what manifests come to, without any Envoy: the objects, the translation, and the
@@ -45,7 +47,11 @@ type world struct {
 
 // loadWorld reads files, directories and standard input ("-") together, and translates them.
 func loadWorld(o worldOptions, paths []string) (*world, error) {
-	loaded, err := readPaths(files.LoadOptions{Stdin: o.Stdin}, paths)
+	paths, err := expandPaths(paths)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := readPaths(files.LoadOptions{Stdin: o.Stdin, Skip: o.Exclude.skip()}, paths)
 	if err != nil {
 		return nil, err
 	}

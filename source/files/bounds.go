@@ -73,7 +73,7 @@ func (t *tree) refuse(shown, real string) {
 	t.problems = append(t.problems, api.Problem{
 		Reason: api.ReasonFileUnreadable, Severity: api.Error,
 		Message:  fmt.Sprintf("is a link to %s, outside of what is checked, and was not followed", real),
-		Hint:     "links may lead to what is beneath a given PATH or in its Git work tree; copy what it leads to, or give that as a PATH, or leave the link out",
+		Hint:     "links may lead to what is beneath a given PATH or in its Git work tree; copy what it leads to, or give that as a PATH, or leave the link out with --exclude",
 		Position: api.Position{File: shown},
 	})
 }

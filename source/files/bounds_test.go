@@ -42,9 +42,9 @@ func TestLoadStaysWithin(t *testing.T) {
 	if len(result.Objects) != 1 || len(result.Problems) != 0 {
 		t.Errorf("got %d objects, %v", len(result.Objects), result.Problems)
 	}
-	before := Look(dir)
+	before := Look(LoadOptions{}, dir)
 	write(t, outside, "deep/o.yaml", services("outside", "again"))
-	if Look(dir) != before {
+	if Look(LoadOptions{}, dir) != before {
 		t.Error("Look follows a link that Load does not")
 	}
 }

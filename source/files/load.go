@@ -32,6 +32,9 @@ type LoadOptions struct {
 	// Edited are texts that stand for those of files on disk, such as what is in an editor and
 	// not saved yet, by their paths: absolute, and without symbolic links.
 	Edited map[string][]byte
+	// Skip says which files and directories are left out, by the names that are shown: those of
+	// paths, and what is beneath one. It is not asked of Contents, and may be nil.
+	Skip func(shown string) bool
 }
 
 // Result is what Load found: the objects that are admitted, sorted by key, and all problems,
@@ -50,8 +53,7 @@ func Load(o LoadOptions, paths ...string) (*Result, error) {
 	if o.MaxFileSize == 0 {
 		o.MaxFileSize = 16 << 20
 	}
-	t := newTree(func(string) {})
-	t.confined, t.bounds = true, boundsOf(paths)
+	t := newOfflineTree(o, paths)
 	refs := make(map[string]fileRef)
 	for _, path := range paths {
 		if path == "-" {
@@ -118,6 +120,9 @@ func stdin(o LoadOptions) (fileRef, error) {
 
 // loadPath adds the files of one path.
 func loadPath(t *tree, path string, refs map[string]fileRef) error {
+	if t.skips(path) {
+		return nil
+	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return err

@@ -10,11 +10,10 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Look gives a number that is another one when any of the files that Load would read has
+// Look gives a number that is another one when any of the files that Load would read from disk has
 // changed, or when there are others. It opens no file. What is not there counts as well.
-func Look(paths ...string) uint64 {
-	t := newTree(func(string) {})
-	t.confined, t.bounds = true, boundsOf(paths)
+func Look(o LoadOptions, paths ...string) uint64 {
+	t := newOfflineTree(o, paths)
 	refs := make(map[string]fileRef)
 	h := xxhash.New()
 	for _, path := range paths {

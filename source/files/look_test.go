@@ -3,6 +3,7 @@ package files
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -15,10 +16,10 @@ func TestLook(t *testing.T) {
 	outside := filepath.Join(top, "c.yaml")
 	must(t, os.WriteFile(outside, nil, 0o644))
 	must(t, os.Symlink(outside, filepath.Join(dir, "link.yaml")))
-	last := Look(dir)
+	last := Look(LoadOptions{}, dir)
 	same := func(what string, want bool) {
 		t.Helper()
-		now := Look(dir)
+		now := Look(LoadOptions{}, dir)
 		if (now == last) != want {
 			t.Errorf("%s: the same is %v", what, now == last)
 		}
@@ -38,7 +39,7 @@ func TestLook(t *testing.T) {
 	must(t, os.RemoveAll(dir))
 	same("the directory is gone", false)
 	same("and stays so", true)
-	if Look(outside) == Look("-gone") {
+	if Look(LoadOptions{}, outside) == Look(LoadOptions{}, "-gone") {
 		t.Error("a file is as one that is not there")
 	}
 }
@@ -56,5 +57,37 @@ func TestReadText(t *testing.T) {
 		if text, err := ReadText(filepath.Join(dir, name), limit); err == nil {
 			t.Errorf("%s is read: %q", name, text)
 		}
+	}
+}
+
+// What is skipped is as if it were not there: neither read, nor listed, nor a problem.
+func TestLoadSkips(t *testing.T) {
+	top := t.TempDir()
+	t.Chdir(top)
+	write(t, top, "m/a.yaml", services("one"))
+	write(t, top, "m/b.yaml", "a: [")
+	write(t, top, "m/old/c.yaml", "a: [")
+	must(t, os.Symlink("/", filepath.Join(top, "m/away")))
+	must(t, os.Symlink("nowhere.yaml", filepath.Join(top, "m/gone.yaml")))
+	var asked []string
+	skipped := map[string]bool{"m/b.yaml": true, "m/old": true, "m/away": true, "m/gone.yaml": true, "m/old/c.yaml": true}
+	o := LoadOptions{Skip: func(shown string) bool {
+		asked = append(asked, shown)
+		return skipped[shown]
+	}}
+	result, err := Load(o, "m", "m/b.yaml")
+	if err != nil || len(result.Objects) != 1 || len(result.Problems) != 0 {
+		t.Errorf("%v %+v", err, result)
+	}
+	if slices.Contains(asked, "m/old/c.yaml") {
+		t.Error("a directory that is skipped is listed")
+	}
+	before := Look(o, "m")
+	write(t, top, "m/old/c.yaml", "a: [b")
+	if Look(o, "m") != before {
+		t.Error("what is skipped is looked at")
+	}
+	if result, err = Load(LoadOptions{}, "m"); err != nil || len(result.Problems) != 4 {
+		t.Errorf("without: %v %+v", err, result)
 	}
 }

@@ -25,8 +25,9 @@ type tree struct {
 	problems   []api.Problem
 	special    []fileRef // pipes, sockets and devices, named like manifests
 
-	confined bool   // links are followed only within the bounds
-	bounds   bounds // not those of Run, whose directory is its own
+	confined bool                    // links are followed only within the bounds
+	bounds   bounds                  // not those of Run, whose directory is its own
+	skip     func(shown string) bool // what LoadOptions says; nil: nothing
 
 	linked bool            // there are symbolic links in it
 	seen   map[string]bool // real paths
@@ -53,6 +54,15 @@ func newTree(enter func(real string)) *tree {
 		enter: enter,
 	}
 }
+
+// newOfflineTree is for one look at paths, which may come from somebody else.
+func newOfflineTree(o LoadOptions, paths []string) *tree {
+	t := newTree(func(string) {})
+	t.confined, t.bounds, t.skip = true, boundsOf(paths), o.Skip
+	return t
+}
+
+func (t *tree) skips(shown string) bool { return t.skip != nil && t.skip(shown) }
 
 // isManifest says whether a file name is that of a manifest.
 func isManifest(name string) bool {
@@ -115,6 +125,7 @@ func (t *tree) dir(real, shown string) error {
 
 func (t *tree) entry(e fs.DirEntry, real, shown string) {
 	switch {
+	case t.skips(shown):
 	case e.Type()&fs.ModeSymlink != 0:
 		t.links = append(t.links, link{real, shown})
 	case e.IsDir():
