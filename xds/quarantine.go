@@ -80,7 +80,7 @@ func (s *session) refuse(r *response, message string) {
 	dropped := false
 	for _, c := range r.items {
 		h, ok := s.held(r.kind, c.id)
-		if !ok {
+		if !ok || r.isAdrift(c) {
 			dropped = true // it may be to blame, and will not come again
 			continue
 		}

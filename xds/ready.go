@@ -156,7 +156,8 @@ func (s *session) reachable(of of, c *content, ref resource.ClusterRef) bool {
 }
 
 func (s *session) has(ref resource.Ref) bool {
-	return s.subs[ref.Type] != nil && s.subs[ref.Type].has(s.store.names.find(ref.Name))
+	h, _ := s.held(ref.Type, s.store.names.find(ref.Name))
+	return h.sent != nil || h.unknown != ""
 }
 
 // await has a resource looked at again when what it misses changes.

@@ -161,6 +161,8 @@ func (s *session) add(r *response, id uint32, force bool) int {
 		return len(name)
 	case verdict == absent && force && h.sent != nil:
 		c = h.sent // gone from the store, but the Envoy still has what needs it, and asks
+	case verdict == absent && force && h.unknown == "":
+		return s.isNone(r, id, force) // it may have it, or not
 	case verdict == absent:
 		s.loosen(id)
 		return 0
@@ -225,6 +227,7 @@ func (s *session) answer(t resource.Type, nonce uint64, message string) {
 		} else {
 			s.accept(r)
 		}
+		s.land(r)
 	}
 }
 
@@ -235,7 +238,7 @@ func (s *session) accept(r *response) {
 	}
 	for _, c := range r.items {
 		h, ok := s.held(r.kind, c.id)
-		if !ok {
+		if !ok || r.isAdrift(c) {
 			continue // unsubscribed meanwhile
 		}
 		if h.unknown != "" {

@@ -62,6 +62,55 @@ func TestWhatIsOnItsWayToOneThatAsksAgainCounts(t *testing.T) {
 	}
 }
 
+// An Envoy that drops a route configuration, ignores the response with it that is on its way, and
+// asks for it again before its answer arrives does not have what was in the response, though it
+// acknowledges it. Found by TestFleetUnderFire.
+func TestWhatWasIgnoredIsNotWhatItHas(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	store := newStore()
+	w := newWorld(nil, nil)
+	w.clusters["old"] = 0
+	w.listeners["l"] = "r"
+	w.routes["r"] = map[string]rev{"p": {clusters: []string{"old"}}}
+	have := map[resource.Key]*resource.Output{}
+	apply := func() {
+		want := w.entries()
+		store.apply(diff(have, want), now)
+		have = want
+	}
+	apply()
+	e := newEnvoy(chanceless{t}, func() *session { return newSession(store, Node{Fleet: "f"}, func() time.Time { return now }, nil) })
+	e.answerAll()
+	w.routes["r"] = map[string]rev{"p": {clusters: []string{"old"}, revision: 1}}
+	apply()
+	e.drain()
+
+	delete(e.has[resource.Route], "r")
+	delete(e.routes, "r")
+	e.s.unsubscribe(resource.Route, "r")
+	e.open() // and ignores it
+	delete(w.clusters, "old")
+	w.clusters["new"] = 1 // with health checks: it takes a while to warm
+	w.routes["r"] = map[string]rev{"p": {clusters: []string{"new"}}}
+	apply()
+	e.drain()
+	now = now.Add(time.Hour)
+	e.drain()
+	e.routes["r"] = true
+	e.s.subscribe(resource.Route, "r", true)
+	for range 5 { // the promise is checked with each
+		e.answerAll()
+		e.checkHealth(func() int { return 1 })
+		now = now.Add(time.Hour)
+	}
+	if has := e.has[resource.Route]["r"]; has == nil || has.version != store.find(e.s.audiences, resource.Route, "r").version {
+		t.Errorf("the newest routes have not come: %+v", has)
+	}
+	if e.has[resource.Cluster]["old"] != nil {
+		t.Error("cluster old is still there, though nothing names it")
+	}
+}
+
 // What is gone is removed, also if the client was to get it once more; and a response has either
 // versions or removals. Found by TestFleetUnderFire.
 func TestWhatIsGoneIsNotSentOnceMore(t *testing.T) {
@@ -98,5 +147,8 @@ func (e *envoy) answerAll() {
 		e.open()
 		e.drain()
 		e.reply()
+		if len(e.mail) == 0 && n > 100 {
+			return // the answers of clusters, which wait for a round of checks
+		}
 	}
 }

@@ -2,7 +2,6 @@ package xds
 
 import (
 	"iter"
-	"slices"
 	"strings"
 	"time"
 
@@ -123,7 +122,8 @@ type response struct {
 	sent    uint64 // its place in the order of sending
 	items   []*composed
 	removed []string
-	none    []string // asked for, and not there: see none.go
+	none    []string    // asked for, and not there: see none.go
+	adrift  []*composed // of the items: see adrift.go
 	at      time.Time
 	through uint64 // the newest change set of which it has all that could be sent
 }
@@ -257,21 +257,6 @@ func (s *session) subscribe(t resource.Type, name string, again bool) {
 	} else {
 		sub.touch(id)
 	}
-	if c := sub.onItsWay(id); c != nil && !sub.has(id) {
-		s.setHeld(t, id, held{sent: c}) // it had dropped it, and takes it now after all
-	}
-}
-
-// onItsWay is the newest version of a resource in a response that is not answered, or nil.
-func (s *subscription) onItsWay(id uint32) *composed {
-	for _, r := range slices.Backward(s.inflight) {
-		for _, c := range r.items {
-			if c.id == id {
-				return c
-			}
-		}
-	}
-	return nil
 }
 
 // unsubscribe forgets a resource: the Envoy has, too.
@@ -290,6 +275,7 @@ func (s *session) unsubscribeID(t resource.Type, id uint32) {
 	}
 	sub.clean(id)
 	s.missNothing(ref{t, id})
+	s.drift(t, id)
 	s.forget(t, id)
 }
 
