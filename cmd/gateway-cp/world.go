@@ -122,8 +122,10 @@ func translateLoaded(loaded *files.Result, o worldOptions) (*world, error) {
 	return w, nil
 }
 
-// settle translates the objects and lets the rollouts decide, in turns, as the main loop of the
-// control plane does. No Envoy is there, so that what the objects say to be ready counts.
+// settle lets the rollouts decide and translates the objects, in turns, as the main loop of the
+// control plane does. No Envoy is there, so that what the objects say to be ready counts. Nothing
+// is known of a version before its Rollout is translated, so that the rollouts come first: then no
+// Service is translated without its Rollout, and once more with it.
 func (w *world) settle(manager *rollout.Manager) error {
 	quiet := slog.New(slog.DiscardHandler)
 	moved := newRollouts(manager, w.translator, quiet, time.Time{})
@@ -136,7 +138,9 @@ func (w *world) settle(manager *rollout.Manager) error {
 		changes = append(changes, translator.Change{Key: o.Key, Object: o})
 	}
 	now := time.Now()
-	for range maxRounds + 1 {
+	decided, _ := moved.step(now)
+	changes = append(changes, decided...)
+	for range maxRounds {
 		moved.notice(w.translator.Apply(changes))
 		moved.handedOver()
 		if changes, _ = moved.step(now); len(changes) == 0 {
