@@ -6,15 +6,19 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	openapi "k8s.io/kube-openapi/pkg/validation/spec"
 	"k8s.io/kube-openapi/pkg/validation/strfmt"
 )
 
 // acceptor is one level of the OpenAPI schema of a CRD, prepared to find out quickly that a value
-// fits. The API server's validator makes a new validator for each field of each object, which takes
-// several times as long as looking at the field; it is asked only about what is not accepted here,
-// be it wrong or too unusual, and what it then says is what counts.
+// fits. The API server's libraries drop fields that are unknown, put defaults in, make a new validator
+// for each field of each object, and compare items, one after the other, which takes many times as long
+// as looking at each field once; they are asked only about what is not accepted here,
+// be it wrong or too unusual, and what they then say is what counts.
 type acceptor struct {
+	structure *structure // nil in combinations, which have none
+
 	kind     string // of JSON; empty: any
 	nullable bool
 	format   string
@@ -36,7 +40,7 @@ type acceptor struct {
 }
 
 // newAcceptor prepares a level and what is below; nil accepts nothing.
-func newAcceptor(s *openapi.Schema) *acceptor {
+func newAcceptor(s *openapi.Schema, level *structuralschema.Structural) *acceptor {
 	if s == nil || len(s.Type) > 1 || len(s.OneOf) > 0 || s.Not != nil || len(s.PatternProperties) > 0 || len(s.Dependencies) > 0 ||
 		s.AdditionalItems != nil || s.UniqueItems || s.MultipleOf != nil || s.ExclusiveMinimum || s.ExclusiveMaximum {
 		return nil
@@ -62,7 +66,12 @@ func newAcceptor(s *openapi.Schema) *acceptor {
 	if !a.bounds(s) {
 		return nil
 	}
-	a.below(s)
+	if level != nil {
+		if a.structure = newStructure(level); a.structure == nil {
+			return nil
+		}
+	}
+	a.below(s, level)
 	return a
 }
 
@@ -111,18 +120,18 @@ func (a *acceptor) bounds(s *openapi.Schema) bool {
 }
 
 // below prepares what lists, maps and combinations are made of.
-func (a *acceptor) below(s *openapi.Schema) {
+func (a *acceptor) below(s *openapi.Schema, level *structuralschema.Structural) {
 	a.minItems, a.maxItems = s.MinItems, s.MaxItems
 	if a.kind == "object" {
 		a.minItems, a.maxItems = s.MinProperties, s.MaxProperties
 	}
 	if s.Items != nil {
-		a.items = newAcceptor(s.Items.Schema)
+		a.items = newAcceptor(s.Items.Schema, itemsOf(level))
 	}
 	if s.AdditionalProperties != nil {
 		a.closed = s.AdditionalProperties.Schema == nil && !s.AdditionalProperties.Allows
 		if s.AdditionalProperties.Schema != nil {
-			if a.values = newAcceptor(s.AdditionalProperties.Schema); a.values == nil {
+			if a.values = newAcceptor(s.AdditionalProperties.Schema, valuesOf(level)); a.values == nil {
 				a.closed = true // those values are for the validator
 			}
 		}
@@ -130,25 +139,43 @@ func (a *acceptor) below(s *openapi.Schema) {
 	if len(s.Properties) > 0 {
 		a.properties = make(map[string]*acceptor, len(s.Properties))
 		for name, p := range s.Properties {
-			a.properties[name] = newAcceptor(&p)
+			a.properties[name] = newAcceptor(&p, propertyOf(level, name))
 		}
 	}
 	for i := range s.AllOf {
-		a.all = append(a.all, newAcceptor(&s.AllOf[i]))
+		a.all = append(a.all, newAcceptor(&s.AllOf[i], nil))
 	}
 	for i := range s.AnyOf {
-		a.any = append(a.any, newAcceptor(&s.AnyOf[i]))
+		a.any = append(a.any, newAcceptor(&s.AnyOf[i], nil))
 	}
 }
 
-// accepts says that the API server's validator finds nothing in a value. False may also mean that
-// it is not known.
+// rootAcceptor prepares all of a version. The metadata of an object is checked by its own shape, and
+// where status is a subresource an object has none.
+func rootAcceptor(s *openapi.Schema, root *structuralschema.Structural, status bool) *acceptor {
+	a := newAcceptor(s, root)
+	if a == nil {
+		return nil
+	}
+	a.structure.root = true
+	if status {
+		a.structure.defaults = slices.DeleteFunc(a.structure.defaults, func(d defaultValue) bool { return d.name == "status" })
+	}
+	if metadata, ok := s.Properties["metadata"]; ok {
+		a.properties["metadata"] = newAcceptor(&metadata, nil)
+	}
+	return a
+}
+
+// accepts says that an API server finds nothing in a value, and puts defaults in. False may also mean
+// that it is not known; then a part of the defaults may be in it.
 func (a *acceptor) accepts(value any) bool {
 	if a == nil {
 		return false
 	}
 	if value == nil {
-		return a.nullable && !a.enumerates() // combinations are not looked at
+		// Combinations are not looked at.
+		return a.nullable && !a.enumerates() && (a.structure == nil || a.structure.nullable)
 	}
 	fits := false
 	switch value := value.(type) {
@@ -209,11 +236,15 @@ func (a *acceptor) acceptsList(list []any) bool {
 			return false
 		}
 	}
-	return true
+	return a.structure.differ(list)
 }
 
 func (a *acceptor) acceptsMap(m map[string]any) bool {
-	if !a.is("object") || a.format != "" || a.enumerates() || !a.holds(len(m)) {
+	if !a.is("object") || a.format != "" || a.enumerates() {
+		return false
+	}
+	a.structure.complete(m)
+	if !a.holds(len(m)) {
 		return false
 	}
 	for _, name := range a.required {
@@ -232,7 +263,7 @@ func (a *acceptor) acceptsMap(m map[string]any) bool {
 			if !a.values.accepts(value) {
 				return false
 			}
-		case a.closed:
+		case a.closed || a.structure.drops(name):
 			return false
 		}
 	}

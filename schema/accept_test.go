@@ -3,11 +3,10 @@ package schema
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
@@ -33,15 +32,15 @@ func TestAcceptsWhereTheValidatorFindsNothing(t *testing.T) {
 			t.Fatal(kind, err)
 		}
 		for range 40 {
-			defaulting.Default(object, v.structural)
-			accepts, errs := v.acceptor.accepts(object), validation.ValidateCustomResource(nil, object, v.values)
+			slowly, r := runtime.DeepCopyJSON(object), new(report)
+			accepts, errs := v.accepts(object), v.validate(r, slowly)
 			switch {
-			case accepts && len(errs) > 0:
+			case accepts && (len(errs) > 0 || len(r.problems) > 0 || !reflect.DeepEqual(object, slowly)):
 				text, _ := json.Marshal(object)
-				t.Fatalf("accepted, but the validator says %v:\n%s", errs, text)
+				t.Fatalf("accepted, but the validator says %v, and %v is unknown:\n%s", errs, r.problems, text)
 			case accepts:
 				accepted++
-			case len(errs) == 0:
+			case len(errs) == 0 && len(r.problems) == 0:
 				missed++
 			default:
 				wrong++
@@ -74,11 +73,21 @@ func TestAcceptsEachKeyword(t *testing.T) {
 		"{type: string, anyOf: [{minLength: 2}, {pattern: a}]}", "{type: string, allOf: [{minLength: 2}, {pattern: b}]}", "{type: string, oneOf: [{pattern: a}, {pattern: b}]}",
 		"{type: string, not: {enum: [a]}}", "{type: object, anyOf: [{required: [a]}, {required: [b]}]}", "{type: object, allOf: [{properties: {a: {pattern: x}}}]}",
 		"{type: array, items: {type: object, required: [a]}, allOf: [{minItems: 2}]}", "{minProperties: 1}", "{minItems: 1}", "{nullable: false, enum: [a]}",
+		"{type: object, properties: {a: {type: string, default: x}, b: {type: string}}}", "{type: object, minProperties: 2, properties: {a: {type: string, nullable: true, default: x}, b: {type: integer}}}",
+		"{type: object, required: [a], properties: {a: {type: object, default: {}, properties: {b: {type: integer, default: 4}}}}}",
+		"{type: object, x-kubernetes-preserve-unknown-fields: true, properties: {a: {type: object, properties: {b: {type: string}}}}}",
+		"{type: object, additionalProperties: true}", "{type: object, additionalProperties: {type: object, properties: {a: {type: string, default: y}}}}",
+		"{type: array, x-kubernetes-list-type: set, items: {type: integer}}", "{type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [a], items: {type: object, required: [a], properties: {a: {type: integer}, b: {type: string}}}}",
+		"{type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [a, b], items: {type: object, properties: {a: {type: integer, default: 1}, b: {type: string, default: c}}}}",
+		"{type: array, items: {type: object, properties: {a: {type: integer, default: 1}}}}", "{type: array, items: {type: integer, nullable: true}}",
+		"{type: array, x-kubernetes-preserve-unknown-fields: true, items: {type: object, properties: {a: {type: integer}}}}",
 	}
 	values := []string{
 		"null", `""`, `"a"`, `"b"`, `"ab"`, `"é"`, `"zz"`, `"2020-01-02T03:04:05Z"`, `"10.0.0.1"`, "true", "false", "0", "1", "2", "3", "7", "8", "-1",
 		"2147483647", "2147483648", "9223372036854775807", "0.25", "1.5", "1e300", "[]", `["a"]`, "[1]", "[1, 1]", "[1, 2]", "[null]", "[{}]", `[{"a": 1}, {"a": null}]`,
 		"{}", `{"a": "a"}`, `{"a": 1}`, `{"a": null}`, `{"b": 1}`, `{"b": "b"}`, `{"a": "x", "b": "b"}`, `{"c": {}}`, `{"c": "d"}`,
+		`[{"a": 1}, {"a": 2}]`, `[{"a": 1}, {"a": 1}]`, `[{"a": 1, "b": "x"}, {"a": 1, "b": "y"}]`, `[{"a": 1, "b": "c"}, {}]`, `[{"c": 1}]`,
+		`{"a": {}}`, `{"a": {"b": "x"}}`, `{"a": {"c": 1}}`, `{"a": {"a": "z", "b": null}}`,
 	}
 	accepted := 0
 	for _, s := range schemas {
@@ -101,12 +110,13 @@ func TestAcceptsEachKeyword(t *testing.T) {
 			if !ok {
 				t.Fatal(value)
 			}
-			if !v.acceptor.accepts(object) {
+			slowly, r := runtime.DeepCopyJSON(object), new(report)
+			if !v.accepts(object) {
 				continue
 			}
 			accepted++
-			if errs := validation.ValidateCustomResource(nil, object, v.values); len(errs) > 0 {
-				t.Errorf("%s accepts %s, but the validator says %v", s, value, errs)
+			if errs := v.validate(r, slowly); len(errs) > 0 || len(r.problems) > 0 || !reflect.DeepEqual(object, slowly) {
+				t.Errorf("%s accepts %s and makes %v of it, but the validator says %v, %v and makes %v", s, value, object, errs, r.problems, slowly)
 			}
 		}
 	}

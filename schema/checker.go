@@ -20,9 +20,9 @@ type Object struct {
 	Key api.Key
 	// JSON is the object; it is not changed.
 	JSON []byte
-	// Content gives the same, decoded, with whole numbers as int64; it is not changed. It may be nil,
-	// and give nil: then JSON is decoded.
-	Content func() map[string]any
+	// Content gives the same, decoded, with whole numbers as int64; it is not changed. Copy gives one that
+	// may be. They are only called during a visit. They may be nil, and give nil: then JSON is decoded.
+	Content, Copy func() map[string]any
 	// Origin finds the lines of fields.
 	Origin api.Origin
 }
@@ -62,7 +62,14 @@ type Checker struct {
 	mu       sync.Mutex
 	own      map[schema.GroupKind]*crd // handed in, or among the objects
 	embedded map[schema.GroupKind]*crd // those that were asked for so far
-	waiting  []Object                  // of kinds that are not built in: their CRD may come later
+	waiting  []waiting                 // of kinds that are not built in: their CRD may come later
+	problems []api.Problem
+}
+
+// waiting is an object, and what is wrong with it unless another CRD for its kind comes.
+type waiting struct {
+	Object
+	crd      *crd // nil: none is known so far
 	problems []api.Problem
 }
 
@@ -71,8 +78,8 @@ func New(o Options) *Checker {
 	return &Checker{o: o, own: make(map[schema.GroupKind]*crd), embedded: make(map[schema.GroupKind]*crd)}
 }
 
-// Visit takes an object. Those of kinds built into Kubernetes are checked at once, others when
-// all CRDs are known.
+// Visit takes an object, and checks it at once if its kind is known. One of a kind that is not built
+// into Kubernetes is checked again if there turns out to be another CRD, when all are known.
 func (c *Checker) Visit(o Object) {
 	if o.GVK.Group == crdGroup && o.GVK.Kind == crdKind && o.GVK.Version == "v1" {
 		c.Define(o)
@@ -80,10 +87,14 @@ func (c *Checker) Visit(o Object) {
 	}
 	k := builtinKind(o.GVK)
 	if k == nil {
+		w := waiting{Object: o, crd: c.definitionOf(o.GVK.GroupKind())}
+		if w.crd != nil {
+			w.problems = w.crd.check(o)
+		}
+		w.Content, w.Copy = nil, nil
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		o.Content = nil // it takes much more memory than JSON
-		c.waiting = append(c.waiting, o)
+		c.waiting = append(c.waiting, w)
 		return
 	}
 	c.keep(o, checkBuiltin(o, k))
@@ -129,11 +140,14 @@ func (c *Checker) Problems() []api.Problem {
 		crd    *crd
 	}
 	var tasks []task
-	for _, o := range waiting {
-		if d := c.definitionOf(o.GVK.GroupKind()); d != nil {
-			tasks = append(tasks, task{o, d})
-		} else {
-			unknown[o.GVK] = append(unknown[o.GVK], o)
+	for _, w := range waiting {
+		switch d := c.definitionOf(w.GVK.GroupKind()); d {
+		case nil:
+			unknown[w.GVK] = append(unknown[w.GVK], w.Object)
+		case w.crd:
+			c.keep(w.Object, w.problems)
+		default:
+			tasks = append(tasks, task{w.Object, d})
 		}
 	}
 	work := make(chan task)
@@ -210,6 +224,16 @@ func checkBuiltin(o Object, k *kind) []api.Problem {
 func (r *report) content(o Object) (object map[string]any, ok bool) {
 	if o.Content != nil {
 		if object = o.Content(); object != nil {
+			return object, true
+		}
+	}
+	return r.read(o.JSON)
+}
+
+// copy gives an object to change.
+func (r *report) copy(o Object) (object map[string]any, ok bool) {
+	if o.Copy != nil {
+		if object = o.Copy(); object != nil {
 			return object, true
 		}
 	}

@@ -169,8 +169,8 @@ func (v *crdVersion) compile() error {
 		if v.values, values, v.err = validation.NewSchemaValidator(v.props); v.err != nil {
 			return
 		}
-		v.acceptor = newAcceptor(values)
-		v.rules, v.simple = compileRules(v.structural, true, model.SchemaDeclType(v.structural, true))
+		v.acceptor = rootAcceptor(values, v.structural, v.status)
+		v.rules, v.simple = findRules(v.structural, true, model.SchemaDeclType(v.structural, true))
 		v.validator = sync.OnceValue(func() *cel.Validator {
 			return cel.NewValidator(v.structural, true, celconfig.PerCallLimit)
 		})

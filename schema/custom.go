@@ -29,7 +29,7 @@ func (d *crd) check(o Object) []api.Problem {
 	if v == nil {
 		return r.problems
 	}
-	object, ok := r.read(o.JSON)
+	object, ok := r.copy(o)
 	if !ok {
 		return r.problems
 	}
@@ -42,25 +42,41 @@ func (d *crd) check(o Object) []api.Problem {
 		return r.problems
 	}
 	r.metadata(object, subdomain, namespaced)
+	var errs field.ErrorList
+	if !v.accepts(object) {
+		if object, ok = r.read(o.JSON); !ok {
+			return r.problems
+		}
+		errs = v.validate(r, object)
+	}
+	if !blocking(errs) {
+		errs = append(errs, v.brokenRules(object)...)
+	}
+	r.library(r.besides(errs))
+	return r.problems
+}
+
+// accepts says that an API server finds nothing in an object apart from its rules, and puts defaults in.
+// False may also mean that it is not known.
+func (v *crdVersion) accepts(object map[string]any) bool {
+	_, status := object["status"]
+	return !v.embeds && !(v.status && status) && v.acceptor.accepts(object)
+}
+
+// validate makes of an object what an API server does before it looks at the rules, and gives what
+// that finds.
+func (v *crdVersion) validate(r *report, object map[string]any) field.ErrorList {
 	v.unknownFields(r, object)
 	defaulting.PruneNonNullableNullsWithoutDefaults(object, v.structural)
 	defaulting.Default(object, v.structural)
 	if v.status {
 		delete(object, "status")
 	}
-	var errs field.ErrorList
-	if !v.acceptor.accepts(object) {
-		errs = validation.ValidateCustomResource(nil, object, v.values)
-	}
+	errs := validation.ValidateCustomResource(nil, object, v.values)
 	if v.embeds {
 		errs = append(errs, objectmeta.Validate(context.Background(), nil, object, v.structural, false)...)
 	}
-	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, v.structural, object)...)
-	if !blocking(errs) {
-		errs = append(errs, v.brokenRules(object)...)
-	}
-	r.library(r.besides(errs))
-	return r.problems
+	return append(errs, listtype.ValidateListSetsAndMaps(nil, v.structural, object)...)
 }
 
 // brokenRules gives the rules of the CRD that an object breaks.

@@ -1,6 +1,9 @@
 package schema
 
 import (
+	"sync"
+
+	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/interpreter"
@@ -14,65 +17,101 @@ import (
 )
 
 // rules are the CEL rules of a version, at one level of its schema and below. They are compiled and
-// evaluated by the API server's library, as its cel.Validator does, but over a schema that
-// remembers the properties of a level (celschema.go), and only to learn whether all of them hold.
+// evaluated by the API server's library, as its cel.Validator does, but when the first value comes to
+// their level, over a schema that remembers the properties of a level (celschema.go), once for values
+// that are the same to them (known.go), and only to learn whether all of them hold.
 // Which one does not, and why, cel.Validator says.
 type rules struct {
-	programs []cel.CompilationResult
-	schema   common.Schema
+	here *rulesHere // nil where there are only some below
 
 	items, values *rules
 	properties    map[string]*rules
 }
 
-// compileRules gives the rules of a level; nil when there are none. It is false when there are some
+// rulesHere are those of one level.
+type rulesHere struct {
+	level    *structuralschema.Structural
+	root     bool
+	declared *apiservercel.DeclType
+
+	once     sync.Once
+	unknown  bool // only cel.Validator knows whether they hold
+	programs []cel.CompilationResult
+	schema   common.Schema
+	known    known
+}
+
+// findRules gives the rules of a level; nil when there are none. It is false when there are some
 // that only cel.Validator can evaluate.
-func compileRules(s *structuralschema.Structural, root bool, declared *apiservercel.DeclType) (r *rules, ok bool) {
+func findRules(s *structuralschema.Structural, root bool, declared *apiservercel.DeclType) (r *rules, ok bool) {
 	if nestedRules(s) {
 		return nil, false
 	}
 	r = &rules{}
 	if len(s.XValidations) > 0 {
-		var err error
-		env := environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion())
-		r.programs, err = cel.Compile(s, declared, celconfig.PerCallLimit, env, cel.StoredExpressionsEnvLoader())
-		if err != nil {
-			return nil, false
-		}
-		for i, p := range r.programs {
-			if p.Error != nil || s.XValidations[i].OptionalOldSelf != nil {
+		for i := range s.XValidations {
+			if s.XValidations[i].OptionalOldSelf != nil {
 				return nil, false
 			}
 		}
-		seen := s
-		if root {
-			seen = model.WithTypeAndObjectMeta(s)
-		}
-		r.schema = newCELSchema(seen)
+		r.here = &rulesHere{level: s, root: root, declared: declared}
 	}
-	if !r.compileBelow(s, declared) {
+	if !r.findBelow(s, declared) {
 		return nil, false
 	}
-	if len(r.programs) == 0 && r.items == nil && r.values == nil && r.properties == nil {
+	if r.here == nil && r.items == nil && r.values == nil && r.properties == nil {
 		return nil, true
 	}
 	return r, true
 }
 
-// compileBelow compiles the rules of items, of values and of properties.
-func (r *rules) compileBelow(s *structuralschema.Structural, declared *apiservercel.DeclType) (ok bool) {
+// compile makes programs of the rules. It is false when one is none.
+func (r *rulesHere) compile() (ok bool) {
+	env := environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion())
+	loader := cel.StoredExpressionsEnvLoader()
+	var err error
+	r.programs, err = cel.Compile(r.level, r.declared, celconfig.PerCallLimit, env, loader)
+	if err != nil {
+		return false
+	}
+	var parsed []ast.Expr
+	for i, p := range r.programs {
+		if p.Error != nil {
+			return false
+		}
+		if p.Program == nil {
+			continue
+		}
+		text := r.level.XValidations[i].Rule
+		expression, issues := loader.RuleEnv(env, text).Parse(text)
+		if issues.Err() != nil {
+			return false
+		}
+		parsed = append(parsed, expression.NativeRep().Expr())
+	}
+	r.known.reads = readsOf(parsed)
+	seen := r.level
+	if r.root {
+		seen = model.WithTypeAndObjectMeta(r.level)
+	}
+	r.schema = newCELSchema(seen)
+	return true
+}
+
+// findBelow finds the rules of items, of values and of properties.
+func (r *rules) findBelow(s *structuralschema.Structural, declared *apiservercel.DeclType) (ok bool) {
 	var element *apiservercel.DeclType
 	if declared != nil {
 		element = declared.ElemType
 	}
 	if s.Items != nil {
-		if r.items, ok = compileRules(s.Items, s.Items.XEmbeddedResource, element); !ok {
+		if r.items, ok = findRules(s.Items, s.Items.XEmbeddedResource, element); !ok {
 			return false
 		}
 	}
 	if s.AdditionalProperties != nil && s.AdditionalProperties.Structural != nil {
 		values := s.AdditionalProperties.Structural
-		if r.values, ok = compileRules(values, values.XEmbeddedResource, element); !ok {
+		if r.values, ok = findRules(values, values.XEmbeddedResource, element); !ok {
 			return false
 		}
 	}
@@ -86,7 +125,7 @@ func (r *rules) compileBelow(s *structuralschema.Structural, declared *apiserver
 		if field == nil {
 			continue // CEL does not see fields of unknown types
 		}
-		below, ok := compileRules(&p, p.XEmbeddedResource, field)
+		below, ok := findRules(&p, p.XEmbeddedResource, field)
 		if !ok {
 			return false
 		}
@@ -139,7 +178,7 @@ func (r *rules) hold(value any, budget *int64) bool {
 	if r == nil || value == nil {
 		return true
 	}
-	if len(r.programs) > 0 && !r.holdHere(value, budget) {
+	if r.here != nil && !r.here.hold(value, budget) {
 		return false
 	}
 	switch value := value.(type) {
@@ -162,7 +201,26 @@ func (r *rules) hold(value any, budget *int64) bool {
 	return true
 }
 
-func (r *rules) holdHere(value any, budget *int64) bool {
+func (r *rulesHere) hold(value any, budget *int64) bool {
+	r.once.Do(func() { r.unknown = !r.compile() })
+	if r.unknown {
+		return false
+	}
+	var room [256]byte
+	cost, holds, key := r.known.cost(room[:], value)
+	if !holds {
+		before := *budget
+		if !r.evaluate(value, budget) {
+			return false
+		}
+		r.known.note(key, before-*budget)
+		return true
+	}
+	*budget -= cost
+	return *budget >= 0
+}
+
+func (r *rulesHere) evaluate(value any, budget *int64) bool {
 	self := selfActivation{common.UnstructuredToVal(value, r.schema)}
 	for _, p := range r.programs {
 		if p.Program == nil || p.UsesOldSelf {

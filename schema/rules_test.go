@@ -52,6 +52,10 @@ func TestRulesHoldWhereTheValidatorFindsNothing(t *testing.T) {
 				if budget != left {
 					t.Fatalf("the budget left is %d, the validator's %d", budget, left)
 				}
+				again := int64(celconfig.RuntimeCELCostBudget)
+				if !v.rules.hold(object, &again) || again != left {
+					t.Fatalf("asked again, the budget left is %d, the validator's %d", again, left)
+				}
 			} else {
 				broken++
 			}

@@ -16,8 +16,9 @@ type Document struct {
 	// JSON is the object, as Kubernetes would read it. It is shared, and must not be changed.
 	JSON []byte
 	// Content gives the same, decoded: whole numbers are int64. It is shared, and must not be changed;
-	// it is nil where only decoding JSON tells what is wrong.
-	Content func() map[string]any
+	// Copy gives one that may be. They give nil where only decoding JSON tells what is wrong, and once
+	// the visit is over.
+	Content, Copy func() map[string]any
 	// Origin finds the lines of its fields.
 	Origin api.Origin
 }
@@ -44,10 +45,23 @@ func (d *decoder) visiting(p *place, n *node, gvk schema.GroupVersionKind) (doc 
 	}
 	name, _ := n.get("metadata").get("name").text()
 	namespace, _ := n.get("metadata").get("namespace").text()
+	s := &shown{n}
 	d.visit.object(Document{
-		GVK: gvk, Key: api.Key{Kind: api.Kind(gvk.Kind), Namespace: namespace, Name: name}, JSON: doc, Content: sync.OnceValue(n.content), Origin: newOrigin(p),
+		GVK: gvk, Key: api.Key{Kind: api.Kind(gvk.Kind), Namespace: namespace, Name: name}, JSON: doc,
+		Content: sync.OnceValue(s.content), Copy: s.content, Origin: newOrigin(p),
 	})
+	s.node = nil
 	return doc
+}
+
+// shown is what a visitor may look at while it is there.
+type shown struct{ node *node }
+
+func (s *shown) content() map[string]any {
+	if s.node == nil {
+		return nil
+	}
+	return s.node.content()
 }
 
 // json gives the JSON of an object.
