@@ -40,6 +40,9 @@ func (n *node) decode() (value any, ok bool) {
 }
 
 func (n *node) decodeScalar() (value any, ok bool) {
+	if n.isText {
+		return n.scalar, true
+	}
 	switch n.scalar {
 	case "null":
 		return nil, true
@@ -47,9 +50,6 @@ func (n *node) decodeScalar() (value any, ok bool) {
 		return true, true
 	case "false":
 		return false, true
-	}
-	if strings.HasPrefix(n.scalar, `"`) {
-		return n.text()
 	}
 	if !strings.Contains(n.scalar, ".") {
 		if i, err := strconv.ParseInt(n.scalar, 10, 64); err == nil {

@@ -63,12 +63,15 @@ func decode(ref *fileRef, data []byte, visit visitor) decoded {
 	if visit.text != nil {
 		visit.text(ref.name, text)
 	}
+	in := arenas.Get().(*arena)
+	defer arenas.Put(in)
 	for _, seg := range split(text) {
+		in.reset()
 		if d.bad > maxBad {
 			d.syntax(&textError{line: seg.line, column: seg.column, message: "too many errors; the rest of the file is not read", hint: "fix those before"})
 			break
 		}
-		docs, bad := parse(text, seg)
+		docs, bad := parseIn(in, text, seg)
 		for i := range docs {
 			d.document(seg, i, docs[i])
 		}

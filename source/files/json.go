@@ -103,7 +103,7 @@ func (b *jsonBuilder) value() (*node, error) {
 		n.kind = mapNode
 		return n, b.object(n)
 	case string:
-		n.scalar = quote(token)
+		n.scalar, n.isText = token, true
 	case json.Number:
 		n.scalar = token.String()
 	case bool:

@@ -14,7 +14,8 @@ type node struct {
 	kind   nodeKind
 	line   int
 	column int
-	scalar string // the JSON text of a scalar
+	scalar string // of a scalar: what a string says, or the JSON text of anything else
+	isText bool   // it is a string
 	plain  string // how a scalar is written that YAML reads as something else, such as no or 0777
 	fields []field
 	items  []*node
@@ -50,19 +51,32 @@ func (n *node) get(name string) *node {
 
 // text gives the content of a string; false when the node is something else.
 func (n *node) text() (string, bool) {
-	if n == nil || n.kind != scalarNode || !strings.HasPrefix(n.scalar, `"`) {
+	if n == nil || !n.isText {
 		return "", false
 	}
-	if strings.IndexByte(n.scalar, '\\') < 0 {
-		return n.scalar[1 : len(n.scalar)-1], true
-	}
-	var s string
-	err := json.Unmarshal([]byte(n.scalar), &s)
-	return s, err == nil
+	return n.scalar, true
 }
 
 // isNull says whether the node is null, or not there.
-func (n *node) isNull() bool { return n == nil || n.kind == scalarNode && n.scalar == "null" }
+func (n *node) isNull() bool {
+	return n == nil || n.kind == scalarNode && !n.isText && n.scalar == "null"
+}
+
+// tag names the type of a scalar.
+func (n *node) tag() string {
+	if n.isText {
+		return "!!str"
+	}
+	return tagOf(n.scalar)
+}
+
+// json gives the JSON text of a scalar.
+func (n *node) json() string {
+	if n.isText {
+		return quote(n.scalar)
+	}
+	return n.scalar
+}
 
 // describe names the node's type and, for short scalars, its value.
 func (n *node) describe() string {
@@ -71,12 +85,12 @@ func (n *node) describe() string {
 		return "a map"
 	case n.kind == listNode:
 		return "a list"
-	case n.scalar == "null":
+	case n.isNull():
 		return "nothing"
-	case len(n.scalar) > 40:
+	case len(n.json()) > 40:
 		return "a string"
-	case strings.HasPrefix(n.scalar, `"`):
-		return "the string " + n.scalar
+	case n.isText:
+		return "the string " + n.json()
 	case n.scalar == "true" || n.scalar == "false":
 		return "the boolean " + n.scalar
 	}
@@ -94,6 +108,9 @@ func (n *node) appendJSON(b []byte, limit int) ([]byte, error) {
 	var err error
 	switch n.kind {
 	case scalarNode:
+		if n.isText {
+			return appendString(b, n.scalar), nil
+		}
 		return append(b, n.scalar...), nil
 	case listNode:
 		b = append(b, '[')
@@ -249,8 +266,8 @@ func (n *node) kindName() string {
 func (n *node) withKind(apiVersion, kind string) *node {
 	c := *n
 	c.fields = append([]field{
-		{name: "apiVersion", line: n.line, column: n.column, value: &node{scalar: quote(apiVersion), line: n.line, column: n.column}},
-		{name: "kind", line: n.line, column: n.column, value: &node{scalar: quote(kind), line: n.line, column: n.column}},
+		{name: "apiVersion", line: n.line, column: n.column, value: &node{scalar: apiVersion, isText: true, line: n.line, column: n.column}},
+		{name: "kind", line: n.line, column: n.column, value: &node{scalar: kind, isText: true, line: n.line, column: n.column}},
 	}, n.fields...)
 	return &c
 }

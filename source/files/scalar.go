@@ -8,23 +8,19 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// scalarJSON gives the JSON text of a YAML scalar as Kubernetes reads it: sigs.k8s.io/yaml
-// resolves plain scalars by YAML 1.1, where no, off and 0777 are not strings.
-func scalarJSON(n *yaml.Node) (string, error) {
-	s, err := resolve(n)
-	return s.text, err
-}
-
 // scalar is the value of a YAML scalar.
 type scalar struct {
-	text string // in JSON
+	text string // what a string says, or the JSON of anything else
 	tag  string // what YAML takes it for; 1e3 is a !!float, though its text is 1000
 }
 
+// resolve reads a YAML scalar as Kubernetes does: sigs.k8s.io/yaml resolves plain scalars by YAML 1.1,
+// where no, off and 0777 are not strings.
 func resolve(n *yaml.Node) (scalar, error) {
 	const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
 	if n.Style&yaml.TaggedStyle == 0 {
@@ -54,17 +50,21 @@ func resolve(n *yaml.Node) (scalar, error) {
 	return stringScalar(n.Value), nil
 }
 
-func stringScalar(s string) scalar { return scalar{quote(s), "!!str"} }
+// stringScalar is a string as JSON has it: bytes that are not UTF-8 are not in it.
+func stringScalar(s string) scalar {
+	if !utf8.ValidString(s) {
+		s = string([]rune(s))
+	}
+	return scalar{s, "!!str"}
+}
 
-// tagOf names the type of a scalar's JSON text.
+// tagOf names the type of the JSON text of a scalar that is no string.
 func tagOf(text string) string {
 	switch {
 	case text == "null":
 		return "!!null"
 	case text == "true" || text == "false":
 		return "!!bool"
-	case strings.HasPrefix(text, `"`):
-		return "!!str"
 	case strings.ContainsAny(text, ".eE"):
 		return "!!float"
 	}
@@ -143,9 +143,7 @@ func keyName(n *yaml.Node) (string, error) {
 	case "!!null":
 		return "", fmt.Errorf("a key is empty")
 	case "!!str":
-		var s string
-		err := json.Unmarshal([]byte(key.text), &s)
-		return s, err
+		return key.text, nil
 	case "!!float":
 		f, err := strconv.ParseFloat(key.text, 64)
 		switch s := strconv.FormatFloat(f, 'g', -1, 32); s {

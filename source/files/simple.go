@@ -10,9 +10,9 @@ import (
 // part, several times as fast as the YAML library and without its tree, and gives up on everything
 // else. What it reads, it reads as the library does, to the column: FuzzSimpleYAML compares the two.
 
-// simpleYAML reads a segment; it is false where the library has to.
-func simpleYAML(part []byte, seg segment) (document, bool) {
-	p := simple{text: string(part), line: seg.line - 1}
+// simpleYAML reads a segment into an arena; it is false where the library has to.
+func simpleYAML(part []byte, seg segment, in *arena) (document, bool) {
+	p := simple{text: string(part), line: seg.line - 1, arena: in}
 	for i := range part {
 		if c := part[i]; c >= utf8.RuneSelf || c < ' ' && c != '\n' {
 			return document{}, false
@@ -43,9 +43,7 @@ type simple struct {
 	rest   string // of this line, without spaces around it
 	failed bool   // this is not simple
 
-	nodes  []node // to take new ones from
-	fields []field
-	items  []*node
+	*arena
 }
 
 func (p *simple) fail() *node {
@@ -92,11 +90,9 @@ func (p *simple) isItem() bool {
 }
 
 func (p *simple) node(kind nodeKind, column int) *node {
-	if len(p.nodes) == cap(p.nodes) {
-		p.nodes = make([]node, 0, 64)
-	}
-	p.nodes = append(p.nodes, node{kind: kind, line: p.line, column: column + 1})
-	return &p.nodes[len(p.nodes)-1]
+	n := &p.nodes.take(1)[0]
+	*n = node{kind: kind, line: p.line, column: column + 1}
+	return n
 }
 
 // block reads the map, list or scalar that begins here, and all lines that belong to it.
@@ -114,7 +110,7 @@ func (p *simple) block(depth int) *node {
 }
 
 func (p *simple) list(depth int) *node {
-	at, first := p.indent, len(p.items)
+	at, first := p.indent, len(p.openItems)
 	n := p.node(listNode, at)
 	for p.here && p.indent == at && p.isItem() {
 		line := p.line
@@ -130,15 +126,15 @@ func (p *simple) list(depth int) *node {
 		if p.here && p.indent > at {
 			return p.fail() // the scalar goes on, or the indentation is wrong
 		}
-		p.items = append(p.items, item)
+		p.openItems = append(p.openItems, item)
 	}
-	n.items = append(make([]*node, 0, len(p.items)-first), p.items[first:]...)
-	p.items = p.items[:first]
+	n.items = p.items.keep(p.openItems[first:])
+	p.openItems = p.openItems[:first]
 	return n
 }
 
 func (p *simple) mapping(depth int) *node {
-	at, first := p.indent, len(p.fields)
+	at, first := p.indent, len(p.openFields)
 	n := p.node(mapNode, at)
 	for p.here && p.indent == at && !p.isItem() {
 		name, length := p.key()
@@ -146,23 +142,23 @@ func (p *simple) mapping(depth int) *node {
 			return p.fail()
 		}
 		f := field{name: name, line: p.line, column: at + 1}
-		p.fields = append(p.fields, f)
+		p.openFields = append(p.openFields, f)
 		p.skip(length)
 		value := p.value(at, at+length, depth)
 		if p.here && p.indent > at {
 			return p.fail()
 		}
 		if !p.failed {
-			p.fields[len(p.fields)-1].value = value
+			p.openFields[len(p.openFields)-1].value = value
 		}
 	}
-	n.fields = append(make([]field, 0, len(p.fields)-first), p.fields[first:]...)
-	p.fields = p.fields[:first]
+	n.fields = p.fields.keep(p.openFields[first:])
+	p.openFields = p.openFields[:first]
 	return n
 }
 
 // hasField says whether a map whose fields begin at first has the field already.
-func (p *simple) hasField(first int, name string) bool { return among(p.fields[first:], name) }
+func (p *simple) hasField(first int, name string) bool { return among(p.openFields[first:], name) }
 
 // among says whether a field is one of several, or may be: of very many it would take too long to
 // find out, and the library does that better.
@@ -303,10 +299,7 @@ func (p *simple) scalarLine() *node {
 
 func (p *simple) quotedNode(start, end int) *node {
 	n := p.node(scalarNode, p.indent+start)
-	n.scalar = p.rest[start:end]
-	if n.scalar[0] == '\'' {
-		n.scalar = quote(p.rest[start+1 : end-1])
-	}
+	n.scalar, n.isText = p.rest[start+1:end-1], true
 	return n
 }
 
@@ -316,8 +309,8 @@ func (p *simple) plainNode(start int, text string) *node {
 		return p.fail()
 	}
 	n := p.node(scalarNode, p.indent+start)
-	n.scalar = s.text
-	if tag := tagOf(s.text); tag != "!!str" && tag != "!!null" && s.text != text {
+	n.scalar, n.isText = s.text, s.tag == "!!str"
+	if !n.isText && s.tag != "!!null" && s.text != text {
 		n.plain = text
 	}
 	return n

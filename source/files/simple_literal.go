@@ -48,7 +48,7 @@ func (p *simple) literal(at int) *node {
 	case "-":
 		text = text[:end-1]
 	}
-	n.scalar = quote(string(text))
+	n.scalar, n.isText = string(text), true
 	p.advance()
 	return n
 }

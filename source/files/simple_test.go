@@ -34,7 +34,7 @@ func compareSimple(t *testing.T, text []byte) (simple bool) {
 		if seg.json {
 			continue
 		}
-		got, ok := simpleYAML(part, seg)
+		got, ok := simpleYAML(part, seg, new(arena))
 		if !ok {
 			continue
 		}
@@ -52,7 +52,7 @@ func compareSimple(t *testing.T, text []byte) (simple bool) {
 
 // dump shows a node and all below it.
 func dump(n *node, indent string) string {
-	text := fmt.Sprintf("%s%d:%d %d %s %q\n", indent, n.line, n.column, n.kind, n.scalar, n.plain)
+	text := fmt.Sprintf("%s%d:%d %d %s %q\n", indent, n.line, n.column, n.kind, n.json(), n.plain)
 	for _, f := range n.fields {
 		text += fmt.Sprintf("%s%d:%d %q\n%s", indent, f.line, f.column, f.name, dump(f.value, indent+"  "))
 	}
@@ -68,7 +68,7 @@ func TestSimpleYAML(t *testing.T) {
 	}
 	for _, text := range append(simpleSeeds[:3:3], "a: |\n  x\n   y # z\n\nb:\n- c: |-\n    x\n\n\n  d: |+\n   y\n\ne: f\n") {
 		seg := split([]byte(text))[0]
-		if _, ok := simpleYAML([]byte(text)[seg.offset:seg.offset+seg.length], seg); !ok {
+		if _, ok := simpleYAML([]byte(text)[seg.offset:seg.offset+seg.length], seg, new(arena)); !ok {
 			t.Errorf("is simple, and not read as such:\n%s", text)
 		}
 	}

@@ -68,7 +68,7 @@ func (e *explainer) add(line, column int, reason api.Reason, hint, format string
 func (e *explainer) wrongType(n *node, line, column int, expected string) {
 	found, hint := n.describe(), ""
 	if e.secret && n.kind == scalarNode {
-		found = map[string]string{"!!str": "a string", "!!bool": "a boolean", "!!null": "nothing"}[tagOf(n.scalar)]
+		found = map[string]string{"!!str": "a string", "!!bool": "a boolean", "!!null": "nothing"}[n.tag()]
 		if found == "" {
 			found = "a number"
 		}
@@ -182,26 +182,26 @@ func (e *explainer) scalar(n *node, t reflect.Type, line, column int) {
 	switch t.Kind() {
 	case reflect.String:
 		expected = "a string"
-		ok = ok && tagOf(n.scalar) == "!!str"
+		ok = ok && n.tag() == "!!str"
 	case reflect.Bool:
 		expected = "true or false"
-		ok = ok && tagOf(n.scalar) == "!!bool"
+		ok = ok && n.tag() == "!!bool"
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		expected = "a whole number"
-		if ok = ok && tagOf(n.scalar) == "!!int"; ok {
+		if ok = ok && n.tag() == "!!int"; ok {
 			if _, err := strconv.ParseInt(n.scalar, 10, t.Bits()); err != nil {
 				ok, expected = false, fmt.Sprintf("a whole number of at most %d bits", t.Bits())
 			}
 		}
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		expected = "a whole number from 0"
-		if ok = ok && tagOf(n.scalar) == "!!int"; ok {
+		if ok = ok && n.tag() == "!!int"; ok {
 			_, err := strconv.ParseUint(n.scalar, 10, t.Bits())
 			ok = err == nil
 		}
 	case reflect.Float32, reflect.Float64:
 		expected = "a number"
-		ok = ok && (tagOf(n.scalar) == "!!int" || tagOf(n.scalar) == "!!float")
+		ok = ok && (n.tag() == "!!int" || n.tag() == "!!float")
 	default:
 		return
 	}

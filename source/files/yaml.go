@@ -35,11 +35,16 @@ type fieldError struct {
 // parse reads the documents of a segment. Where the syntax is broken it gives the documents
 // before that, and the error.
 func parse(text []byte, seg segment) ([]document, *textError) {
+	return parseIn(new(arena), text, seg)
+}
+
+// parseIn is parse with documents that are gone once the arena is reset.
+func parseIn(in *arena, text []byte, seg segment) ([]document, *textError) {
 	part := text[seg.offset : seg.offset+seg.length]
 	if seg.json {
 		return parseJSON(part, seg)
 	}
-	if doc, ok := simpleYAML(part, seg); ok {
+	if doc, ok := simpleYAML(part, seg, in); ok {
 		return []document{doc}, nil
 	}
 	return parseYAML(part, seg)
@@ -206,13 +211,13 @@ func (b *builder) value(n *yaml.Node) *node {
 		out.kind = mapNode
 		b.fields(n, out)
 	default:
-		text, err := scalarJSON(n)
+		s, err := resolve(n)
 		if err != nil {
 			b.fail(n, "quote it if it is meant as text", "%v", err)
-			text = "null"
+			s = scalar{"null", "!!null"}
 		}
-		out.scalar = text
-		if tag := tagOf(text); tag != "!!str" && tag != "!!null" && text != n.Value {
+		out.scalar, out.isText = s.text, s.tag == "!!str"
+		if !out.isText && s.tag != "!!null" && s.text != n.Value {
 			out.plain = n.Value
 		}
 	}
