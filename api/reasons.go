@@ -53,6 +53,9 @@ const (
 	ReasonVersionEmpty         Reason = "VersionEmpty"
 	ReasonVersionUnhealthy     Reason = "VersionUnhealthy"
 	ReasonInvalidResource      Reason = "InvalidResource"
+	ReasonNodePortConflict     Reason = "NodePortConflict"
+	ReasonNodePortOutOfRange   Reason = "NodePortOutOfRange"
+	ReasonNodePortsExhausted   Reason = "NodePortsExhausted"
 
 	// The whole set: valid, and most likely not what is meant.
 
@@ -61,7 +64,6 @@ const (
 	ReasonMatchNeverTrue          Reason = "MatchNeverTrue"
 	ReasonHostnameUnserved        Reason = "HostnameUnserved"
 	ReasonRedirectLoop            Reason = "RedirectLoop"
-	ReasonNodePortConflict        Reason = "NodePortConflict"
 	ReasonClusterIPConflict       Reason = "ClusterIPConflict"
 	ReasonGrantWithoutTarget      Reason = "GrantWithoutTarget"
 	ReasonControllerNameMistyped  Reason = "ControllerNameMistyped"

@@ -183,7 +183,7 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonListenerConflict, groupTogether,
-		"Two listeners ask for the same address, port and hostname, or for different protocols on the same port. The older one keeps serving; the other one has no effect. Within one Gateway, the object is not taken.",
+		"Two listeners ask for the same address, port and hostname, or for different protocols on the same port. The older one keeps serving; the other one has no effect. Within one Gateway, the object is not taken. A listener of a Gateway, and the service listener of a Fleet, win over the node port of a Service.",
 		"Change the port, hostname or address of one of the two.",
 	},
 	{
@@ -222,6 +222,21 @@ var Reasons = []ReasonInfo{
 		"Look at the message for the field that is out of range and change the object accordingly. If nothing in the object explains it, it is an error in gateway-cp: please report it with the object.",
 	},
 	{
+		ReasonNodePortConflict, groupTogether,
+		"A Service asks for a node port that another one has, with the same protocol. The one that had it first keeps it; when none had, the first by namespace and name. The other port keeps the node port that it had, or has none. Kubernetes refuses such a Service.",
+		"Change or remove nodePort of one of the two; without one, a free one is chosen.",
+	},
+	{
+		ReasonNodePortOutOfRange, groupTogether,
+		"A Service asks for a node port outside the range of a Fleet that serves it (30000-32767 unless the Fleet says otherwise). The port keeps the node port that it had, or has none. Kubernetes refuses such a Service.",
+		"Choose a node port in the range, leave it out to have one chosen, or change spec.nodePorts.range of the Fleet.",
+	},
+	{
+		ReasonNodePortsExhausted, groupTogether,
+		"A Service shall have a node port, and none in the range of its Fleet is free. The port has none; everything else of the Service is served.",
+		"Widen spec.nodePorts.range of the Fleet, or remove Services of type NodePort or LoadBalancer that nobody needs.",
+	},
+	{
 		ReasonRouteConflict, groupSet,
 		"Two HTTPRoutes ask for the same requests: same hostname, path, method, headers and query parameters on the same listener. One of them gets all of these requests, the other none: the older one wins, then the first by namespace and name (manifests without creationTimestamp are of the same age). Neither author sees it in his own file.",
 		"Change the hostname, path or match of one of the two, or remove it. To share requests out between backends, list both as backendRefs of one rule with weights.",
@@ -245,11 +260,6 @@ var Reasons = []ReasonInfo{
 		ReasonRedirectLoop, groupSet,
 		"A rule redirects requests to the very address that they came to, so that a client goes round in circles until it gives up. Most often a route that redirects to HTTPS is attached to the HTTPS listener, too, since its parentRef has no sectionName.",
 		"Name the listener that the redirect is meant for (sectionName in parentRefs), or redirect to another host, port or path.",
-	},
-	{
-		ReasonNodePortConflict, groupSet,
-		"Two Services ask for the same node port and protocol. Kubernetes refuses the second one.",
-		"Change or remove nodePort of one of the two; without one, Kubernetes chooses a free one.",
 	},
 	{
 		ReasonClusterIPConflict, groupSet,

@@ -15,7 +15,7 @@ func checks() []check {
 		{"selectors of Services", []api.Reason{api.ReasonSelectorMatchesNone, api.ReasonPortNotFound}, serviceSelectors},
 		{"versions of Rollouts", []api.Reason{api.ReasonVersionEmpty, api.ReasonVersionsOverlap}, rolloutVersions},
 		{"the way back of Rollouts", []api.Reason{api.ReasonNoWayBack}, rolloutHold},
-		{"node ports and cluster IPs", []api.Reason{api.ReasonNodePortConflict, api.ReasonClusterIPConflict}, serviceAddresses},
+		{"cluster IPs", []api.Reason{api.ReasonClusterIPConflict}, serviceAddresses},
 		{"ReferenceGrants", []api.Reason{api.ReasonGrantToAllSecrets, api.ReasonGrantWithoutTarget}, grants},
 		{"controller names", []api.Reason{api.ReasonControllerNameMistyped}, controllerNames},
 		{"routes that take each other's requests", []api.Reason{api.ReasonRouteConflict, api.ReasonRuleUnreachable}, unreachable},

@@ -34,6 +34,8 @@ const (
 	// part that this process has among others.
 	Followed Bucket = "followed"
 	Replica  Bucket = "replica"
+	// Allocations holds the numbers that Services were given, by namespace/name.
+	Allocations Bucket = "allocations"
 	// Runtime holds what one run leaves for the next, such as the supervised Envoy.
 	Runtime Bucket = "runtime"
 )
@@ -115,7 +117,7 @@ func (s *Store) guard(f func() error) (err error) {
 
 func (s *Store) damaged(why any) error {
 	return fmt.Errorf("%w: %s: %v: put a backup in its place, or move it away to start without what it "+
-		"remembers (live versions and holds of Rollouts, last good objects)", ErrDamaged, s.path, why)
+		"remembers (live versions and holds of Rollouts, numbers of Services, last good objects)", ErrDamaged, s.path, why)
 }
 
 // Close releases the store.

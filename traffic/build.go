@@ -123,6 +123,9 @@ func (b *builder) addListener(e resource.Entry, from []Origin) error {
 	if err := proto.Unmarshal(e.Output.Bytes, l); err != nil {
 		return err
 	}
+	if l.GetUdpListenerConfig() != nil {
+		return nil // no request comes this way
+	}
 	if e.Key.Part == "" {
 		address := l.GetAddress().GetSocketAddress()
 		listener := &Listener{Name: l.Name, Address: address.GetAddress(), Port: address.GetPortValue(), From: from, Envoy: l}

@@ -97,7 +97,7 @@ func (s *assembly) add(p Piece) {
 	}
 }
 
-// addListener adds a listener with its filter chains; Envoy refuses one without any. A chain
+// addListener adds a listener with its filter chains; Envoy refuses one for TCP without any. A chain
 // whose certificate is not there is not delivered either.
 func (s *assembly) addListener(l *listenerv3.Listener) error {
 	for _, c := range s.chains[l.Name] {
@@ -119,7 +119,7 @@ func (s *assembly) addListener(l *listenerv3.Listener) error {
 			l.FilterChains = append(l.FilterChains, c)
 		}
 	}
-	if len(l.FilterChains) > 0 {
+	if len(l.FilterChains) > 0 || l.GetUdpListenerConfig() != nil {
 		s.static.Listeners = append(s.static.Listeners, l)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
 // A route is attached to a listener when it refers to it, the listener allows it, and their
@@ -60,7 +61,7 @@ func allowsNamespace(r *Reader, gateway *gatewayv1.Gateway, l *gatewayv1.Listene
 		return namespace == gateway.Namespace
 	case gatewayv1.NamespacesFromSelector:
 		n := read[*corev1.Namespace](r, api.KindNamespace, "", namespace)
-		return n != nil && namespaces.Selector != nil && selects(namespaces.Selector, n.Labels)
+		return n != nil && namespaces.Selector != nil && v1alpha1.Selects(namespaces.Selector, n.Labels)
 	}
 	return false
 }

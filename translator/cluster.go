@@ -31,7 +31,25 @@ func buildCluster(r *Reader, u Unit) Result {
 	version := unpackVersion(u.Extra)
 	name := clusterName(u.Namespace, u.Name, u.Port, version.ID)
 	e := &encoder{}
-	c := &clusterv3.Cluster{
+	c := edsCluster(name)
+	if speaksHTTP2(port.AppProtocol) {
+		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}
+	}
+	out := resource.Output{
+		Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
+		Sources: []api.Key{serviceKey(u)},
+	}
+	probe, problems := probeOf(selectedWorkloads(r, service, version), speaksHTTP2(port.AppProtocol))
+	if probe != nil {
+		e.checkHealth(c, probe)
+		out.HealthChecked = true
+	}
+	return e.result(resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}, c, out, problems...).from(clusterOrigins(u, service, port, version)...)
+}
+
+// edsCluster is what all clusters of Services have in common.
+func edsCluster(name string) *clusterv3.Cluster {
+	return &clusterv3.Cluster{
 		Name:                 name,
 		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS},
 		EdsClusterConfig:     &clusterv3.Cluster_EdsClusterConfig{EdsConfig: overADS()},
@@ -49,19 +67,6 @@ func buildCluster(r *Reader, u Unit) Result {
 		IgnoreHealthOnHostRemoval:     true,
 		PerConnectionBufferLimitBytes: wrapperspb.UInt32(bufferLimit),
 	}
-	if speaksHTTP2(port.AppProtocol) {
-		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}
-	}
-	out := resource.Output{
-		Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
-		Sources: []api.Key{serviceKey(u)},
-	}
-	probe, problems := probeOf(selectedWorkloads(r, service, version), speaksHTTP2(port.AppProtocol))
-	if probe != nil {
-		e.checkHealth(c, probe)
-		out.HealthChecked = true
-	}
-	return e.result(resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}, c, out, problems...).from(clusterOrigins(u, service, port, version)...)
 }
 
 // clusterOrigins are the port of the Service and, for a version, the Rollout that has it.

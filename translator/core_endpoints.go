@@ -19,7 +19,7 @@ func (s *selection) addCoreEndpoints(r *Reader, service *corev1.Service, port *c
 		subset := &o.Subsets[i]
 		number := int32(0)
 		for _, p := range subset.Ports {
-			if p.Name == port.Name && isTCP(p.Protocol) {
+			if p.Name == port.Name && p.Protocol == port.Protocol {
 				number = p.Port
 			}
 		}

@@ -167,7 +167,7 @@ func (s *selection) problems(service *corev1.Service, port *corev1.ServicePort, 
 }
 
 func portPath(service *corev1.Service, port *corev1.ServicePort) string {
-	i := slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == port.Port && isTCP(p.Protocol) })
+	i := slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == port.Port && p.Protocol == port.Protocol })
 	return fmt.Sprintf("spec.ports[%d]", i)
 }
 

@@ -35,6 +35,8 @@ func lookupsOf(o *api.Object) []lookup {
 	case api.KindRollout:
 		target := o.Value.(*v1alpha1.Rollout).Spec.TargetRef.Name
 		return []lookup{{indexRolloutTarget, o.Key.Namespace, target}}
+	case api.KindService:
+		return serviceLookups(o)
 	case api.KindGateway:
 		return gatewayLookups(o)
 	case api.KindHTTPRoute:

@@ -3,9 +3,6 @@ package translator
 import (
 	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 	"github.com/gateway-cp/gateway-cp/resource"
@@ -25,11 +22,13 @@ func (f fleet) key() api.Key { return api.Key{Kind: api.KindFleet, Name: f.Name}
 func (f fleet) audience() resource.Audience { return resource.OfFleet(f.Name) }
 
 // servesService says whether the Fleet's Envoys serve a Service with these labels.
-func (f fleet) servesService(l map[string]string) bool { return selects(f.Spec.ServiceSelector, l) }
+func (f fleet) servesService(l map[string]string) bool { return f.ServesService(l) }
 
 // servesGateway says whether the Fleet's Envoys serve a Gateway with these labels, given that
 // the Gateway's class names this Fleet.
-func (f fleet) servesGateway(l map[string]string) bool { return selects(f.Spec.GatewaySelector, l) }
+func (f fleet) servesGateway(l map[string]string) bool {
+	return v1alpha1.Selects(f.Spec.GatewaySelector, l)
+}
 
 // serviceListener gives the name of the listener for the DNS names of Services.
 func (f fleet) serviceListener() (name string, enabled bool) {
@@ -45,23 +44,13 @@ func (f fleet) gatewayAddresses() []string {
 	return f.Spec.Addresses
 }
 
-// selects treats no selector as one that selects everything, and one that cannot be read
-// (admission refuses those) as one that selects nothing.
-func selects(s *metav1.LabelSelector, l map[string]string) bool {
-	if s == nil {
-		return true
-	}
-	selector, err := metav1.LabelSelectorAsSelector(s)
-	return err == nil && selector.Matches(labels.Set(l))
-}
-
 // readFleet gives the Fleet with this name; false when there is none.
 func readFleet(r *Reader, name string) (fleet, bool) {
 	if f := read[*v1alpha1.Fleet](r, api.KindFleet, "", name); f != nil {
 		return fleet{f}, true
 	}
 	if name == v1alpha1.DefaultFleet {
-		return implicitFleet(), true
+		return fleet{v1alpha1.ImplicitFleet()}, true
 	}
 	return fleet{}, false
 }
@@ -76,17 +65,10 @@ func readFleets(r *Reader) []fleet {
 		all = append(all, f)
 	}
 	if implicit {
-		all = append(all, implicitFleet())
+		all = append(all, fleet{v1alpha1.ImplicitFleet()})
 		slices.SortFunc(all, func(a, b fleet) int { return a.key().Compare(b.key()) })
 	}
 	return all
-}
-
-func implicitFleet() fleet {
-	f := &v1alpha1.Fleet{}
-	f.Name = v1alpha1.DefaultFleet
-	f.SetDefaults()
-	return fleet{f}
 }
 
 // implicitFleetCalls gives the units of the fleet "default" while no object says otherwise.
@@ -94,7 +76,7 @@ func implicitFleetCalls(r *Reader) []Unit {
 	if r.get(api.KindFleet, "", v1alpha1.DefaultFleet) != nil {
 		return nil // the object calls for them itself
 	}
-	return fleetCalls(implicitFleet())
+	return fleetCalls(fleet{v1alpha1.ImplicitFleet()})
 }
 
 // fleetCalls gives the units of a Fleet.

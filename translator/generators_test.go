@@ -70,6 +70,10 @@ func genFleet(t *rapid.T) api.Value {
 		f.Spec.GatewaySelector = &metav1.LabelSelector{MatchLabels: genLabels(t)}
 	}
 	f.Spec.DefaultNamespace = pick(t, "default namespace", "", "default", "shop")
+	f.Spec.NodePorts = &v1alpha1.NodePorts{Disabled: pick(t, "no node ports", false, false, true)}
+	if maybe(t, "node port addresses") {
+		f.Spec.NodePorts.Addresses = []string{"127.0.0.1", "127.0.0.2"}
+	}
 	f.Spec.ServiceListener = &v1alpha1.ServiceListener{
 		Disabled: pick(t, "disabled", false, false, true),
 		Port:     pick[int32](t, "port", 0, 80, 9090),
@@ -80,7 +84,7 @@ func genFleet(t *rapid.T) api.Value {
 func genService(t *rapid.T) api.Value {
 	s := &corev1.Service{ObjectMeta: genMeta(t, "a", "b", "c")}
 	s.Spec.Selector = genLabels(t)
-	s.Spec.Type = pick(t, "type", corev1.ServiceTypeClusterIP, corev1.ServiceTypeClusterIP, corev1.ServiceTypeExternalName)
+	s.Spec.Type = pick(t, "type", corev1.ServiceTypeClusterIP, corev1.ServiceTypeNodePort, corev1.ServiceTypeNodePort, corev1.ServiceTypeExternalName)
 	if s.Spec.Type == corev1.ServiceTypeExternalName {
 		s.Spec.ExternalName = "example.com"
 	}
@@ -98,6 +102,9 @@ func genService(t *rapid.T) api.Value {
 		if maybe(t, "protocol given") {
 			protocol := pick(t, "appProtocol", "grpc", "kubernetes.io/h2c", "https", "http")
 			p.AppProtocol = &protocol
+		}
+		if s.Spec.Type == corev1.ServiceTypeNodePort {
+			p.NodePort = pick[int32](t, "nodePort", 0, 80, 9090, 30080, 30081)
 		}
 		s.Spec.Ports = append(s.Spec.Ports, p)
 	}

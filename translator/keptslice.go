@@ -30,8 +30,9 @@ var _ api.Value = (*keptSlice)(nil)
 func (k *keptSlice) DeepCopyObject() runtime.Object { return k }
 
 type keptPort struct {
-	name   string
-	number int32
+	name      string
+	number    int32
+	datagrams bool // UDP; TCP otherwise
 }
 
 // keptEndpoint is an endpoint. In its place stands its zone or, when the slice does not say that,
@@ -50,10 +51,11 @@ var noMeta = &metav1.ObjectMeta{}
 func keepSlice(slice *discoveryv1.EndpointSlice) *keptSlice {
 	k := &keptSlice{ObjectMeta: noMeta, service: slice.Labels[discoveryv1.LabelServiceName]}
 	for _, p := range slice.Ports {
-		if p.Port == nil || p.Protocol != nil && *p.Protocol != corev1.ProtocolTCP {
+		protocol := valueOr(p.Protocol, corev1.ProtocolTCP)
+		if p.Port == nil || !isTCP(protocol) && protocol != corev1.ProtocolUDP {
 			continue
 		}
-		port := keptPort{number: *p.Port}
+		port := keptPort{number: *p.Port, datagrams: !isTCP(protocol)}
 		if p.Name != nil {
 			port.name = unique.Make(*p.Name).Value()
 		}
@@ -86,10 +88,10 @@ func keepSlice(slice *discoveryv1.EndpointSlice) *keptSlice {
 	return k
 }
 
-// port is the number of the port with the name of the Service port; 0 when there is none.
-func (k *keptSlice) port(name string) int32 {
+// port is the number of the port with the name and protocol of the Service port; 0 when there is none.
+func (k *keptSlice) port(of *corev1.ServicePort) int32 {
 	for _, p := range k.ports {
-		if p.name == name {
+		if p.name == of.Name && p.datagrams == !isTCP(of.Protocol) {
 			return p.number
 		}
 	}

@@ -3,6 +3,9 @@ package translator
 import (
 	"net/netip"
 	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // Every name that Envoy sees is made here. They are readable and stable: a changed name is a
@@ -16,6 +19,12 @@ func clusterName(namespace, service string, port int32, versionID string) string
 		name += "/" + versionID
 	}
 	return name
+}
+
+// streamClusterName names the cluster that bytes or datagrams for a Service port are passed on to, with
+// all versions of it: "shop/db/5432-tcp", "kube-system/dns/53-udp".
+func streamClusterName(namespace, service string, port *corev1.ServicePort) string {
+	return hostName(namespace, service, port.Port) + "-" + strings.ToLower(string(port.Protocol))
 }
 
 // hostPart names the part that holds the virtual hosts of a Service: "shop/web".
@@ -33,6 +42,11 @@ func listenerName(address string, port int32) string {
 		return "[" + a.String() + "]:" + portString(port)
 	}
 	return address + ":" + portString(port)
+}
+
+// datagramListenerName names a listener for UDP: "0.0.0.0:53/udp".
+func datagramListenerName(address string, port int32) string {
+	return listenerName(address, port) + "/udp"
 }
 
 // secureRouteName names the route configuration of one HTTPS listener of a Gateway.

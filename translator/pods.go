@@ -16,7 +16,7 @@ func (s *selection) addPods(r *Reader, service *corev1.Service, port *corev1.Ser
 		if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
 			continue // it will never serve again
 		}
-		number, ok := podPort(pod, port.TargetPort)
+		number, ok := podPort(pod, port)
 		if !ok {
 			s.portless = o.Key
 			continue
@@ -34,15 +34,16 @@ func (s *selection) addPods(r *Reader, service *corev1.Service, port *corev1.Ser
 	}
 }
 
-// podPort resolves a targetPort: a number, or the name of a container's port.
-func podPort(pod *corev1.Pod, target intstr.IntOrString) (int32, bool) {
+// podPort resolves a targetPort: a number, or the name of a container's port of the same protocol.
+func podPort(pod *corev1.Pod, port *corev1.ServicePort) (int32, bool) {
+	target := port.TargetPort
 	if target.Type == intstr.Int {
 		return target.IntVal, true
 	}
 	for _, containers := range [][]corev1.Container{pod.Spec.Containers, sidecars(pod)} {
 		for i := range containers {
 			for _, p := range containers[i].Ports {
-				if p.Name == target.StrVal && isTCP(p.Protocol) {
+				if p.Name == target.StrVal && p.Protocol == port.Protocol {
 					return p.ContainerPort, true
 				}
 			}

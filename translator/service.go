@@ -9,8 +9,8 @@ import (
 )
 
 // serviceCalls gives the units of a Service: for each port its endpoints, and for each fleet
-// that serves it a cluster, a virtual host under every form of its name and, where it speaks gRPC,
-// what clients without an Envoy ask for.
+// that serves it a cluster, a virtual host under every form of its name, what its node ports need and,
+// where it speaks gRPC, what clients without an Envoy ask for.
 //
 // A headless Service is served like any other: Envoy spreads the requests. One of type
 // ExternalName gets nothing yet; admission says so.
@@ -38,6 +38,9 @@ func serviceCalls(r *Reader, o *api.Object) []Unit {
 	for _, f := range fleets {
 		units = append(units, hostCalls(f, service)...)
 		units = append(units, proxylessCalls(f, service)...)
+		for _, u := range openingCalls(f, service) {
+			units = addUnit(units, u)
+		}
 	}
 	return units
 }
@@ -136,13 +139,19 @@ func buildServiceCheck(r *Reader, u Unit) Result {
 	}
 	for i, p := range service.Spec.Ports {
 		if !isTCP(p.Protocol) {
-			warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].protocol", i),
-				fmt.Sprintf("port %d is not served: only TCP ports are, not %s", p.Port, p.Protocol), "")
+			if p.Protocol != corev1.ProtocolUDP {
+				warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].protocol", i),
+					fmt.Sprintf("port %d is not served: Envoy does not speak %s", p.Port, p.Protocol), "")
+			} else if p.NodePort == 0 {
+				warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].protocol", i),
+					fmt.Sprintf("port %d is not served: UDP ports are on their node ports, and it has none", p.Port),
+					"set spec.type to NodePort")
+			}
 			continue
 		}
 		if p.AppProtocol != nil && speaksTLS(*p.AppProtocol) {
 			warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].appProtocol", i),
-				fmt.Sprintf("TLS to endpoints is not there yet: %s is sent in plain text", *p.AppProtocol),
+				fmt.Sprintf("TLS to endpoints is not there yet: to the names of the Service %s is sent in plain text", *p.AppProtocol),
 				"let the endpoints accept plain HTTP")
 		}
 	}

@@ -54,7 +54,7 @@ func (s *selection) addSlices(r *Reader, slices []*api.Object, port *corev1.Serv
 	}
 	for _, o := range slices {
 		slice := o.Value.(*keptSlice)
-		number := slice.port(port.Name)
+		number := slice.port(port)
 		for i := range slice.endpoints {
 			e := &slice.endpoints[i]
 			pod := slice.pod(i)

@@ -3,6 +3,9 @@ package admission
 import (
 	"net/netip"
 
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
@@ -12,22 +15,31 @@ func (r *report) fleet(f *v1alpha1.Fleet) {
 	r.selector(spec.Child("gatewaySelector"), sp.GatewaySelector)
 	r.name(spec.Child("defaultNamespace"), sp.DefaultNamespace, true)
 	r.hostname(spec.Child("clusterDomain"), sp.ClusterDomain, false)
-	addresses := spec.Child("addresses")
-	r.atMost(addresses, len(sp.Addresses), 16)
+	r.listenAddresses(spec.Child("addresses"), sp.Addresses)
+	listener := spec.Child("serviceListener")
+	r.address(listener.Child("address"), sp.ServiceListener.Address)
+	r.port(listener.Child("port"), sp.ServiceListener.Port)
+	nodePorts := spec.Child("nodePorts")
+	if _, err := v1alpha1.ParsePortRange(sp.NodePorts.Range); err != nil {
+		r.fail(nodePorts.Child("range"), api.ReasonInvalidField, "write the first and the last port, as in "+v1alpha1.DefaultNodePortRange, "%v", err)
+	}
+	r.listenAddresses(nodePorts.Child("addresses"), sp.NodePorts.Addresses)
+	r.notNegative(spec.Child("drainTime"), sp.DrainTime)
+}
+
+// listenAddresses checks a list of at most 16 IP addresses, each once.
+func (r *report) listenAddresses(path *field.Path, addresses []string) {
+	r.atMost(path, len(addresses), 16)
 	seen := map[netip.Addr]int{}
-	for i, address := range sp.Addresses {
-		a := r.address(addresses.Index(i), address)
+	for i, address := range addresses {
+		a := r.address(path.Index(i), address)
 		if !a.IsValid() {
 			continue
 		}
 		if first, again := seen[a]; again {
-			r.duplicate(addresses.Index(i), addresses.Index(first), "the address %s", a)
+			r.duplicate(path.Index(i), path.Index(first), "the address %s", a)
 		} else {
 			seen[a] = i
 		}
 	}
-	listener := spec.Child("serviceListener")
-	r.address(listener.Child("address"), sp.ServiceListener.Address)
-	r.port(listener.Child("port"), sp.ServiceListener.Port)
-	r.notNegative(spec.Child("drainTime"), sp.DrainTime)
 }

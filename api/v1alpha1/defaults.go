@@ -44,6 +44,12 @@ func (f *Fleet) SetDefaults() {
 	if f.Spec.ServiceListener.Port == 0 {
 		f.Spec.ServiceListener.Port = 10080
 	}
+	if f.Spec.NodePorts == nil {
+		f.Spec.NodePorts = new(NodePorts)
+	}
+	if f.Spec.NodePorts.Range == "" {
+		f.Spec.NodePorts.Range = DefaultNodePortRange
+	}
 	if f.Spec.DrainTime == nil {
 		f.Spec.DrainTime = &metav1.Duration{Duration: 30 * time.Second}
 	}

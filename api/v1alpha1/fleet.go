@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 )
 
 // Fleet is a set of Envoys that serve the same configuration: those whose node.cluster is
@@ -69,6 +70,12 @@ type FleetSpec struct {
 	// +kubebuilder:default={}
 	ServiceListener *ServiceListener `json:"serviceListener,omitempty"`
 
+	// Node ports of Services of type NodePort and LoadBalancer.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	NodePorts *NodePorts `json:"nodePorts,omitempty"`
+
 	// How long a cluster that nothing refers to any more is kept on an Envoy, for requests
 	// that are still running.
 	//
@@ -104,6 +111,27 @@ type ServiceListener struct {
 
 // DefaultFleet is the name of the fleet that needs no object.
 const DefaultFleet = "default"
+
+// ImplicitFleet gives the fleet "default" as it is without any object.
+func ImplicitFleet() *Fleet {
+	f := &Fleet{}
+	f.Name = DefaultFleet
+	f.SetDefaults()
+	return f
+}
+
+// ServesService says whether the Fleet's Envoys serve a Service with these labels.
+func (f *Fleet) ServesService(l map[string]string) bool { return Selects(f.Spec.ServiceSelector, l) }
+
+// Selects says whether a selector selects labels. None selects everything, and one that cannot be read
+// (admission refuses those) nothing.
+func Selects(s *metav1.LabelSelector, l map[string]string) bool {
+	if s == nil {
+		return true
+	}
+	selector, err := metav1.LabelSelectorAsSelector(s)
+	return err == nil && selector.Matches(labels.Set(l))
+}
 
 // FleetList is a list of Fleets.
 //

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
+	"github.com/gateway-cp/gateway-cp/allocation"
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 	"github.com/gateway-cp/gateway-cp/resource"
@@ -26,11 +27,12 @@ type controlPlane struct {
 	log      *slog.Logger
 	started  time.Time
 
-	source     *files.Source
-	translator *translator.Translator
-	rollouts   *rollouts
-	replicas   *replicas
-	xds        *xds.Server
+	source      *files.Source
+	allocations *allocation.Manager
+	translator  *translator.Translator
+	rollouts    *rollouts
+	replicas    *replicas
+	xds         *xds.Server
 
 	questions chan func()
 	loaded    atomic.Bool         // the first batch has been applied
@@ -60,6 +62,9 @@ func newControlPlane(i *instance) (_ *controlPlane, err error) {
 	c.xds.SetFleets(c.fleets.list())
 	if err := c.xds.Remember(partMemory{i.store}); err != nil {
 		return nil, cannotf("read what Envoys have in place of refused parts: %w", err)
+	}
+	if c.allocations, err = newAllocations(i.store); err != nil {
+		return nil, err
 	}
 	if c.replicas, err = newReplicas(i, c.xds, c.replicaStatus); err != nil {
 		return nil, err
@@ -121,11 +126,14 @@ func (c *controlPlane) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// take turns a batch into changes for the translator. Rollouts go to their manager, which
-// gives them back with a status.
+// take turns a batch into changes for the translator. Services go to the manager of their numbers,
+// which gives them back with these, Rollouts to theirs, which gives them back with a status.
 func (c *controlPlane) take(batch source.Batch) []translator.Change {
 	var changes []translator.Change
 	for _, o := range batch.Set {
+		if c.allocations.Set(o) {
+			continue
+		}
 		switch o.Key.Kind {
 		case api.KindRollout:
 			c.rollouts.set(o)
@@ -137,6 +145,7 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 		changes = append(changes, translator.Change{Key: o.Key, Object: o})
 	}
 	for _, k := range batch.Delete {
+		c.allocations.Delete(k)
 		switch k.Kind {
 		case api.KindRollout:
 			c.rollouts.delete(k)
@@ -145,11 +154,13 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 		}
 		changes = append(changes, translator.Change{Key: k})
 	}
+	refused := c.allocations.Problems()
+	changes = append(changes, c.allocated()...)
 	if !c.loaded.Load() {
 		c.rollouts.prune()
 	}
 	c.xds.SetFleets(c.fleets.list())
-	c.news = c.news || !slices.Equal(c.found, batch.Problems)
+	c.news = c.news || !slices.Equal(c.found, batch.Problems) || !slices.Equal(refused, c.allocations.Problems())
 	c.found = batch.Problems
 	c.revisions = append(c.revisions, revision{name: batch.Revision, partly: batch.Partly})
 	c.log.Info("objects changed", "set", len(batch.Set), "deleted", len(batch.Delete), "revision", batch.Revision)
@@ -298,10 +309,10 @@ func (c *controlPlane) logProblems() {
 	c.known = now
 }
 
-// problems are all that stand: those of the source, of the translation, and what is wrong
-// with Envoys, with positions.
+// problems are all that stand: those of the source, of the numbers of Services, of the translation, and
+// what is wrong with Envoys, with positions.
 func (c *controlPlane) problems() []api.Problem {
-	all := c.translator.Problems()
+	all := append(c.translator.Problems(), c.allocations.Problems()...)
 	c.xds.EachRefusal(func(envoy string, r xds.Refusal) { all = append(all, refusalProblem(envoy, r)) })
 	ids, peers := c.xds.Twins()
 	for _, id := range ids {

@@ -50,7 +50,7 @@ func loadSide(o worldOptions, text, other string, whole bool) (*side, error) {
 	if whole {
 		s.problems = append(s.problems, w.wholeSet(&beside, loaded.Problems, time.Now())...)
 	} else {
-		s.problems = append(s.problems, placed(w.translator.Problems(), w.object)...)
+		s.problems = append(s.problems, placed(w.said(), w.object)...)
 	}
 	s.positions = func(all []traffic.Origin) ([]api.Position, error) {
 		at := make([]api.Position, len(all))

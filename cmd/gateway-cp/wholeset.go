@@ -29,11 +29,12 @@ func (f *foreign) visit(d files.Document) {
 	f.manifests = append(f.manifests, m)
 }
 
-// wholeSet gives all that is wrong with a set of manifests together: what the translator says,
-// and what the checks of the whole set do. Said is what reading has said.
+// wholeSet gives all that is wrong with a set of manifests together: what the translator says, the
+// numbers of Services that cannot be had, and what the checks of the whole set say. Said is what reading has said.
 func (w *world) wholeSet(f *foreign, said []api.Problem, now time.Time) []api.Problem {
-	return lint.Check(
+	found := lint.Check(
 		lint.World{Objects: w.Objects, Foreign: f.manifests, Translator: w.translator, Said: said},
 		lint.Options{Now: now},
 	)
+	return append(found, placed(w.allocations.Problems(), w.object)...)
 }

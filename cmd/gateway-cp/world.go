@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gateway-cp/gateway-cp/allocation"
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/rollout"
 	"github.com/gateway-cp/gateway-cp/source/files"
@@ -24,15 +25,15 @@ import (
 type worldOptions struct {
 	Stdin   io.Reader // what the path "-" means
 	Exclude exclusion // of all sides, where there are several
-	// StateDir is the state directory that rollouts continue from; empty: every Rollout is a
-	// first deployment.
+	// StateDir is the state directory that rollouts and node ports continue from; empty: every Rollout
+	// is a first deployment.
 	StateDir string
 }
 
 // addWorldFlags adds the flags of commands that look at manifests without a control plane.
 func addWorldFlags(cmd *cobra.Command, o *worldOptions) {
 	o.Exclude.register(cmd)
-	cmd.Flags().StringVar(&o.StateDir, "state", "", "state directory that rollouts continue from (default: each is a first deployment)")
+	cmd.Flags().StringVar(&o.StateDir, "state", "", "state directory that rollouts and node ports continue from (default: each Rollout is a first deployment)")
 }
 
 // world is what manifests come to, without any Envoy: the objects, the translation, and the
@@ -42,7 +43,8 @@ type world struct {
 	Objects  []*api.Object // as they were read, sorted by key
 	Problems []api.Problem // of reading and translating, with positions, sorted
 
-	translator *translator.Translator
+	allocations *allocation.Manager
+	translator  *translator.Translator
 }
 
 // loadWorld reads files, directories and standard input ("-") together, and translates them.
@@ -81,7 +83,7 @@ func newWorld(loaded *files.Result, o worldOptions) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.Problems = slices.Concat(loaded.Problems, placed(w.translator.Problems(), w.translator.Object))
+	w.Problems = slices.Concat(loaded.Problems, placed(w.said(), w.translator.Object))
 	slices.SortFunc(w.Problems, api.Problem.Compare)
 	return w, nil
 }
@@ -107,7 +109,7 @@ func (w *world) tellErrors(stderr io.Writer) {
 
 // translateLoaded translates what was read. Problems are left out.
 func translateLoaded(loaded *files.Result, o worldOptions) (*world, error) {
-	states, err := loadStates(o.StateDir)
+	states, records, err := loadStates(o.StateDir)
 	if err != nil {
 		return nil, err
 	}
@@ -115,15 +117,15 @@ func translateLoaded(loaded *files.Result, o worldOptions) (*world, error) {
 	if err != nil {
 		return nil, cannotf("read the state of rollouts: %w", err)
 	}
-	w := &world{Objects: loaded.Objects, translator: translator.New()}
+	w := &world{Objects: loaded.Objects, allocations: allocation.NewManager(records, nil), translator: translator.New()}
 	if err := w.settle(manager); err != nil {
 		return nil, err
 	}
 	return w, nil
 }
 
-// settle lets the rollouts decide and translates the objects, in turns, as the main loop of the
-// control plane does. No Envoy is there, so that what the objects say to be ready counts. Nothing
+// settle gives Services their numbers, and then lets the rollouts decide and translates the objects, in
+// turns, as the main loop of the control plane does. No Envoy is there, so that what the objects say to be ready counts. Nothing
 // is known of a version before its Rollout is translated, so that the rollouts come first: then no
 // Service is translated without its Rollout, and once more with it.
 func (w *world) settle(manager *rollout.Manager) error {
@@ -131,10 +133,19 @@ func (w *world) settle(manager *rollout.Manager) error {
 	moved := newRollouts(manager, w.translator, quiet, time.Time{})
 	var changes []translator.Change
 	for _, o := range w.Objects {
-		if o.Key.Kind == api.KindRollout {
+		switch {
+		case w.allocations.Set(o):
+		case o.Key.Kind == api.KindRollout:
 			moved.set(o)
-			continue
+		default:
+			changes = append(changes, translator.Change{Key: o.Key, Object: o})
 		}
+	}
+	services, err := w.allocations.Step()
+	if err != nil {
+		return err
+	}
+	for _, o := range services {
 		changes = append(changes, translator.Change{Key: o.Key, Object: o})
 	}
 	now := time.Now()
@@ -149,6 +160,11 @@ func (w *world) settle(manager *rollout.Manager) error {
 	}
 	moved.notice(w.translator.Apply(changes))
 	return nil
+}
+
+// said is what is wrong with the objects together, without positions.
+func (w *world) said() []api.Problem {
+	return append(w.translator.Problems(), w.allocations.Problems()...)
 }
 
 // object gives an object as it is translated, a Rollout with where it stands; nil when there
@@ -174,25 +190,26 @@ func (m memoryStates) Load() (map[api.Key]rollout.State, error) { return m, nil 
 
 func (m memoryStates) Save(map[api.Key]*rollout.State) error { return nil }
 
-// loadStates reads the states of rollouts from a state directory.
-func loadStates(dir string) (memoryStates, error) {
+// loadStates reads the states of rollouts, and the numbers of Services, from a state directory.
+func loadStates(dir string) (memoryStates, allocation.Records, error) {
 	if dir == "" {
-		return memoryStates{}, nil
+		return memoryStates{}, nil, nil
 	}
 	if _, err := os.Stat(filepath.Join(dir, "state.db")); err != nil {
-		return nil, withHint(usagef("--state: %s is not a state directory: %w", dir, unwrapPath(err)),
+		return nil, nil, withHint(usagef("--state: %s is not a state directory: %w", dir, unwrapPath(err)),
 			"it is what serve --state-dir names; without --state every Rollout is a first deployment")
 	}
 	db, err := state.Open(dir, time.Second)
 	if err != nil {
 		if errors.Is(err, state.ErrLocked) {
-			return nil, withHint(cannotf("--state: %w", err), "ask the gateway-cp that runs there (explain --live), or look at a copy of the directory")
+			return nil, nil, withHint(cannotf("--state: %w", err), "ask the gateway-cp that runs there (explain --live), or look at a copy of the directory")
 		}
-		return nil, cannotf("--state: %w", err)
+		return nil, nil, cannotf("--state: %w", err)
 	}
 	states, err := rollout.NewStore(db).Load()
-	if err = errors.Join(err, db.Close()); err != nil {
-		return nil, cannotf("--state: %w", err)
+	records, err2 := allocation.StateStore{DB: db}.Load()
+	if err = errors.Join(err, err2, db.Close()); err != nil {
+		return nil, nil, cannotf("--state: %w", err)
 	}
-	return states, nil
+	return states, records, nil
 }

@@ -1,0 +1,216 @@
+package allocation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+	"github.com/gateway-cp/gateway-cp/state"
+)
+
+func service(name string, kind corev1.ServiceType, ports ...corev1.ServicePort) *api.Object {
+	s := &corev1.Service{Spec: corev1.ServiceSpec{Type: kind, Ports: ports}}
+	s.Namespace, s.Name = "default", name
+	for i := range s.Spec.Ports {
+		if s.Spec.Ports[i].Protocol == "" {
+			s.Spec.Ports[i].Protocol = corev1.ProtocolTCP
+		}
+	}
+	key, _ := api.KeyOf(s)
+	return &api.Object{Key: key, Value: s}
+}
+
+func nodePort(name string, wanted int32) *api.Object {
+	return service(name, corev1.ServiceTypeNodePort, corev1.ServicePort{Port: 80, NodePort: wanted})
+}
+
+// step gives what a Step gives, by name, and fails on an error.
+func step(t *testing.T, m *Manager) map[string]int32 {
+	t.Helper()
+	objects, err := m.Step()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int32{}
+	for _, o := range objects {
+		got[o.Key.Name] = o.Value.(*corev1.Service).Spec.Ports[0].NodePort
+	}
+	return got
+}
+
+func open(t *testing.T) *state.Store {
+	t.Helper()
+	db, err := state.Open(t.TempDir(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func load(t *testing.T, db *state.Store) *Manager {
+	t.Helper()
+	records, err := StateStore{db}.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return NewManager(records, StateStore{db})
+}
+
+// What was chosen is there after a restart, also where somebody asks for it meanwhile; and what is set
+// must not be changed, since others have it.
+func TestManagerRemembers(t *testing.T) {
+	db := open(t)
+	m := load(t, db)
+	chosen := nodePort("web", 0)
+	m.Set(chosen)
+	port := step(t, m)["web"]
+	if port < 30000 || port > 32767 {
+		t.Fatalf("got %d", port)
+	}
+	if chosen.Value.(*corev1.Service).Spec.Ports[0].NodePort != 0 {
+		t.Error("the object that was set was changed")
+	}
+	m = load(t, db)
+	m.Set(nodePort("early", port))
+	m.Set(nodePort("web", 0))
+	if got := step(t, m); got["web"] != port || got["early"] != 0 {
+		t.Errorf("after a restart: %v, want web at %d", got, port)
+	}
+	problems := m.Problems()
+	if len(problems) != 1 || problems[0].Object.Name != "early" || problems[0].Other.Object.Name != "web" ||
+		problems[0].Reason != api.ReasonNodePortConflict {
+		t.Errorf("problems: %v", problems)
+	}
+	// Once its Service is gone the number is free, and whoever waits for it has it.
+	m.Delete(api.Key{Kind: api.KindService, Namespace: "default", Name: "web"})
+	if got := step(t, m); got["early"] != port || len(m.Problems()) != 0 {
+		t.Errorf("after web was deleted: %v, %v", got, m.Problems())
+	}
+	if records, err := (StateStore{db}).Load(); err != nil || len(records) != 1 {
+		t.Errorf("%v, %v", records, err)
+	}
+}
+
+// A number belongs to a port by its name, and to one that is renamed by its port number.
+func TestManagerKeepsPorts(t *testing.T) {
+	m := NewManager(nil, nil)
+	m.Set(nodePort("web", 0))
+	port := step(t, m)["web"]
+	m.Set(service("web", corev1.ServiceTypeNodePort,
+		corev1.ServicePort{Name: "new", Port: 8080}, corev1.ServicePort{Name: "http", Port: 80}))
+	objects, _ := m.Step()
+	ports := objects[0].Value.(*corev1.Service).Spec.Ports
+	if ports[1].NodePort != port || ports[0].NodePort == 0 || ports[0].NodePort == port {
+		t.Errorf("got %v, want %d for http", ports, port)
+	}
+}
+
+// Only who asks for something else causes work, and only what is different comes out.
+func TestManagerGivesWhatChanged(t *testing.T) {
+	m := NewManager(nil, nil)
+	m.Set(service("plain", corev1.ServiceTypeClusterIP, corev1.ServicePort{Port: 80}))
+	m.Set(nodePort("a", 0))
+	m.Set(nodePort("b", 0))
+	if got := step(t, m); len(got) != 3 || got["plain"] != 0 {
+		t.Errorf("at first: %v", got)
+	}
+	m.Set(service("plain", corev1.ServiceTypeClusterIP, corev1.ServicePort{Port: 81}))
+	if m.stale {
+		t.Error("a Service without node ports has them all decided anew")
+	}
+	if got := step(t, m); len(got) != 1 {
+		t.Errorf("then: %v", got)
+	}
+	before := m.given[api.Key{Kind: api.KindService, Namespace: "default", Name: "a"}]
+	m.Set(nodePort("c", before[0]))
+	if got := step(t, m); len(got) != 1 || got["c"] != 0 {
+		t.Errorf("one that asks for what a has: %v", got)
+	}
+}
+
+// What a fleet says bounds what is chosen, and Gateways' ports are left to them.
+func TestManagerAndFleets(t *testing.T) {
+	m := NewManager(nil, nil)
+	fleet := v1alpha1.ImplicitFleet()
+	fleet.Spec.NodePorts.Range = "31000-31001"
+	key := api.Key{Kind: api.KindFleet, Name: fleet.Name}
+	gateway := &gatewayv1.Gateway{Spec: gatewayv1.GatewaySpec{Listeners: []gatewayv1.Listener{{Port: 31000}}}}
+	m.Set(&api.Object{Key: key, Value: fleet})
+	m.Set(&api.Object{Key: api.Key{Kind: api.KindGateway, Name: "gw"}, Value: gateway})
+	for _, name := range []string{"a", "b"} {
+		m.Set(nodePort(name, 0))
+	}
+	if got := step(t, m); got["a"] != 31001 || got["b"] != 0 {
+		t.Errorf("got %v", got)
+	}
+	if p := m.Problems(); len(p) != 1 || p[0].Reason != api.ReasonNodePortsExhausted {
+		t.Errorf("problems: %v", p)
+	}
+	off := v1alpha1.ImplicitFleet()
+	off.Spec.NodePorts.Disabled = true
+	m.Set(&api.Object{Key: key, Value: off})
+	if got := step(t, m); got["a"] != 0 || len(m.Problems()) != 0 {
+		t.Errorf("turned off: %v, %v", got, m.Problems())
+	}
+}
+
+type brokenStore struct{ broken bool }
+
+func (b *brokenStore) Save(map[api.Key]*Record) error {
+	if b.broken {
+		return errors.New("the disk is full")
+	}
+	return nil
+}
+
+// A disk that is full keeps nobody from being served; what was not written is written later.
+func TestManagerWithABrokenStore(t *testing.T) {
+	store := &brokenStore{broken: true}
+	m := NewManager(nil, store)
+	m.Set(nodePort("web", 0))
+	objects, err := m.Step()
+	if err == nil || len(objects) != 1 || len(m.unsaved) != 1 {
+		t.Errorf("%v, %v, %v", objects, err, m.unsaved)
+	}
+	store.broken = false
+	if _, err := m.Step(); err != nil || len(m.unsaved) != 0 {
+		t.Errorf("%v, %v", err, m.unsaved)
+	}
+}
+
+func TestStoreRefusesWhatItCannotRead(t *testing.T) {
+	for key, value := range map[string]string{"no-namespace": "{}", "default/web": "[]"} {
+		db := open(t)
+		if err := db.Write(state.Allocations, map[string][]byte{key: []byte(value)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (StateStore{db}).Load(); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+// All of the 2,768 node ports of Kubernetes' range, each one's own.
+func TestManagerFillsTheRange(t *testing.T) {
+	m := NewManager(nil, nil)
+	for i := range 2768 {
+		m.Set(nodePort(fmt.Sprintf("s%d", i), 0))
+	}
+	var ports []int32
+	for _, p := range step(t, m) {
+		ports = append(ports, p)
+	}
+	slices.Sort(ports)
+	if len(slices.Compact(ports)) != 2768 || ports[0] != 30000 || len(m.Problems()) != 0 {
+		t.Errorf("%d different ports from %d, problems %v", len(slices.Compact(ports)), ports[0], m.Problems())
+	}
+}

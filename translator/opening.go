@@ -1,0 +1,220 @@
+package translator
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gateway-cp/gateway-cp/api"
+)
+
+// Beside its DNS names a Service has addresses and ports of its own: node ports. Each is an opening: a
+// listener for one port of one Service.
+
+// opening is an address and port on which the Envoys of a fleet serve one port of a Service.
+type opening struct {
+	address string // canonical
+	port    int32
+	service *corev1.Service
+	index   int    // in spec.ports
+	path    string // of the field that asks for it
+}
+
+// servicePort is the port of the Service that it leads to.
+func (o *opening) servicePort() *corev1.ServicePort { return &o.service.Spec.Ports[o.index] }
+
+func (o *opening) datagrams() bool { return o.servicePort().Protocol == corev1.ProtocolUDP }
+
+// name is that of the listener.
+func (o *opening) name() string {
+	if o.datagrams() {
+		return datagramListenerName(o.address, o.port)
+	}
+	return listenerName(o.address, o.port)
+}
+
+func (o *opening) key() api.Key {
+	return api.Key{Kind: api.KindService, Namespace: o.service.Namespace, Name: o.service.Name}
+}
+
+func (o *opening) origin() Origin { return Origin{o.key(), o.path} }
+
+// indexNodePort finds Services by their node ports.
+const indexNodePort index = "Services by node port"
+
+func serviceLookups(o *api.Object) []lookup {
+	service := o.Value.(*corev1.Service)
+	var all []lookup
+	for i := range service.Spec.Ports {
+		if p := service.Spec.Ports[i].NodePort; p != 0 {
+			l := lookup{indexNodePort, "", portString(p)}
+			if !slices.Contains(all, l) {
+				all = append(all, l)
+			}
+		}
+	}
+	return all
+}
+
+// openingsOf gives the openings of a Service on the Envoys of a fleet. Which port a Service may have is
+// decided before: a node port that is in it is its own.
+func openingsOf(f fleet, service *corev1.Service) []opening {
+	var all []opening
+	for i := range service.Spec.Ports {
+		p := &service.Spec.Ports[i]
+		if p.NodePort == 0 || f.Spec.NodePorts.Disabled || !isTCP(p.Protocol) && p.Protocol != corev1.ProtocolUDP {
+			continue
+		}
+		for _, a := range f.nodePortAddresses() {
+			all = append(all, opening{address: a, port: p.NodePort, service: service, index: i, path: fmt.Sprintf("spec.ports[%d].nodePort", i)})
+		}
+	}
+	return all
+}
+
+// nodePortAddresses are those that node ports are opened on.
+func (f fleet) nodePortAddresses() []string {
+	addresses := f.Spec.NodePorts.Addresses
+	if len(addresses) == 0 {
+		addresses = f.gatewayAddresses()
+	}
+	var all []string
+	for _, a := range addresses {
+		if ip, err := netip.ParseAddr(a); err == nil { // admission refuses others
+			all = append(all, ip.Unmap().String())
+		}
+	}
+	return all
+}
+
+// openingCalls gives the units of the openings of a Service: what listens, and what it leads to.
+func openingCalls(f fleet, service *corev1.Service) []Unit {
+	var units []Unit
+	add := func(u Unit) { units = addUnit(units, u.in(f)) }
+	subject := Unit{Namespace: service.Namespace, Name: service.Name}
+	for _, o := range openingsOf(f, service) {
+		subject.Port, subject.Extra = o.port, o.name()
+		add(subject.of(openingListener))
+		p := o.servicePort()
+		if speaksPlainHTTP(p) {
+			add(subject.of(openingChain))
+			add(subject.of(openingRoutes))
+			add(subject.of(openingHost))
+			continue
+		}
+		if !o.datagrams() {
+			add(subject.of(openingChain))
+		}
+		subject.Port, subject.Extra = p.Port, string(p.Protocol)
+		add(subject.of(streamCluster))
+		units = addUnit(units, subject.of(streamEndpoints)) // the same for all fleets
+	}
+	return units
+}
+
+func addUnit(units []Unit, u Unit) []Unit {
+	if slices.Contains(units, u) {
+		return units
+	}
+	return append(units, u)
+}
+
+// openingOf finds what a unit is about, and says who has its address and port if that is somebody else.
+// It is nil when the Service has no such opening.
+func openingOf(r *Reader, u Unit) (*opening, *rival) {
+	f, ok := readFleet(r, u.Fleet)
+	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
+	if !ok || service == nil || !f.servesService(service.Labels) {
+		return nil, nil
+	}
+	all := openingsOf(f, service)
+	i := slices.IndexFunc(all, func(o opening) bool { return o.name() == u.Extra && o.port == u.Port })
+	if i < 0 {
+		return nil, nil
+	}
+	return &all[i], rivalOf(r, f, &all[i])
+}
+
+// ownOpening is openingOf where nobody else has it.
+func ownOpening(r *Reader, u Unit) *opening {
+	o, rival := openingOf(r, u)
+	if rival != nil {
+		return nil
+	}
+	return o
+}
+
+// rival is who has an address and port that an opening would need.
+type rival struct {
+	what string
+	at   api.Other
+}
+
+// rivalOf finds who else has the address and port of an opening: the service listener of the fleet, a
+// Gateway, or another Service. A Gateway wins over a Service whatever their age: its ports are what
+// people were given.
+func rivalOf(r *Reader, f fleet, o *opening) *rival {
+	if !o.datagrams() {
+		if name, enabled := f.serviceListener(); enabled && name == o.name() {
+			return &rival{"the service listener of Fleet " + f.Name, api.Other{Object: f.key(), Path: "spec.serviceListener"}}
+		}
+		if here := served(listenersOn(r, f.Name, o.port), o.address); len(here) > 0 {
+			return &rival{here[0].String(), api.Other{Object: here[0].key(), Path: here[0].origin().Path}}
+		}
+	}
+	if first := claimants(r, f, o.name(), o.port)[0]; first.service != o.service || first.index != o.index {
+		return &rival{first.key().String(), api.Other{Object: first.key(), Path: first.path}}
+	}
+	return nil
+}
+
+// claimants are all openings of a name, the one that has it first.
+func claimants(r *Reader, f fleet, name string, port int32) []opening {
+	var all []opening
+	for _, candidate := range r.list(indexNodePort, "", portString(port)) {
+		service := candidate.Value.(*corev1.Service)
+		if !f.servesService(service.Labels) {
+			continue
+		}
+		for _, o := range openingsOf(f, service) {
+			if o.name() == name {
+				all = append(all, o)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b opening) int {
+		return cmp.Or(compareAge(a.service, b.service), cmp.Compare(a.index, b.index))
+	})
+	return all
+}
+
+// speaksPlainHTTP says whether Envoy shall read what clients of a port's own address send: where its
+// appProtocol or, if there is none, its name before the first '-' says HTTP without TLS. Everything else is
+// passed on as it comes.
+func speaksPlainHTTP(p *corev1.ServicePort) bool {
+	if !isTCP(p.Protocol) {
+		return false
+	}
+	protocol, _, _ := strings.Cut(p.Name, "-")
+	if p.AppProtocol != nil {
+		protocol = strings.TrimPrefix(*p.AppProtocol, "kubernetes.io/")
+	}
+	switch protocol {
+	case "http", "http2", "h2c", "grpc", "ws":
+		return true
+	}
+	return false
+}
+
+// openingProblem says that an opening cannot be had.
+func openingProblem(o *opening, with *rival) api.Problem {
+	return api.Problem{
+		Object: o.key(), Path: o.path, Reason: api.ReasonListenerConflict, Severity: api.Error, Other: with.at,
+		Message: fmt.Sprintf("%s has %s already: the port is not served there", with.what, o.name()),
+		Hint:    "change the port of one of the two, or give the Gateway or Fleet another address",
+	}
+}

@@ -1,0 +1,148 @@
+package translator
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	udpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/udp/udp_proxy/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
+	matcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// What listens on the own addresses and ports of Services. HTTP, where the port says that it is spoken,
+// goes through routes, and has what the service listener gives: exact weights, retries on another
+// endpoint. All else is passed on byte for byte, or datagram for datagram.
+var (
+	openingListener = &Feature{Name: "opening", Build: buildOpeningListener}
+	openingChain    = &Feature{Name: "filter chain of an opening", Build: buildOpeningChain}
+	openingRoutes   = &Feature{Name: "routes of an opening", Build: buildOpeningRoutes}
+	openingHost     = &Feature{Name: "virtual host of an opening", Build: buildOpeningHost}
+)
+
+// openingPart names the only filter chain, or virtual host, of an opening.
+const openingPart = "service"
+
+const (
+	// streamIdle in seconds is how long a TCP connection stays open without a byte.
+	streamIdle = 3600
+	// datagramIdle in seconds is how long a client of a UDP port keeps its endpoint without a datagram:
+	// as long as Linux tracks a stream of them.
+	datagramIdle = 120
+)
+
+func openingKey(u Unit, part string) resource.Key {
+	return resource.Key{Type: resource.Listener, Audience: resource.OfFleet(u.Fleet), Name: u.Extra, Part: part}
+}
+
+func buildOpeningListener(r *Reader, u Unit) Result {
+	o, rival := openingOf(r, u)
+	switch {
+	case o == nil:
+		return Result{}
+	case rival != nil:
+		return Result{Problems: []api.Problem{openingProblem(o, rival)}}
+	}
+	e := &encoder{}
+	head := listenerHead(r, o.address, o.port)
+	out := resource.Output{Sources: []api.Key{o.key()}}
+	if o.datagrams() {
+		e.datagramListener(head, o)
+		out.Clusters = []resource.ClusterRef{{Name: o.cluster()}}
+	}
+	return e.result(openingKey(u, ""), head, out).from(o.origin())
+}
+
+// cluster is what bytes or datagrams are passed on to.
+func (o *opening) cluster() string {
+	return streamClusterName(o.service.Namespace, o.service.Name, o.servicePort())
+}
+
+func buildOpeningChain(r *Reader, u Unit) Result {
+	o := ownOpening(r, u)
+	if o == nil {
+		return Result{}
+	}
+	e := &encoder{}
+	out := resource.Output{Sources: []api.Key{o.key()}}
+	chain := &listenerv3.FilterChain{Name: openingPart}
+	stats := hostName(u.Namespace, u.Name, o.servicePort().Port)
+	if speaksPlainHTTP(o.servicePort()) {
+		chain.Filters = []*listenerv3.Filter{e.connectionManager(connectionManager{statPrefix: stats, routes: o.name()})}
+		out.Fetches = []resource.Ref{{Type: resource.Route, Name: o.name()}}
+	} else {
+		chain.Filters = []*listenerv3.Filter{e.streamProxy(stats, o.cluster())}
+		out.Clusters = []resource.ClusterRef{{Name: o.cluster()}}
+	}
+	return e.result(openingKey(u, openingPart), chain, out).from(o.origin())
+}
+
+// streamProxy passes bytes on.
+func (e *encoder) streamProxy(stats, cluster string) *listenerv3.Filter {
+	return &listenerv3.Filter{
+		Name: "envoy.filters.network.tcp_proxy",
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: e.any(&tcpproxyv3.TcpProxy{
+			StatPrefix:       stats,
+			ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: cluster},
+			IdleTimeout:      seconds(streamIdle),
+			// An endpoint that refuses the connection has not seen a byte: others may.
+			MaxConnectAttempts: wrapperspb.UInt32(1 + retries),
+		})},
+	}
+}
+
+// datagramListener makes a listener pass datagrams on. All of a client's go to one endpoint as long as
+// there are any.
+func (e *encoder) datagramListener(l *listenerv3.Listener, o *opening) {
+	l.Name = o.name()
+	l.Address.GetSocketAddress().Protocol = corev3.SocketAddress_UDP
+	l.TcpBacklogSize, l.PerConnectionBufferLimitBytes = nil, nil
+	l.EnableReusePort = nil // Envoy wants each worker to have its own socket
+	l.UdpListenerConfig = &listenerv3.UdpListenerConfig{}
+	route := &udpproxyv3.Route{Cluster: o.cluster()}
+	l.ListenerFilters = []*listenerv3.ListenerFilter{{
+		Name: "envoy.filters.udp_listener.udp_proxy",
+		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: e.any(&udpproxyv3.UdpProxyConfig{
+			StatPrefix:  hostName(o.service.Namespace, o.service.Name, o.servicePort().Port),
+			IdleTimeout: seconds(datagramIdle),
+			RouteSpecifier: &udpproxyv3.UdpProxyConfig_Matcher{Matcher: &matcherv3.Matcher{
+				OnNoMatch: &matcherv3.Matcher_OnMatch{OnMatch: &matcherv3.Matcher_OnMatch_Action{Action: &xdscorev3.TypedExtensionConfig{
+					Name: "route", TypedConfig: e.any(route),
+				}}},
+			}},
+		})},
+	}}
+}
+
+func buildOpeningRoutes(r *Reader, u Unit) Result {
+	o := ownOpening(r, u)
+	if o == nil {
+		return Result{}
+	}
+	return routeHead(u.Fleet, o.name(), []api.Key{o.key()}).from(o.origin())
+}
+
+// buildOpeningHost takes requests for whatever host: who comes to the port means the Service.
+func buildOpeningHost(r *Reader, u Unit) Result {
+	o := ownOpening(r, u)
+	if o == nil {
+		return Result{}
+	}
+	shares := splitOf(r, u.Namespace, u.Name, o.servicePort().Port)
+	name, all := hostName(u.Namespace, u.Name, o.servicePort().Port), []string{"*"}
+	e := &encoder{}
+	key := routeKey(u.Fleet, o.name(), openingPart)
+	result := e.result(key, &routev3.VirtualHost{Name: name, Domains: all, Routes: []*routev3.Route{e.serviceRoute(shares)}},
+		resource.Output{
+			Clusters: clusterRefs(shares),
+			Fallback: (&encoder{}).content(key, unavailableHost(name, all)),
+			Sources:  []api.Key{o.key()},
+		})
+	result.Origins.Routes = []Origin{o.origin()}
+	return result
+}

@@ -1,0 +1,146 @@
+package translator
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/resource"
+)
+
+// Bytes and datagrams are passed on to one cluster for each port of a Service, whatever versions it has:
+// each version is a locality in it, and the weights of localities are those of the Rollout. So a step of
+// a Rollout is a change of endpoints. Were the versions clusters of their own, the weights would stand in
+// the listener, and each step would cut the connections that are open.
+var (
+	streamCluster   = &Feature{Name: "stream cluster", Build: buildStreamCluster}
+	streamEndpoints = &Feature{Name: "stream endpoints", Build: buildStreamEndpoints}
+)
+
+// streamPort finds the port of the Service that a unit of a stream is about.
+func streamPort(r *Reader, u Unit) (*corev1.Service, *corev1.ServicePort) {
+	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
+	if service == nil {
+		return nil, nil
+	}
+	for i := range service.Spec.Ports {
+		if p := &service.Spec.Ports[i]; p.Port == u.Port && string(p.Protocol) == u.Extra {
+			return service, p
+		}
+	}
+	return nil, nil
+}
+
+func buildStreamCluster(r *Reader, u Unit) Result {
+	service, port := streamPort(r, u)
+	if port == nil {
+		return Result{}
+	}
+	name := streamClusterName(u.Namespace, u.Name, port)
+	c := edsCluster(name)
+	c.CommonLbConfig.LocalityConfigSpecifier = &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig_{
+		LocalityWeightedLbConfig: &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig{},
+	}
+	e := &encoder{}
+	out := resource.Output{
+		Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
+		Sources: []api.Key{serviceKey(u)},
+	}
+	probe, problems := probeOf(streamWorkloads(r, service), false)
+	if probe != nil {
+		e.checkHealth(c, probe)
+		out.HealthChecked = true
+	}
+	return e.result(resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}, c, out, problems...).
+		from(Origin{serviceKey(u), portPath(service, port)})
+}
+
+// streamVersions are the versions of a Service with their weights; without a Rollout there is one.
+func streamVersions(r *Reader, service *corev1.Service) []weighedVersion {
+	rollout := rolloutOf(r, service.Namespace, service.Name)
+	if rollout == nil || len(rollout.Spec.Versions) == 0 {
+		return []weighedVersion{{weight: 1}}
+	}
+	var all []weighedVersion
+	for _, v := range versionsOf(rollout) {
+		all = append(all, weighedVersion{versionKey{ID: v.id, Rollout: rollout.Name, Selector: v.selector}, v.weight})
+	}
+	return all
+}
+
+type weighedVersion struct {
+	versionKey
+	weight int32
+}
+
+// streamWorkloads are the Workloads of all versions, each once.
+func streamWorkloads(r *Reader, service *corev1.Service) []*api.Object {
+	var all []*api.Object
+	for _, v := range streamVersions(r, service) {
+		all = append(all, selectedWorkloads(r, service, v.versionKey)...)
+	}
+	slices.SortFunc(all, func(a, b *api.Object) int { return a.Key.Compare(b.Key) })
+	return slices.Compact(all)
+}
+
+func buildStreamEndpoints(r *Reader, u Unit) Result {
+	service, port := streamPort(r, u)
+	if port == nil {
+		return Result{}
+	}
+	probe, _ := probeOf(streamWorkloads(r, service), false) // the cluster reports on it
+	name := streamClusterName(u.Namespace, u.Name, port)
+	a := &endpointv3.ClusterLoadAssignment{ClusterName: name}
+	out := resource.Output{Sources: []api.Key{serviceKey(u)}}
+	var problems []api.Problem
+	versions := streamVersions(r, service)
+	// An endpoint that is of two versions is of the one with traffic.
+	slices.SortStableFunc(versions, func(a, b weighedVersion) int { return cmp.Compare(b.weight, a.weight) })
+	seen := map[netip.AddrPort]bool{}
+	for _, v := range versions {
+		s := selectEndpoints(r, service, port, v.versionKey)
+		total := s.settle(primaryFamily(service))
+		problems = append(problems, s.problems(service, port, v.versionKey, total)...)
+		s.serve()
+		out.Ready, out.Total = out.Ready+s.count(ready), out.Total+total
+		s.endpoints = slices.DeleteFunc(s.endpoints, func(e endpoint) bool { return seen[e.address] })
+		for _, e := range s.endpoints {
+			seen[e.address] = true
+		}
+		if locality := streamLocality(v, s.endpoints, probe); locality != nil {
+			a.Endpoints = append(a.Endpoints, locality)
+		}
+	}
+	slices.SortFunc(a.Endpoints, func(a, b *endpointv3.LocalityLbEndpoints) int {
+		return cmp.Compare(a.GetLocality().GetSubZone(), b.GetLocality().GetSubZone())
+	})
+	e := &encoder{}
+	key := resource.Key{Type: resource.Endpoint, Audience: resource.Everyone, Name: name}
+	return e.result(key, a, out, problems...)
+}
+
+// streamLocality is a version among the endpoints of a stream. One without weight is there all the same:
+// Envoy checks its endpoints already, and sends nothing to those that drain.
+func streamLocality(v weighedVersion, endpoints []endpoint, probe *corev1.Probe) *endpointv3.LocalityLbEndpoints {
+	if len(endpoints) == 0 {
+		return nil
+	}
+	l := &endpointv3.LocalityLbEndpoints{Locality: &corev3.Locality{SubZone: v.ID}}
+	if v.weight > 0 {
+		l.LoadBalancingWeight = wrapperspb.UInt32(uint32(v.weight))
+	}
+	for _, e := range endpoints {
+		if v.weight <= 0 {
+			e.state = draining
+		}
+		l.LbEndpoints = append(l.LbEndpoints, lbEndpoint(e, probe))
+	}
+	return l
+}
