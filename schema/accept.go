@@ -41,7 +41,7 @@ type acceptor struct {
 
 // newAcceptor prepares a level and what is below; nil accepts nothing.
 func newAcceptor(s *openapi.Schema, level *structuralschema.Structural) *acceptor {
-	if s == nil || len(s.Type) > 1 || len(s.OneOf) > 0 || s.Not != nil || len(s.PatternProperties) > 0 || len(s.Dependencies) > 0 ||
+	if s == nil || len(s.Type) > 1 && !isIntOrString(s) || len(s.OneOf) > 0 || s.Not != nil || len(s.PatternProperties) > 0 || len(s.Dependencies) > 0 ||
 		s.AdditionalItems != nil || s.UniqueItems || s.MultipleOf != nil || s.ExclusiveMinimum || s.ExclusiveMaximum {
 		return nil
 	}
@@ -51,6 +51,8 @@ func newAcceptor(s *openapi.Schema, level *structuralschema.Structural) *accepto
 	}
 	if len(s.Type) == 1 {
 		a.kind = s.Type[0]
+	} else if len(s.Type) > 1 {
+		a.kind = intOrString
 	} else if s.Format != "" || s.MinProperties != nil || s.MaxProperties != nil {
 		return nil
 	}
@@ -204,7 +206,16 @@ func (a *acceptor) accepts(value any) bool {
 
 func (a *acceptor) enumerates() bool { return a.enum != nil || a.numbers != nil }
 
-func (a *acceptor) is(kind string) bool { return a.kind == kind || a.kind == "" }
+// intOrString is the kind of what a CRD marks with x-kubernetes-int-or-string.
+const intOrString = "int-or-string"
+
+func isIntOrString(s *openapi.Schema) bool {
+	return slices.Equal(s.Type, []string{"integer", "string"}) && s.Format == ""
+}
+
+func (a *acceptor) is(kind string) bool {
+	return a.kind == kind || a.kind == "" || a.kind == intOrString && (kind == "integer" || kind == "string")
+}
 
 func (a *acceptor) acceptsString(s string) bool {
 	if !a.is("string") || a.numbers != nil || len(a.enum) > 0 && !slices.Contains(a.enum, s) {

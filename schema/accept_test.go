@@ -69,7 +69,7 @@ func TestAcceptsEachKeyword(t *testing.T) {
 		"{type: object, required: [a], properties: {a: {type: string}}}", "{type: object, properties: {a: {type: integer}, b: {not: {type: string}}}}",
 		"{type: object, additionalProperties: {type: string}}", "{type: object, additionalProperties: {type: string, nullable: true}, maxProperties: 1}",
 		"{type: object, minProperties: 1, x-kubernetes-preserve-unknown-fields: true}", "{type: object, additionalProperties: {oneOf: [{type: string}]}}",
-		"{x-kubernetes-int-or-string: true}", "{x-kubernetes-int-or-string: true, anyOf: [{type: integer}, {type: string}], maximum: 3}",
+		"{x-kubernetes-int-or-string: true}", "{x-kubernetes-int-or-string: true, nullable: true, pattern: a, minimum: 2}", "{x-kubernetes-int-or-string: true, anyOf: [{type: integer}, {type: string}], maximum: 3}",
 		"{type: string, anyOf: [{minLength: 2}, {pattern: a}]}", "{type: string, allOf: [{minLength: 2}, {pattern: b}]}", "{type: string, oneOf: [{pattern: a}, {pattern: b}]}",
 		"{type: string, not: {enum: [a]}}", "{type: object, anyOf: [{required: [a]}, {required: [b]}]}", "{type: object, allOf: [{properties: {a: {pattern: x}}}]}",
 		"{type: array, items: {type: object, required: [a]}, allOf: [{minItems: 2}]}", "{minProperties: 1}", "{minItems: 1}", "{nullable: false, enum: [a]}",
