@@ -23,6 +23,9 @@ type Object struct {
 	// Content gives the same, decoded, with whole numbers as int64; it is not changed. Copy gives one that
 	// may be. They are only called during a visit. They may be nil, and give nil: then JSON is decoded.
 	Content, Copy func() map[string]any
+	// Into reads the object into one of a Go type, which is empty. It is false where JSON is to be decoded;
+	// then there may be something in it. It may be nil, and is only called during a visit.
+	Into func(object any) bool
 	// Origin finds the lines of fields.
 	Origin api.Origin
 }
@@ -91,7 +94,7 @@ func (c *Checker) Visit(o Object) {
 		if w.crd != nil {
 			w.problems = w.crd.check(o)
 		}
-		w.Content, w.Copy = nil, nil
+		w.Content, w.Copy, w.Into = nil, nil, nil
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.waiting = append(c.waiting, w)

@@ -17,7 +17,7 @@ import (
 )
 
 // byHand are the kinds of which Kubernetes checks more than their types, and we do, too.
-var byHand = map[schema.GroupVersionKind]func(r *report, text []byte){
+var byHand = map[schema.GroupVersionKind]func(r *report, o Object){
 	corev1.SchemeGroupVersion.WithKind("Pod"):                                   typed((*report).pod),
 	corev1.SchemeGroupVersion.WithKind("PodTemplate"):                           typed((*report).podTemplateObject),
 	corev1.SchemeGroupVersion.WithKind("ReplicationController"):                 typed((*report).replicationController),
@@ -43,12 +43,15 @@ var byHand = map[schema.GroupVersionKind]func(r *report, text []byte){
 }
 
 // typed reads an object of a kind for its check.
-func typed[T any](check func(*report, *T)) func(r *report, text []byte) {
-	return func(r *report, text []byte) {
+func typed[T any](check func(*report, *T)) func(r *report, o Object) {
+	return func(r *report, o Object) {
 		object := new(T)
-		if err := json.Unmarshal(text, object); err != nil {
-			r.add(api.Error, "", api.ReasonInvalidField, "", err.Error())
-			return
+		if o.Into == nil || !o.Into(object) {
+			object = new(T)
+			if err := json.Unmarshal(o.JSON, object); err != nil {
+				r.add(api.Error, "", api.ReasonInvalidField, "", err.Error())
+				return
+			}
 		}
 		check(r, object)
 	}
@@ -57,7 +60,7 @@ func typed[T any](check func(*report, *T)) func(r *report, text []byte) {
 // semantics checks what no schema says, for the kinds where that matters.
 func (r *report) semantics(o Object) {
 	if check := byHand[o.GVK]; check != nil {
-		check(r, o.JSON)
+		check(r, o)
 	}
 }
 

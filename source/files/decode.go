@@ -316,7 +316,7 @@ func (d *decoder) admit(p *place, n *node, doc []byte, value api.Value, key api.
 
 // admitJSON decodes and admits an object. Problems without a line have none yet.
 func admitJSON(n *node, doc []byte, value api.Value, key api.Key) []api.Problem {
-	complete, err := decodeTyped(doc, value)
+	complete, err := decodeTyped(n, doc, value)
 	if err == nil {
 		return admission.Admit(value)
 	}

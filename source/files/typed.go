@@ -15,10 +15,16 @@ import (
 	"github.com/gateway-cp/gateway-cp/api/nearest"
 )
 
-// decodeTyped reads a document's JSON into a typed object, as strictly as an API server with
+// decodeTyped reads a document, whose nodes may be nil, into a typed object, as strictly as an API server with
 // fieldValidation=Strict: names are case-sensitive, and unknown fields are errors. Complete
 // says that the value has everything else that the document says, also with an error.
-func decodeTyped(doc []byte, value api.Value) (complete bool, err error) {
+func decodeTyped(n *node, doc []byte, value api.Value) (complete bool, err error) {
+	if n != nil {
+		if n.into(value) {
+			return true, nil
+		}
+		reflect.ValueOf(value).Elem().SetZero()
+	}
 	strict, err := kjson.UnmarshalStrict(doc, value)
 	if err != nil {
 		return false, err

@@ -19,6 +19,10 @@ type Document struct {
 	// Copy gives one that may be. They give nil where only decoding JSON tells what is wrong, and once
 	// the visit is over.
 	Content, Copy func() map[string]any
+	// Into reads it into an object of a Go type that is made for its kind, and empty. It is false where
+	// only decoding JSON tells what is wrong, and once the visit is over; then there may be something in
+	// the object.
+	Into func(object any) bool
 	// Origin finds the lines of its fields.
 	Origin api.Origin
 }
@@ -48,7 +52,7 @@ func (d *decoder) visiting(p *place, n *node, gvk schema.GroupVersionKind) (doc 
 	s := &shown{n}
 	d.visit.object(Document{
 		GVK: gvk, Key: api.Key{Kind: api.Kind(gvk.Kind), Namespace: namespace, Name: name}, JSON: doc,
-		Content: sync.OnceValue(s.content), Copy: s.content, Origin: newOrigin(p),
+		Content: sync.OnceValue(s.content), Copy: s.content, Into: s.into, Origin: newOrigin(p),
 	})
 	s.node = nil
 	return doc
@@ -63,6 +67,8 @@ func (s *shown) content() map[string]any {
 	}
 	return s.node.content()
 }
+
+func (s *shown) into(object any) bool { return s.node != nil && s.node.into(object) }
 
 // json gives the JSON of an object.
 func (d *decoder) json(p *place, n *node) ([]byte, error) {
