@@ -43,6 +43,7 @@ test: check test-unit test-crds test-schemas fuzz-short test-e2e test-oldest-env
 .PHONY: test-unit
 test-unit: ## Tests that take seconds, with the race detector
 	$(GO) test -race $(UNIT)
+	$(GO) test -count=1 -run '^TestManyTransitions$$' ./rollout
 
 .PHONY: test-crds
 test-crds: ## The CRDs, in the API server's own code (a module of its own)

@@ -69,6 +69,8 @@ const (
 	ReasonControllerNameMistyped  Reason = "ControllerNameMistyped"
 	ReasonVersionsOverlap         Reason = "VersionsOverlap"
 	ReasonNoWayBack               Reason = "NoWayBack"
+	ReasonStepGoesDown            Reason = "StepGoesDown"
+	ReasonStepWithoutEffect       Reason = "StepWithoutEffect"
 	ReasonCertificateExpired      Reason = "CertificateExpired"
 	ReasonCertificateExpiring     Reason = "CertificateExpiring"
 	ReasonCertificateNotYetValid  Reason = "CertificateNotYetValid"

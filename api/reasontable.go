@@ -283,8 +283,18 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonNoWayBack, groupSet,
-		"A blue/green Rollout has holdOld 0s: the version that had the traffic is given up the moment the new one has it. When the new version turns out to be bad, there is no instant way back, and requests that are still under way at the old one are at its mercy.",
+		"A blue/green Rollout, or a canary, has holdOld 0s: the version that had the traffic is given up the moment the new one has it. When the new version turns out to be bad, there is no instant way back, and requests that are still under way at the old one are at its mercy.",
 		"Leave holdOld out (10m), or set it to the time in which you would notice.",
+	},
+	{
+		ReasonStepGoesDown, groupSet,
+		"A step of a canary takes traffic away from the version that shall have all of it in the end. The rollout does what it says.",
+		"Put the steps in order. If it is meant, say so with gateway-cp:ignore.",
+	},
+	{
+		ReasonStepWithoutEffect, groupSet,
+		"A step of a canary is over the moment it begins: the next one sets another share, and there is no pause between them; or it sets the share that there is already.",
+		"Put a pause between the steps, or leave the step out.",
 	},
 	{
 		ReasonCertificateExpired, groupSet,

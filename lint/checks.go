@@ -14,6 +14,7 @@ func checks() []check {
 	return []check{
 		{"selectors of Services", []api.Reason{api.ReasonSelectorMatchesNone, api.ReasonPortNotFound}, serviceSelectors},
 		{"versions of Rollouts", []api.Reason{api.ReasonVersionEmpty, api.ReasonVersionsOverlap}, rolloutVersions},
+		{"the steps of canaries", []api.Reason{api.ReasonStepGoesDown, api.ReasonStepWithoutEffect}, canarySteps},
 		{"the way back of Rollouts", []api.Reason{api.ReasonNoWayBack}, rolloutHold},
 		{"cluster IPs", []api.Reason{api.ReasonClusterIPConflict}, serviceAddresses},
 		{"ReferenceGrants", []api.Reason{api.ReasonGrantToAllSecrets, api.ReasonGrantWithoutTarget}, grants},

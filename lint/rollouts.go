@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
@@ -87,15 +88,22 @@ func (c *checker) overlap(key api.Key, rollout *v1alpha1.Rollout, selectors []ma
 	c.add(p)
 }
 
-// rolloutHold finds blue/green Rollouts that give up the old version at once.
+// rolloutHold finds Rollouts that give up the old version at once.
 func rolloutHold(c *checker) {
 	for _, o := range c.of(api.KindRollout) {
-		bg := o.Value.(*v1alpha1.Rollout).Spec.BlueGreen
-		if bg == nil || bg.HoldOld == nil || bg.HoldOld.Duration > 0 {
+		spec := o.Value.(*v1alpha1.Rollout).Spec
+		hold, path := (*metav1.Duration)(nil), ""
+		switch {
+		case spec.BlueGreen != nil:
+			hold, path = spec.BlueGreen.HoldOld, "spec.blueGreen.holdOld"
+		case spec.Canary != nil:
+			hold, path = spec.Canary.HoldOld, "spec.canary.holdOld"
+		}
+		if hold == nil || hold.Duration > 0 {
 			continue
 		}
 		c.add(api.Problem{
-			Object: o.Key, Path: "spec.blueGreen.holdOld", Reason: api.ReasonNoWayBack, Severity: api.Warning,
+			Object: o.Key, Path: path, Reason: api.ReasonNoWayBack, Severity: api.Warning,
 			Message: "the version that had the traffic before is given up at once: there is no instant way back to it",
 			Hint:    "leave it out for 10m, or give it the time in which you would notice that the new version is bad",
 		})

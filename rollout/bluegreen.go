@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
@@ -25,7 +26,7 @@ func (s *step) blueGreen(bg v1alpha1.BlueGreen) Result {
 		s.approach(active, bg, hold)
 	}
 	s.settleHealth()
-	s.letGo(active, hold)
+	s.letGo(hold, active)
 	s.keep(func(v *version) bool { return v == active || v.Weight > 0 || !v.HeldUntil.IsZero() })
 	r := s.result(s.describe(active))
 	r.Live = s.live().Name
@@ -59,12 +60,12 @@ func (s *step) flip(active *version, hold time.Duration, g verdict) {
 	s.event(EventFlipped, false, "all traffic moved to %s", active.label)
 }
 
-// letGo ends the holds that are over. The active version's never ends while it waits: it may be
-// the way back. A hold lasts no longer than holdOld from now on, so that a shorter holdOld, or a
+// letGo ends the holds that are over. Those in use are left alone: the active version's hold never
+// ends while it waits, since it may be the way back. A hold lasts no longer than holdOld from now on, so that a shorter holdOld, or a
 // clock that went back, is obeyed at once.
-func (s *step) letGo(active *version, hold time.Duration) {
+func (s *step) letGo(hold time.Duration, inUse ...*version) {
 	for _, v := range s.versions {
-		if v == active {
+		if slices.Contains(inUse, v) {
 			continue
 		}
 		v.Waiting, v.ReadySince = false, time.Time{}
@@ -88,7 +89,7 @@ func (s *step) letGo(active *version, hold time.Duration) {
 func (s *step) describe(active *version) v1alpha1.RolloutPhase {
 	if active.Weight < v1alpha1.WeightTotal {
 		s.say("%s %s", active.label, active.why)
-		s.say("the traffic stays on %s until then", s.split())
+		s.say("the traffic stays on %s until then", s.shares())
 		for _, v := range s.versions {
 			if lacks := v.lacks(); v.Weight > 0 && lacks != "" {
 				s.say("%s %s", v.label, lacks)

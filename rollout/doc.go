@@ -3,7 +3,7 @@
 // In: what a Rollout asks for, the state of the step before, what the endpoints and the Envoys
 // say (Observed), and the time. Out: the new state, the weight of every version, a sentence for
 // people, events, and when to ask again. Next is pure: the same in gives the same out, and every
-// input has an answer. One file per strategy: traffic.go, bluegreen.go.
+// input has an answer. One file per strategy: traffic.go, bluegreen.go, canary.go.
 //
 // Beside it stand what is not pure: Store keeps the states on disk, and Manager holds the
 // Rollouts, steps those that something happened to, and gives nothing out that is not on disk

@@ -28,6 +28,16 @@ const (
 	EventVersionEmpty EventReason = "VersionEmpty"
 	// EventVersionUnhealthy: no endpoint of a version with traffic is healthy on any Envoy.
 	EventVersionUnhealthy EventReason = "VersionUnhealthy"
+	// EventCanaryStarted: a version is being tried, against the stable one.
+	EventCanaryStarted EventReason = "CanaryStarted"
+	// EventCanaryPaused: the canary waits to be told to go on.
+	EventCanaryPaused EventReason = "CanaryPaused"
+	// EventCanarySetback: the canary lost its share for want of healthy endpoints.
+	EventCanarySetback EventReason = "CanarySetback"
+	// EventCanaryAborted: the canary was given up; the stable version gets the traffic back.
+	EventCanaryAborted EventReason = "CanaryAborted"
+	// EventCanaryPromoted: the canary has become the stable version.
+	EventCanaryPromoted EventReason = "CanaryPromoted"
 	// EventEnded: the Rollout was deleted, and its split with it.
 	EventEnded EventReason = "Ended"
 	// EventEnvoysLeftBehind: a version got its traffic although some Envoys were not ready for

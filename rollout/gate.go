@@ -68,7 +68,7 @@ func (s *step) gate(v *version, minHealthy *intstr.IntOrString, deadline time.Du
 	}
 	end := since.Add(deadline)
 	if !s.now.Before(end) {
-		return verdict{open: true, behind: names(missing)}
+		return verdict{open: true, behind: names(missing), since: since}
 	}
 	s.wakeAt(end)
 	return verdict{since: since, why: why + "; goes on without at " + clock(end)}
@@ -76,8 +76,9 @@ func (s *step) gate(v *version, minHealthy *intstr.IntOrString, deadline time.Du
 
 // await notes the verdict on a version that does not get its traffic in this call.
 func (s *step) await(v *version, g verdict) {
+	told := v.was || v.Waiting
 	v.Waiting, v.ReadySince, v.why = true, g.since, g.why
-	if !v.was {
+	if !told {
 		s.event(EventWaiting, false, "%s %s", v.label, g.why)
 	}
 }

@@ -203,6 +203,7 @@ func (m *Manager) adopt(e *entry, r Result, now time.Time) *v1alpha1.Rollout {
 		ObservedGeneration: e.rollout.Generation,
 		Phase:              r.Phase,
 		Live:               r.Live,
+		Canary:             r.Canary,
 		Versions:           r.Versions,
 		Message:            r.Message,
 	}

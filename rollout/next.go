@@ -21,8 +21,11 @@ type Result struct {
 	// the spec cannot be used and there is no state either: the Rollout has no effect.
 	Versions []v1alpha1.VersionStatus
 
-	// The name of the version that has most of the traffic; only with blueGreen.
+	// The name of the version that has most of the traffic; only with blueGreen and canary.
 	Live string
+
+	// Where a canary stands; only with canary.
+	Canary *v1alpha1.CanaryStatus
 
 	Phase   v1alpha1.RolloutPhase
 	Message string  // why it stands where it stands, for people
@@ -39,12 +42,14 @@ type Result struct {
 func Next(spec v1alpha1.RolloutSpec, state State, observed Observed, now time.Time) Result {
 	s := newStep(spec, state, observed, now)
 	switch {
-	case spec.BlueGreen != nil && spec.Traffic == nil:
-		return s.blueGreen(*spec.BlueGreen)
-	case spec.BlueGreen == nil && spec.Traffic != nil:
+	case spec.Traffic != nil && spec.BlueGreen == nil && spec.Canary == nil:
 		return s.traffic(spec.Traffic)
+	case spec.Traffic == nil && spec.BlueGreen != nil && spec.Canary == nil:
+		return s.blueGreen(*spec.BlueGreen)
+	case spec.Traffic == nil && spec.BlueGreen == nil && spec.Canary != nil:
+		return s.canary(*spec.Canary)
 	}
-	return s.stay("exactly one of spec.traffic and spec.blueGreen must be set")
+	return s.stay("exactly one of spec.traffic, spec.blueGreen and spec.canary must be set")
 }
 
 // Candidates gives the versions that Next looks at: those of the spec and those of the state,
@@ -205,7 +210,9 @@ func (s *step) stay(format string, args ...any) Result {
 	}
 	s.versions = slices.DeleteFunc(s.versions, func(v *version) bool { return !kept[v.id] })
 	s.relabel()
-	return s.result(v1alpha1.PhaseWaiting)
+	r := s.result(v1alpha1.PhaseWaiting)
+	r.State.Canary = s.before.Canary
+	return r
 }
 
 // weightEvents tells of versions that were left for having no endpoints, and of the new split.
@@ -251,8 +258,8 @@ func (s *step) statuses() []v1alpha1.VersionStatus {
 	return out
 }
 
-// split writes the weights for people.
-func (s *step) split() string {
+// shares writes the weights for people.
+func (s *step) shares() string {
 	var parts []string
 	for _, v := range s.versions {
 		if v.Weight > 0 {

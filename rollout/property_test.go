@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -22,7 +23,7 @@ func drawSpec(t *rapid.T) v1alpha1.RolloutSpec {
 	switch rapid.IntRange(0, 9).Draw(t, "strategy") {
 	case 0:
 		return v1alpha1.RolloutSpec{Versions: spec.Versions}
-	case 1, 2, 3, 4:
+	case 1, 2, 3:
 		spec.Traffic = map[string]v1alpha1.Percent{}
 		left := v1alpha1.WeightTotal
 		for i, v := range spec.Versions {
@@ -33,6 +34,8 @@ func drawSpec(t *rapid.T) v1alpha1.RolloutSpec {
 			left -= w
 			spec.Traffic[v.Name] = v1alpha1.Percent(intstr.FromString(fmt.Sprintf("%d.%02d", w/100, w%100)))
 		}
+	case 4, 5, 6:
+		spec.Canary = drawCanary(t, spec.Versions)
 	default:
 		bg := &v1alpha1.BlueGreen{Active: rapid.SampledFrom(spec.Versions).Draw(t, "active").Name}
 		if rapid.Bool().Draw(t, "half") {
@@ -43,6 +46,45 @@ func drawSpec(t *rapid.T) v1alpha1.RolloutSpec {
 		spec.BlueGreen = bg
 	}
 	return spec
+}
+
+// drawCanary draws a canary over the versions.
+func drawCanary(t *rapid.T, versions []v1alpha1.Version) *v1alpha1.Canary {
+	c := &v1alpha1.Canary{To: rapid.SampledFrom(versions).Draw(t, "to").Name}
+	if rapid.Bool().Draw(t, "from") {
+		c.From = rapid.SampledFrom(versions).Draw(t, "from").Name
+	}
+	share := func() *v1alpha1.Percent {
+		return new(v1alpha1.Percent(intstr.FromString(rapid.SampledFrom([]string{"0", "0.01", "5", "33.33", "50", "99.99", "100"}).Draw(t, "share"))))
+	}
+	for range rapid.IntRange(0, 5).Draw(t, "steps") {
+		var s v1alpha1.CanaryStep
+		switch rapid.IntRange(0, 3).Draw(t, "step") {
+		case 0:
+			s.Weight = share()
+		case 1:
+			s.Pause = &v1alpha1.CanaryPause{}
+			if rapid.IntRange(0, 3).Draw(t, "forever") > 0 {
+				s.Pause.Duration = duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "pause"))
+			}
+		default:
+			s.Ramp = &v1alpha1.CanaryRamp{To: share(), Over: *duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "over"))}
+			if rapid.Bool().Draw(t, "ramp from") {
+				s.Ramp.From = share()
+			}
+		}
+		c.Steps = append(c.Steps, s)
+	}
+	if rapid.Bool().Draw(t, "half") {
+		c.MinHealthy = new(intstr.FromString("50%"))
+	}
+	c.HoldOld = duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "hold"))
+	c.Bake = duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "bake"))
+	c.Deadline = duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "deadline"))
+	if rapid.Bool().Draw(t, "progress") {
+		c.ProgressDeadline = duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "progress"))
+	}
+	return c
 }
 
 func drawObserved(t *rapid.T, now time.Time) Observed {
@@ -69,6 +111,17 @@ func drawObserved(t *rapid.T, now time.Time) Observed {
 		o.SettleUntil = now.Add(time.Second)
 	}
 	return o
+}
+
+// strategies counts those that a spec has.
+func strategies(spec v1alpha1.RolloutSpec) int {
+	n := 0
+	for _, set := range []bool{spec.Traffic != nil, spec.BlueGreen != nil, spec.Canary != nil} {
+		if set {
+			n++
+		}
+	}
+	return n
 }
 
 func weightsOf(st State) map[string]int32 {
@@ -103,6 +156,7 @@ func TestNextKeepsItsPromises(t *testing.T) {
 			checkGate(t, spec, state, seen, now, r, partial)
 			checkHeld(t, spec, state, now, r)
 			checkUnhealthy(t, spec, state, seen, r)
+			checkCanary(t, spec, state, seen, r)
 			state = r.State
 		}
 	})
@@ -122,11 +176,11 @@ func checkAtRest(t *rapid.T, spec v1alpha1.RolloutSpec, state State, seen Observ
 	}
 	rest := Next(spec, r.State, seen, now)
 	if len(rest.Events) > 0 {
-		t.Fatalf("events at rest: %+v", rest.Events)
+		t.Fatalf("events at rest: %+v\n%s", rest.Events, asJSON(spec, state, r.State, seen, now))
 	}
 	rest.Events = r.Events
 	if !reflect.DeepEqual(r, rest) {
-		t.Fatalf("not at rest:\n%+v\n%+v", r, rest)
+		t.Fatalf("not at rest:\n%s", asJSON(spec, state, r, rest, seen, now))
 	}
 	if !r.Wake.IsZero() && !r.Wake.After(now) {
 		t.Fatalf("wakes at %v, now is %v", r.Wake, now)
@@ -139,11 +193,19 @@ func checkAtRest(t *rapid.T, spec v1alpha1.RolloutSpec, state State, seen Observ
 	}
 }
 
+func asJSON(values ...any) string {
+	data, err := json.MarshalIndent(values, "", " ")
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
 // checkWeights: the sum is exact, and no weight is on a version without endpoints while one that
 // may have it has some.
 func checkWeights(t *rapid.T, spec v1alpha1.RolloutSpec, state State, seen Observed, r Result) {
 	if len(r.Versions) == 0 {
-		if len(state.Versions) > 0 || spec.Traffic != nil || spec.BlueGreen != nil {
+		if len(state.Versions) > 0 || strategies(spec) > 0 {
 			t.Fatal("no versions")
 		}
 		return
@@ -160,7 +222,7 @@ func checkWeights(t *rapid.T, spec v1alpha1.RolloutSpec, state State, seen Obser
 	if sum != v1alpha1.WeightTotal {
 		t.Fatalf("the weights sum to %d: %+v", sum, r.Versions)
 	}
-	if spec.Traffic == nil && spec.BlueGreen == nil || len(state.Versions) == 0 && spec.BlueGreen != nil {
+	if strategies(spec) == 0 || len(state.Versions) == 0 && spec.Traffic == nil {
 		return
 	}
 	empty := func(id string) bool { o, known := seen.Versions[id]; return known && o.Ready == 0 }
@@ -189,6 +251,9 @@ func checkGate(t *rapid.T, spec v1alpha1.RolloutSpec, state State, seen Observed
 	deadline, min := DefaultDeadline, new(intstr.FromInt32(1))
 	if spec.BlueGreen != nil {
 		deadline, min = max(0, spec.BlueGreen.Deadline.Duration), spec.BlueGreen.MinHealthy
+	}
+	if spec.Canary != nil {
+		deadline = max(0, spec.Canary.Deadline.Duration)
 	}
 	before := weightsOf(state)
 	for _, v := range r.State.Versions {
@@ -268,7 +333,7 @@ func checkHeld(t *rapid.T, spec v1alpha1.RolloutSpec, state State, now time.Time
 // checkUnhealthy: weight stays on a version that is known to fail only where every other one with
 // weight fails or is empty too, or where blueGreen has it; and nothing else counts as unhealthy.
 func checkUnhealthy(t *rapid.T, spec v1alpha1.RolloutSpec, state State, seen Observed, r Result) {
-	if (spec.Traffic == nil) == (spec.BlueGreen == nil) {
+	if strategies(spec) != 1 {
 		return
 	}
 	fails := func(v VersionState) bool {

@@ -11,6 +11,9 @@ import (
 type State struct {
 	// The versions that are kept. Their weights sum to v1alpha1.WeightTotal.
 	Versions []VersionState `json:"versions,omitempty"`
+
+	// Canary is set while spec.canary is.
+	Canary *CanaryState `json:"canary,omitempty"`
 }
 
 // VersionState is the state of one version. It carries the selector, since the spec may not
@@ -65,5 +68,5 @@ func (s State) sound() State {
 			kept[i].Weight = w
 		}
 	}
-	return State{Versions: kept}
+	return State{Versions: kept, Canary: s.Canary}
 }

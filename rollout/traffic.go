@@ -27,10 +27,11 @@ func (s *step) traffic(shares map[string]v1alpha1.Percent) Result {
 		}
 		s.watchHealth()
 		s.leaveFailing()
-		s.event(EventFirstDeployment, false, "first deployment: the traffic is split at once: %s", s.split())
+		s.event(EventFirstDeployment, false, "first deployment: the traffic is split at once: %s", s.shares())
 	} else {
 		s.watchHealth()
-		s.admitAndSplit()
+		s.askGates()
+		s.split()
 		s.weightEvents()
 	}
 	s.settleHealth()
@@ -51,7 +52,7 @@ func (s *step) traffic(shares map[string]v1alpha1.Percent) Result {
 			s.say("%s %s and no other version can take its %s", v.label, lacks, percent(v.Weight))
 		}
 	}
-	s.say("the traffic is on %s", s.split())
+	s.say("the traffic is on %s", s.shares())
 	return s.result(phase)
 }
 
@@ -79,9 +80,9 @@ func (s *step) want(shares map[string]v1alpha1.Percent) error {
 	return nil
 }
 
-// admitAndSplit gives every version its weight.
-func (s *step) admitAndSplit() {
-	s.askGates()
+// split gives every version its weight: what it wants or, where some cannot have that, as traffic
+// says.
+func (s *step) split() {
 	avoid := s.avoided()
 	granted := make([]int64, len(s.versions)) // what is asked for and can be had
 	excess := make([]int64, len(s.versions))  // what is held beyond that

@@ -90,10 +90,17 @@ func versionsOf(rollout *v1alpha1.Rollout) []version {
 	return slices.SortedFunc(maps.Values(byID), func(a, b version) int { return cmp.Compare(a.id, b.id) })
 }
 
-// wanted is the weight that the spec asks for in the end.
+// wanted is the weight that the spec asks for: in the end or, of a canary, in the beginning.
 func wanted(spec *v1alpha1.RolloutSpec, name string) int32 {
-	if spec.BlueGreen != nil {
-		if spec.BlueGreen.Active == name {
+	all := ""
+	switch {
+	case spec.BlueGreen != nil:
+		all = spec.BlueGreen.Active
+	case spec.Canary != nil:
+		all = cmp.Or(spec.Canary.From, spec.Canary.To)
+	}
+	if all != "" {
+		if all == name {
 			return v1alpha1.WeightTotal
 		}
 		return 0

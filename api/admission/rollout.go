@@ -30,15 +30,28 @@ func (r *report) rollout(ro *v1alpha1.Rollout) {
 		r.name(target.Child("name"), sp.TargetRef.Name, true)
 	}
 	names := r.versions(sp.Versions)
+	var strategies []string
+	if sp.Traffic != nil {
+		strategies = append(strategies, "traffic")
+	}
+	if sp.BlueGreen != nil {
+		strategies = append(strategies, "blueGreen")
+	}
+	if sp.Canary != nil {
+		strategies = append(strategies, "canary")
+	}
 	switch {
-	case sp.Traffic != nil && sp.BlueGreen != nil:
-		r.fail(spec.Child("blueGreen"), api.ReasonInvalidField, "keep one of the two", "cannot be used together with spec.traffic")
+	case len(strategies) == 0:
+		r.fail(spec, api.ReasonMissingField, "add traffic: {VERSION: 100}, blueGreen: {active: VERSION} or canary: {to: VERSION, steps: […]}",
+			"one of traffic, blueGreen and canary is required")
+	case len(strategies) > 1:
+		r.fail(spec.Child(strategies[1]), api.ReasonInvalidField, "keep one of them", "cannot be used together with spec.%s", strategies[0])
+	case sp.Canary != nil:
+		r.canary(sp.Canary, names)
 	case sp.BlueGreen != nil:
 		r.blueGreen(sp.BlueGreen, names)
-	case sp.Traffic != nil:
-		r.traffic(sp.Traffic, names)
 	default:
-		r.fail(spec, api.ReasonMissingField, "add traffic: {VERSION: 100} or blueGreen: {active: VERSION}", "one of traffic and blueGreen is required")
+		r.traffic(sp.Traffic, names)
 	}
 }
 

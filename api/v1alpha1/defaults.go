@@ -12,17 +12,24 @@ func (r *Rollout) SetDefaults() {
 	if r.Spec.TargetRef.Kind == "" {
 		r.Spec.TargetRef.Kind = "Service"
 	}
+	all := intstr.FromString("100%")
 	if bg := r.Spec.BlueGreen; bg != nil {
-		if bg.MinHealthy == nil {
-			all := intstr.FromString("100%")
-			bg.MinHealthy = &all
-		}
-		if bg.HoldOld == nil {
-			bg.HoldOld = &metav1.Duration{Duration: 10 * time.Minute}
-		}
-		if bg.Deadline == nil {
-			bg.Deadline = &metav1.Duration{Duration: time.Minute}
-		}
+		unset(&bg.MinHealthy, all)
+		unset(&bg.HoldOld, metav1.Duration{Duration: 10 * time.Minute})
+		unset(&bg.Deadline, metav1.Duration{Duration: time.Minute})
+	}
+	if c := r.Spec.Canary; c != nil {
+		unset(&c.MinHealthy, all)
+		unset(&c.Deadline, metav1.Duration{Duration: time.Minute})
+		unset(&c.Bake, metav1.Duration{})
+		unset(&c.HoldOld, metav1.Duration{Duration: 10 * time.Minute})
+	}
+}
+
+// unset gives a field its default where it has no value.
+func unset[T any](field **T, value T) {
+	if *field == nil {
+		*field = &value
 	}
 }
 

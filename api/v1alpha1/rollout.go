@@ -19,6 +19,8 @@ import (
 // +kubebuilder:printcolumn:name="Service",type=string,JSONPath=`.spec.targetRef.name`
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name="Live",type=string,JSONPath=`.status.live`
+// +kubebuilder:printcolumn:name="Step",type=integer,JSONPath=`.status.canary.step`
+// +kubebuilder:printcolumn:name="Steps",type=integer,JSONPath=`.status.canary.steps`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type Rollout struct {
 	metav1.TypeMeta   `json:",inline"`
@@ -28,10 +30,12 @@ type Rollout struct {
 	Status RolloutStatus `json:"status,omitzero"`
 }
 
-// RolloutSpec is what the user asks for. Exactly one of traffic and blueGreen is set.
+// RolloutSpec is what the user asks for. Exactly one of traffic, blueGreen and canary is set.
 //
-// +kubebuilder:validation:ExactlyOneOf=traffic;blueGreen
+// +kubebuilder:validation:ExactlyOneOf=traffic;blueGreen;canary
 // +kubebuilder:validation:XValidation:message="active must be the name of a version",fieldPath=".blueGreen.active",rule="!has(self.blueGreen) || self.versions.exists(v, v.name == self.blueGreen.active)"
+// +kubebuilder:validation:XValidation:message="to must be the name of a version",fieldPath=".canary.to",rule="!has(self.canary) || self.versions.exists(v, v.name == self.canary.to)"
+// +kubebuilder:validation:XValidation:message="from must be the name of a version",fieldPath=".canary.from",rule="!has(self.canary) || !has(self.canary.from) || self.versions.exists(v, v.name == self.canary.from)"
 // +kubebuilder:validation:XValidation:message="every key must be the name of a version",fieldPath=".traffic",rule="!has(self.traffic) || self.traffic.all(k, self.versions.exists(v, v.name == k))"
 // +kubebuilder:validation:XValidation:message="the shares must sum to exactly 100",fieldPath=".traffic",rule="!has(self.traffic) || self.traffic.map(k, type(self.traffic[k]) == int ? int(self.traffic[k]) * 100 : int(double(string(self.traffic[k])) * 100.0 + 0.5)).sum() == 10000"
 type RolloutSpec struct {
@@ -60,6 +64,11 @@ type RolloutSpec struct {
 	//
 	// +optional
 	BlueGreen *BlueGreen `json:"blueGreen,omitempty"`
+
+	// Canary: the traffic moves in steps.
+	//
+	// +optional
+	Canary *Canary `json:"canary,omitempty"`
 }
 
 // TargetRef names the Service that a policy is attached to.
@@ -86,7 +95,7 @@ type TargetRef struct {
 // Version is a set of Pods or Workloads that run the same version of the software. A version
 // whose selector changes is a new version.
 type Version struct {
-	// What traffic, blueGreen and messages call it.
+	// What traffic, blueGreen, canary and messages call it.
 	//
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +kubebuilder:validation:MaxLength=63
@@ -151,15 +160,23 @@ type RolloutStatus struct {
 
 	// What the rollout is doing. Stable: the traffic is where the spec wants it. Waiting: the
 	// spec wants it elsewhere, and what stands there is not healthy yet, or not any more.
-	// Holding: the traffic has moved, and the version before is kept for holdOld.
+	// Holding: the traffic has moved, and the version before is kept for holdOld. Progressing: a
+	// canary takes its steps. Paused: it waits to be told to go on. Baking: it has all traffic, and
+	// does not count as stable yet. Aborted: it was given up; the stable version has the traffic,
+	// or gets it.
 	//
 	// +optional
 	Phase RolloutPhase `json:"phase,omitempty"`
 
-	// The version that has the traffic (blueGreen).
+	// The version that has the traffic, or most of it (blueGreen, canary).
 	//
 	// +optional
 	Live string `json:"live,omitempty"`
+
+	// Where a canary stands.
+	//
+	// +optional
+	Canary *CanaryStatus `json:"canary,omitempty"`
 
 	// Every version that is kept, also one that the spec no longer names, with its weight.
 	// The weights sum to WeightTotal.
@@ -183,7 +200,7 @@ type RolloutStatus struct {
 
 // RolloutPhase says what a rollout is doing.
 //
-// +kubebuilder:validation:Enum=Stable;Waiting;Holding
+// +kubebuilder:validation:Enum=Stable;Waiting;Holding;Progressing;Paused;Baking;Aborted
 type RolloutPhase string
 
 const (
@@ -193,6 +210,14 @@ const (
 	PhaseWaiting RolloutPhase = "Waiting"
 	// PhaseHolding: the traffic has moved; the version before is kept warm until holdOld ends.
 	PhaseHolding RolloutPhase = "Holding"
+	// PhaseProgressing: a canary takes its steps.
+	PhaseProgressing RolloutPhase = "Progressing"
+	// PhasePaused: a canary waits to be told to go on.
+	PhasePaused RolloutPhase = "Paused"
+	// PhaseBaking: a canary has all traffic, and does not count as stable yet.
+	PhaseBaking RolloutPhase = "Baking"
+	// PhaseAborted: a canary was given up.
+	PhaseAborted RolloutPhase = "Aborted"
 )
 
 // WeightTotal is the sum of the weights of a rollout: steps of 0.01 %.

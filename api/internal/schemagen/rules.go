@@ -3,7 +3,8 @@ package main
 // rules are the CEL rules of the CRDs that JSON Schema can express too, by their text. The
 // others (such as that shares sum to 100) are for admission and the API server alone.
 var rules = map[string]func(map[string]any){
-	"(has(self.traffic)?1:0)+(has(self.blueGreen)?1:0) == 1":                                              oneOf("traffic", "blueGreen"),
+	"(has(self.traffic)?1:0)+(has(self.blueGreen)?1:0)+(has(self.canary)?1:0) == 1":                       oneOf("traffic", "blueGreen", "canary"),
+	"(has(self.weight)?1:0)+(has(self.pause)?1:0)+(has(self.ramp)?1:0) == 1":                              oneOf("weight", "pause", "ramp"),
 	"has(self.exec) || [has(self.httpGet), has(self.tcpSocket), has(self.grpc)].filter(x, x).size() == 1": oneOf("httpGet", "tcpSocket", "grpc"),
 	"!has(self.exec)": without("exec"),
 	"isIP(self)":      address,

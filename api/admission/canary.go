@@ -1,0 +1,70 @@
+package admission
+
+import (
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+)
+
+// mostSteps bounds the steps of a canary.
+const mostSteps = 64
+
+func (r *report) canary(c *v1alpha1.Canary, names map[string]int) {
+	at := spec.Child("canary")
+	if c.To == "" {
+		r.missing(at.Child("to"), "name the version that shall have the traffic in the end")
+	} else {
+		r.knownVersion(at.Child("to"), c.To, names)
+	}
+	if c.From != "" {
+		r.knownVersion(at.Child("from"), c.From, names)
+	}
+	r.atMost(at.Child("steps"), len(c.Steps), mostSteps)
+	for i := range c.Steps {
+		r.canaryStep(at.Child("steps").Index(i), &c.Steps[i])
+	}
+	r.minHealthy(at.Child("minHealthy"), *c.MinHealthy)
+	r.notNegative(at.Child("deadline"), c.Deadline)
+	r.notNegative(at.Child("progressDeadline"), c.ProgressDeadline)
+	r.notNegative(at.Child("bake"), c.Bake)
+	r.notNegative(at.Child("holdOld"), c.HoldOld)
+}
+
+// canaryStep asks for exactly one action.
+func (r *report) canaryStep(at *field.Path, s *v1alpha1.CanaryStep) {
+	actions := 0
+	if s.Weight != nil {
+		actions++
+		r.weight(at.Child("weight"), *s.Weight)
+	}
+	if s.Pause != nil {
+		actions++
+		r.notNegative(at.Child("pause", "duration"), s.Pause.Duration)
+	}
+	if s.Ramp != nil {
+		actions++
+		if s.Ramp.From != nil {
+			r.weight(at.Child("ramp", "from"), *s.Ramp.From)
+		}
+		if s.Ramp.To == nil {
+			r.missing(at.Child("ramp", "to"), "give the share at the end, such as 50")
+		} else {
+			r.weight(at.Child("ramp", "to"), *s.Ramp.To)
+		}
+		r.notNegative(at.Child("ramp", "over"), &s.Ramp.Over)
+	}
+	switch {
+	case actions == 0:
+		r.missing(at, "give one of weight: 5, pause: {duration: 10m} and ramp: {to: 50, over: 10m}")
+	case actions > 1:
+		r.fail(at, api.ReasonInvalidField, "make it several steps", "a step has one of weight, pause and ramp, not several")
+	}
+}
+
+// weight checks a share in percent.
+func (r *report) weight(at *field.Path, p v1alpha1.Percent) {
+	if _, err := p.Weight(); err != nil {
+		r.fail(at, api.ReasonInvalidWeights, "use an integer from 0 to 100, or a string such as \"0.5\"", "%v", err)
+	}
+}

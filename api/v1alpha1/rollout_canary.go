@@ -1,0 +1,151 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// Canary moves the traffic in steps from the stable version to another one. The stable version is
+// the one that had the traffic when the rollout began.
+//
+// Where nothing has had traffic yet, there is nothing to protect: from gets all traffic at once or,
+// without it, to. A version whose selector changes is a new version. A canary that was aborted
+// starts again when spec.canary changes.
+type Canary struct {
+	// The version that shall have all traffic in the end. Naming the stable version again, in the
+	// middle of a rollout or while the stable version is still kept, moves everything back to it.
+	//
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	To string `json:"to"`
+
+	// The version that counts as stable where nothing has had traffic yet.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	From string `json:"from,omitempty"`
+
+	// What happens one after another. After the last step, to gets all traffic.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Steps []CanaryStep `json:"steps,omitempty"`
+
+	// How many endpoints of to must be healthy, on every Envoy, before its share grows: a number,
+	// or a percentage of all endpoints that it selects, ready or not. At least one is always
+	// asked for.
+	//
+	// +optional
+	// +kubebuilder:default="100%"
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:XValidation:message="must not be negative",rule="type(self) != int || int(self) >= 0"
+	// +kubebuilder:validation:Pattern=`^(100|[0-9]{1,2})%$`
+	MinHealthy *intstr.IntOrString `json:"minHealthy,omitempty"`
+
+	// How long an Envoy that is not ready for to holds back its share while others are ready. After
+	// it, they go on without it; it keeps its previous route.
+	//
+	// +optional
+	// +kubebuilder:default="1m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
+	Deadline *metav1.Duration `json:"deadline,omitempty"`
+
+	// How long to may wait for healthy endpoints before the rollout is aborted. Without it, it waits
+	// as long as it takes; the stable version has the traffic meanwhile.
+	//
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
+	ProgressDeadline *metav1.Duration `json:"progressDeadline,omitempty"`
+
+	// How long to must have all traffic before it counts as the stable version. Until then it
+	// loses all traffic again when none of its endpoints is healthy any more.
+	//
+	// +optional
+	// +kubebuilder:default="0s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
+	Bake *metav1.Duration `json:"bake,omitempty"`
+
+	// How long the stable version before is kept warm for an instant way back, once to is the
+	// stable version.
+	//
+	// +optional
+	// +kubebuilder:default="10m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
+	HoldOld *metav1.Duration `json:"holdOld,omitempty"`
+}
+
+// CanaryStep is one step of a canary. Exactly one field is set.
+//
+// +kubebuilder:validation:ExactlyOneOf=weight;pause;ramp
+type CanaryStep struct {
+	// The share that the canary gets now, in percent. It gets it once enough of its endpoints are
+	// healthy. The stable version has the rest.
+	//
+	// +optional
+	Weight *Percent `json:"weight,omitempty"`
+
+	// Wait.
+	//
+	// +optional
+	Pause *CanaryPause `json:"pause,omitempty"`
+
+	// Change the share of the canary evenly over some time, in up to 100 moves.
+	//
+	// +optional
+	Ramp *CanaryRamp `json:"ramp,omitempty"`
+}
+
+// CanaryPause is a wait.
+type CanaryPause struct {
+	// How long. Without it, the rollout waits until it is told to go on.
+	//
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
+	Duration *metav1.Duration `json:"duration,omitempty"`
+}
+
+// CanaryRamp is a share that changes evenly.
+type CanaryRamp struct {
+	// The share at the beginning, in percent; without it, the share that the canary has.
+	//
+	// +optional
+	From *Percent `json:"from,omitempty"`
+
+	// The share at the end, in percent.
+	To *Percent `json:"to"`
+
+	// How long it takes. It takes longer where the canary is not healthy meanwhile.
+	//
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
+	Over metav1.Duration `json:"over"`
+}
+
+// CanaryStatus is where a canary stands.
+type CanaryStatus struct {
+	// The version that has the traffic where the canary has none.
+	Stable string `json:"stable"`
+	// The version that is being tried, or was last.
+	Canary string `json:"canary"`
+	// The share of the canary that the steps so far ask for, in units of 0.01 %.
+	Weight int32 `json:"weight"`
+	// How many of spec.canary.steps have been taken.
+	Step int32 `json:"step"`
+	// How many steps spec.canary has.
+	Steps int32 `json:"steps"`
+	// When what it waits for ends, where that is known.
+	//
+	// +optional
+	Until *metav1.Time `json:"until,omitempty"`
+	// Why the canary was given up.
+	//
+	// +optional
+	Aborted string `json:"aborted,omitempty"`
+}

@@ -1,0 +1,177 @@
+package rollout
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+)
+
+// walker draws what happens to one Rollout, from a seed.
+type walker struct {
+	*rand.Rand
+	spec  v1alpha1.RolloutSpec
+	seen  Observed
+	now   time.Time
+	state State
+}
+
+func (w *walker) one(of ...string) string { return of[w.IntN(len(of))] }
+
+func (w *walker) duration() time.Duration {
+	return []time.Duration{0, time.Second, 7 * time.Second, time.Minute}[w.IntN(4)]
+}
+
+// newSpec draws a canary over three versions, or another strategy.
+func (w *walker) newSpec() {
+	versions := []string{"v1", "v2", "v3/" + w.one("a", "b")}
+	switch to := versions[w.IntN(3)]; w.IntN(12) {
+	case 0:
+		w.spec = byHand("v1=30", "v2=70")
+	case 1:
+		w.spec = toActive(to)
+	default:
+		var steps []string
+		for range w.IntN(5) {
+			steps = append(steps, w.one("0.01", "5", "40", "100", "pause", "pause 1s", "pause 1m", "ramp 20 5s", "ramp 100 1m", "ramp 3 0s"))
+		}
+		w.spec = tries(to, slices.DeleteFunc(versions, func(v string) bool { return v == to }), steps...)
+		c := w.spec.Canary
+		c.Bake, c.HoldOld, c.Deadline = duration(w.duration()), duration(w.duration()), duration(w.duration())
+		if w.IntN(2) == 0 {
+			c.MinHealthy = new(intstr.FromInt32(int32(w.IntN(3))))
+		}
+		if w.IntN(3) == 0 {
+			c.ProgressDeadline = duration(w.duration())
+		}
+	}
+}
+
+// newSight draws what is observed of one version; it is fine half of the time.
+func (w *walker) newSight() {
+	id := testVersion(w.one("v1", "v2", "v3/a", "v3/b")).ID()
+	o := VersionObserved{Ready: 3, Total: 3, Checked: w.IntN(2) == 0}
+	if w.IntN(2) == 0 {
+		o.Ready = w.IntN(4)
+	}
+	for i := range w.IntN(3) {
+		e := EnvoyObserved{Name: fmt.Sprintf("e%d", i), Warm: w.IntN(4) > 0, Healthy: o.Ready, Reported: true}
+		if w.IntN(3) == 0 {
+			e.Healthy = w.IntN(o.Ready + 1)
+		}
+		o.Envoys = append(o.Envoys, e)
+	}
+	if w.seen.Versions[id] = o; w.IntN(20) == 0 {
+		delete(w.seen.Versions, id)
+	}
+}
+
+func (w *walker) happen() {
+	switch n := w.IntN(40); {
+	case n == 0:
+		w.newSpec()
+	case n < 12:
+		w.newSight()
+	case n == 12:
+		w.now = w.now.Add(-w.duration())
+	default:
+		w.now = w.now.Add(w.duration())
+	}
+}
+
+// TestManyTransitions walks through a million of them at random (fewer with the race detector): the weights always sum exactly, a canary
+// grows only while its endpoints are ready and never above what its steps ask, one that was given
+// up does not grow, and every state is at rest after one call.
+func TestManyTransitions(t *testing.T) {
+	const length = 2000
+	for part := range 4 {
+		t.Run(fmt.Sprint(part), func(t *testing.T) {
+			t.Parallel()
+			for seed := part; seed < walks; seed += 4 {
+				w := &walker{Rand: rand.New(rand.NewPCG(uint64(seed), 1)), now: epoch, seen: Observed{Versions: map[string]VersionObserved{}}}
+				w.newSpec()
+				for n := range length {
+					w.happen()
+					if problem := w.transition(n); problem != "" {
+						t.Fatalf("walk %d, transition %d: %s\n%s", seed, n, problem, asJSON(w.spec, w.state, w.seen, w.now))
+					}
+				}
+			}
+		})
+	}
+}
+
+// transition goes on by one, and says what is wrong about it.
+func (w *walker) transition(n int) string {
+	r := Next(w.spec, w.state, w.seen, w.now)
+	defer func() { w.state = r.State }()
+	var sum int32
+	for i, v := range r.State.Versions {
+		if sum += v.Weight; v.Weight < 0 || v.Weight != r.Versions[i].Weight {
+			return fmt.Sprintf("weights: %+v", r)
+		}
+	}
+	if sum != v1alpha1.WeightTotal {
+		return fmt.Sprintf("the weights sum to %d", sum)
+	}
+	if n%8 == 0 {
+		rest := Next(w.spec, r.State, w.seen, w.now)
+		if len(rest.Events) > 0 || !reflect.DeepEqual(r.State, rest.State) || r.Wake != rest.Wake {
+			return "not at rest: " + asJSON(r, rest)
+		}
+	}
+	c := r.State.Canary
+	if c == nil || w.spec.Canary == nil || len(w.state.Versions) == 0 {
+		return ""
+	}
+	was, is := weightIn(w.state, c.Canary), weightIn(r.State, c.Canary)
+	sight := w.seen.Versions[c.Canary]
+	rest := w.seen.Versions[c.Stable]
+	switch {
+	case is <= was || rest.Ready == 0 || weightIn(w.state, c.Stable) == 0 && weightIn(r.State, c.Stable) == 0:
+		// Less, or nobody else can have it.
+	case weightIn(r.State, c.Stable) == 0 && is == v1alpha1.WeightTotal && c.Share < is:
+		// The stable version is unhealthy.
+	case c.Stage == canaryAborted:
+		return "it was given up, and grows: " + asJSON(r)
+	case c.Stage == canaryMoving && is > c.Share:
+		return "it grows above what its steps ask: " + asJSON(r)
+	case was == 0 && sight.Ready < needed(w.spec.Canary.MinHealthy, sight.Total) && c.Canary != c.Stable:
+		return "it grows without endpoints: " + asJSON(r)
+	}
+	return ""
+}
+
+func weightIn(s State, id string) int32 {
+	for _, v := range s.Versions {
+		if v.ID() == id {
+			return v.Weight
+		}
+	}
+	return 0
+}
+
+// BenchmarkTick steps 1,000 Rollouts whose canaries move with every tick, without a disk.
+func BenchmarkTick(b *testing.B) {
+	specs := tries("v2", fromV1, "ramp 100 87600h")
+	specs.Canary.Steps[0].Ramp.Over = *duration(100 * time.Second)
+	seen := ready("v1", "v2")(nil, nil)
+	states := make([]State, 1000)
+	now := epoch
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(time.Second)
+		for i := range states {
+			if states[i].Canary == nil || states[i].Canary.Stage == canaryDone {
+				states[i] = Next(tries("v1", nil), State{}, seen, now).State
+			}
+			states[i] = Next(specs, states[i], seen, now).State
+		}
+	}
+}
