@@ -2,8 +2,9 @@ package allocation
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
+	"net/netip"
+	"reflect"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,8 +29,28 @@ type Manager struct {
 	problems []api.Problem
 }
 
-// grants are the node ports of the ports of a Service, by index; 0: none.
-type grants []int32
+// grants are what a Service has.
+type grants struct {
+	nodePorts []int32      // of its ports, by index; 0: none
+	addresses []netip.Addr // of its load balancer, sorted by fleet
+}
+
+func (g grants) equal(o grants) bool {
+	return slices.Equal(g.nodePorts, o.nodePorts) && slices.Equal(g.addresses, o.addresses)
+}
+
+// add notes what was given.
+func (g *grants) add(c *claim, v value, ports int) {
+	switch kind := c.kind.(type) {
+	case nodePort:
+		if g.nodePorts == nil {
+			g.nodePorts = make([]int32, ports)
+		}
+		g.nodePorts[kind.index] = v.port
+	case frontAddress:
+		g.addresses = append(g.addresses, v.address)
+	}
+}
 
 // NewManager makes a Manager that goes on with what is recorded. Without a store nothing is kept.
 func NewManager(records Records, store Store) *Manager {
@@ -103,39 +124,45 @@ func (m *Manager) Step() ([]*api.Object, error) {
 // Problems says which numbers that manifests ask for cannot be had.
 func (m *Manager) Problems() []api.Problem { return m.problems }
 
-// assign decides anew on all numbers, and notes what is different.
+// assign decides anew on everything, and notes what is different.
 func (m *Manager) assign() {
 	fleets := m.servingFleets()
+	avoid := m.avoided(fleets)
+	m.problems = nil
 	var claims []claim
 	for _, k := range slices.SortedFunc(maps.Keys(m.services), api.Key.Compare) {
-		claims = m.addClaims(claims, k, fleets)
+		service := m.service(k)
+		own := claimsOf(k, service, m.records[k], fleets, avoid)
+		claims = append(claims, own...)
+		if !slices.ContainsFunc(own, func(c claim) bool { _, front := c.kind.(frontAddress); return front }) {
+			if p, waits := noPool(k, service, fleets); waits {
+				m.problems = append(m.problems, p)
+			}
+		}
 	}
-	m.problems = nil
-	given, records := map[api.Key]grants{}, Records{}
-	for i, g := range assign(claims, m.avoided(fleets)) {
+	given := map[api.Key]grants{}
+	for i, g := range assign(claims) {
 		c := &claims[i]
 		if g.why != granted {
 			m.problems = append(m.problems, c.problem(g))
 		}
-		if g.port == 0 {
-			continue
-		}
-		service := m.services[c.service].Value.(*corev1.Service)
-		if given[c.service] == nil {
-			given[c.service] = make(grants, len(service.Spec.Ports))
-		}
-		given[c.service][c.index] = g.port
-		r := records[c.service]
-		r.Ports = append(r.Ports, PortRecord{c.name, c.port, c.protocol, g.port})
-		records[c.service] = r
-	}
-	for k := range m.services {
-		if !slices.Equal(m.given[k], given[k]) {
-			m.changed[k] = struct{}{}
+		if g.value != (value{}) {
+			own := given[c.service]
+			own.add(c, g.value, len(m.service(c.service).Spec.Ports))
+			given[c.service] = own
 		}
 	}
-	for k := range records {
-		if !slices.Equal(records[k].Ports, m.records[k].Ports) {
+	m.note(given)
+}
+
+func (m *Manager) service(k api.Key) *corev1.Service { return m.services[k].Value.(*corev1.Service) }
+
+// note takes over what was given, and notes what differs from before.
+func (m *Manager) note(given map[api.Key]grants) {
+	records := Records{}
+	for k, g := range given {
+		records[k] = recordOf(m.service(k), g)
+		if !records[k].equal(m.records[k]) {
 			m.unsaved[k] = struct{}{}
 		}
 	}
@@ -144,7 +171,22 @@ func (m *Manager) assign() {
 			m.unsaved[k] = struct{}{}
 		}
 	}
+	for k := range m.services {
+		if !m.given[k].equal(given[k]) {
+			m.changed[k] = struct{}{}
+		}
+	}
 	m.given, m.records = given, records
+}
+
+func recordOf(s *corev1.Service, g grants) Record {
+	r := Record{LoadBalancer: g.addresses}
+	for i, port := range g.nodePorts {
+		if p := s.Spec.Ports[i]; port != 0 {
+			r.Ports = append(r.Ports, PortRecord{p.Name, p.Port, p.Protocol, port})
+		}
+	}
+	return r
 }
 
 func (m *Manager) save() error {
@@ -165,29 +207,26 @@ func (m *Manager) save() error {
 	return nil
 }
 
-// filled gives a Service with its numbers, and without those that it asks for and does not get.
+// filled gives a Service with what it has, and without what it asks for and does not get.
 func (m *Manager) filled(o *api.Object) *api.Object {
-	service := o.Value.(*corev1.Service)
-	given := m.given[o.Key]
-	same := true
+	given, service := m.given[o.Key], o.Value.(*corev1.Service).DeepCopy()
 	for i := range service.Spec.Ports {
-		same = same && service.Spec.Ports[i].NodePort == given.at(i)
+		p := &service.Spec.Ports[i]
+		p.NodePort = 0
+		if i < len(given.nodePorts) {
+			p.NodePort = given.nodePorts[i]
+		}
 	}
-	if same {
+	service.Status.LoadBalancer = corev1.LoadBalancerStatus{}
+	for _, a := range given.addresses {
+		ingress := corev1.LoadBalancerIngress{IP: a.String(), IPMode: new(corev1.LoadBalancerIPMode)}
+		*ingress.IPMode = corev1.LoadBalancerIPModeVIP
+		service.Status.LoadBalancer.Ingress = append(service.Status.LoadBalancer.Ingress, ingress)
+	}
+	if reflect.DeepEqual(service, o.Value) {
 		return o
 	}
-	service = service.DeepCopy()
-	for i := range service.Spec.Ports {
-		service.Spec.Ports[i].NodePort = given.at(i)
-	}
 	return &api.Object{Key: o.Key, Value: service, Origin: o.Origin}
-}
-
-func (g grants) at(i int) int32 {
-	if i < len(g) {
-		return g[i]
-	}
-	return 0
 }
 
 // servingFleets gives all Fleets, sorted by name, with the one that needs no object.
@@ -198,56 +237,6 @@ func (m *Manager) servingFleets() []*v1alpha1.Fleet {
 	}
 	slices.SortFunc(all, func(a, b *v1alpha1.Fleet) int { return cmp.Compare(a.Name, b.Name) })
 	return all
-}
-
-// addClaims adds what a Service asks for: nothing where no fleet serves its node ports.
-func (m *Manager) addClaims(claims []claim, k api.Key, fleets []*v1alpha1.Fleet) []claim {
-	service := m.services[k].Value.(*corev1.Service)
-	if !hasNodePorts(service) {
-		return claims
-	}
-	var within []v1alpha1.PortRange
-	for _, f := range fleets {
-		if f.Spec.NodePorts.Disabled || !f.ServesService(service.Labels) {
-			continue
-		}
-		if r, err := v1alpha1.ParsePortRange(f.Spec.NodePorts.Range); err == nil { // admission refuses others
-			within = append(within, r)
-		}
-	}
-	if len(within) == 0 {
-		return claims
-	}
-	record := m.records[k]
-	for i := range service.Spec.Ports {
-		p := &service.Spec.Ports[i]
-		if !wantsNodePort(service, p) {
-			continue
-		}
-		claims = append(claims, claim{
-			service: k, index: i, name: p.Name, port: p.Port, protocol: p.Protocol,
-			wanted: p.NodePort, recorded: record.of(service, p), within: within,
-		})
-	}
-	return claims
-}
-
-// of gives the number that a port had before; 0: none.
-func (r Record) of(service *corev1.Service, p *corev1.ServicePort) int32 {
-	for _, had := range r.Ports {
-		if had.Name == p.Name && had.Protocol == p.Protocol {
-			return had.NodePort
-		}
-	}
-	for _, had := range r.Ports {
-		renamed := !slices.ContainsFunc(service.Spec.Ports, func(o corev1.ServicePort) bool {
-			return o.Name == had.Name && o.Protocol == had.Protocol
-		})
-		if renamed && had.Port == p.Port && had.Protocol == p.Protocol {
-			return had.NodePort
-		}
-	}
-	return 0
 }
 
 // avoided are the ports that listeners of Gateways and of the fleets have.
@@ -264,63 +253,4 @@ func (m *Manager) avoided(fleets []*v1alpha1.Fleet) map[int32]bool {
 		}
 	}
 	return avoid
-}
-
-// hasNodePorts says whether a Service is of a type whose ports have node ports.
-func hasNodePorts(s *corev1.Service) bool {
-	return s.Spec.Type == corev1.ServiceTypeNodePort || s.Spec.Type == corev1.ServiceTypeLoadBalancer
-}
-
-// wantsNodePort says whether a port of such a Service shall have one. A load balancer may do without;
-// Envoy does not speak SCTP.
-func wantsNodePort(s *corev1.Service, p *corev1.ServicePort) bool {
-	if p.Protocol == corev1.ProtocolSCTP {
-		return false
-	}
-	may := s.Spec.AllocateLoadBalancerNodePorts
-	return p.NodePort != 0 || s.Spec.Type == corev1.ServiceTypeNodePort || may == nil || *may
-}
-
-// sameClaims says whether two versions of a Service ask for the same.
-func sameClaims(a, b *corev1.Service) bool {
-	if hasNodePorts(a) != hasNodePorts(b) {
-		return false
-	}
-	if !hasNodePorts(a) {
-		return true
-	}
-	same := func(p, q corev1.ServicePort) bool {
-		return p.Name == q.Name && p.Port == q.Port && p.Protocol == q.Protocol && p.NodePort == q.NodePort &&
-			wantsNodePort(a, &p) == wantsNodePort(b, &q)
-	}
-	return slices.EqualFunc(a.Spec.Ports, b.Spec.Ports, same) && maps.Equal(a.Labels, b.Labels)
-}
-
-// problem says why a port did not get what it asks for.
-func (c *claim) problem(g grant) api.Problem {
-	p := api.Problem{
-		Object: c.service, Path: fmt.Sprintf("spec.ports[%d].nodePort", c.index),
-		Reason: api.ReasonNodePortConflict, Severity: api.Error,
-	}
-	kept := "the port has no node port"
-	if g.port != 0 {
-		kept = fmt.Sprintf("the port keeps %d, which it had before", g.port)
-	}
-	first, last := c.common()
-	common := v1alpha1.PortRange{First: first, Last: last}
-	switch g.why {
-	case outOfRange:
-		p.Reason = api.ReasonNodePortOutOfRange
-		p.Message = fmt.Sprintf("node port %d is not one of %s, which the Fleet allows: %s", c.wanted, common, kept)
-		p.Hint = "choose one of these, leave it out to have one chosen, or change spec.nodePorts.range of the Fleet"
-	case taken:
-		p.Message = fmt.Sprintf("node port %d (%s) is already used by %s: %s", c.wanted, c.protocol, g.rival.service, kept)
-		p.Hint = "change it, or leave it out to have a free one chosen"
-		p.Other = api.Other{Object: g.rival.service, Path: fmt.Sprintf("spec.ports[%d].nodePort", g.rival.index)}
-	default:
-		p.Reason = api.ReasonNodePortsExhausted
-		p.Message = fmt.Sprintf("port %d gets no node port: all of %s are in use", c.port, common)
-		p.Hint = "widen spec.nodePorts.range of the Fleet, or remove Services of type NodePort that nobody needs"
-	}
-	return p
 }

@@ -3,6 +3,7 @@ package allocation
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func service(name string, kind corev1.ServiceType, ports ...corev1.ServicePort) 
 	return &api.Object{Key: key, Value: s}
 }
 
-func nodePort(name string, wanted int32) *api.Object {
+func onNodePort(name string, wanted int32) *api.Object {
 	return service(name, corev1.ServiceTypeNodePort, corev1.ServicePort{Port: 80, NodePort: wanted})
 }
 
@@ -70,7 +71,7 @@ func load(t *testing.T, db *state.Store) *Manager {
 func TestManagerRemembers(t *testing.T) {
 	db := open(t)
 	m := load(t, db)
-	chosen := nodePort("web", 0)
+	chosen := onNodePort("web", 0)
 	m.Set(chosen)
 	port := step(t, m)["web"]
 	if port < 30000 || port > 32767 {
@@ -80,8 +81,8 @@ func TestManagerRemembers(t *testing.T) {
 		t.Error("the object that was set was changed")
 	}
 	m = load(t, db)
-	m.Set(nodePort("early", port))
-	m.Set(nodePort("web", 0))
+	m.Set(onNodePort("early", port))
+	m.Set(onNodePort("web", 0))
 	if got := step(t, m); got["web"] != port || got["early"] != 0 {
 		t.Errorf("after a restart: %v, want web at %d", got, port)
 	}
@@ -103,7 +104,7 @@ func TestManagerRemembers(t *testing.T) {
 // A number belongs to a port by its name, and to one that is renamed by its port number.
 func TestManagerKeepsPorts(t *testing.T) {
 	m := NewManager(nil, nil)
-	m.Set(nodePort("web", 0))
+	m.Set(onNodePort("web", 0))
 	port := step(t, m)["web"]
 	m.Set(service("web", corev1.ServiceTypeNodePort,
 		corev1.ServicePort{Name: "new", Port: 8080}, corev1.ServicePort{Name: "http", Port: 80}))
@@ -118,8 +119,8 @@ func TestManagerKeepsPorts(t *testing.T) {
 func TestManagerGivesWhatChanged(t *testing.T) {
 	m := NewManager(nil, nil)
 	m.Set(service("plain", corev1.ServiceTypeClusterIP, corev1.ServicePort{Port: 80}))
-	m.Set(nodePort("a", 0))
-	m.Set(nodePort("b", 0))
+	m.Set(onNodePort("a", 0))
+	m.Set(onNodePort("b", 0))
 	if got := step(t, m); len(got) != 3 || got["plain"] != 0 {
 		t.Errorf("at first: %v", got)
 	}
@@ -131,7 +132,7 @@ func TestManagerGivesWhatChanged(t *testing.T) {
 		t.Errorf("then: %v", got)
 	}
 	before := m.given[api.Key{Kind: api.KindService, Namespace: "default", Name: "a"}]
-	m.Set(nodePort("c", before[0]))
+	m.Set(onNodePort("c", before.nodePorts[0]))
 	if got := step(t, m); len(got) != 1 || got["c"] != 0 {
 		t.Errorf("one that asks for what a has: %v", got)
 	}
@@ -147,7 +148,7 @@ func TestManagerAndFleets(t *testing.T) {
 	m.Set(&api.Object{Key: key, Value: fleet})
 	m.Set(&api.Object{Key: api.Key{Kind: api.KindGateway, Name: "gw"}, Value: gateway})
 	for _, name := range []string{"a", "b"} {
-		m.Set(nodePort(name, 0))
+		m.Set(onNodePort(name, 0))
 	}
 	if got := step(t, m); got["a"] != 31001 || got["b"] != 0 {
 		t.Errorf("got %v", got)
@@ -160,6 +161,70 @@ func TestManagerAndFleets(t *testing.T) {
 	m.Set(&api.Object{Key: key, Value: off})
 	if got := step(t, m); got["a"] != 0 || len(m.Problems()) != 0 {
 		t.Errorf("turned off: %v, %v", got, m.Problems())
+	}
+}
+
+// A Service has an address from each fleet that is its load balancer; the class says which those are.
+func TestManagerAndLoadBalancers(t *testing.T) {
+	db := open(t)
+	fleet := v1alpha1.ImplicitFleet()
+	fleet.Spec.LoadBalancer.Addresses = []string{"10.0.0.0/29"}
+	edge := v1alpha1.ImplicitFleet()
+	edge.Name = "edge"
+	edge.Spec.LoadBalancer.Addresses, edge.Spec.LoadBalancer.Class = []string{"fd00::1"}, "example.com/edge"
+	setFleets := func(m *Manager) {
+		for _, f := range []*v1alpha1.Fleet{fleet, edge} {
+			m.Set(&api.Object{Key: api.Key{Kind: api.KindFleet, Name: f.Name}, Value: f})
+		}
+	}
+	balanced := func(name, class string) *api.Object {
+		o := service(name, corev1.ServiceTypeLoadBalancer, corev1.ServicePort{Port: 80})
+		s := o.Value.(*corev1.Service)
+		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}} // left over in a file
+		if class != "" {
+			s.Spec.LoadBalancerClass = &class
+		}
+		return o
+	}
+	addresses := func(m *Manager) map[string]string {
+		objects, err := m.Step()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, o := range objects {
+			var all []string
+			for _, i := range o.Value.(*corev1.Service).Status.LoadBalancer.Ingress {
+				all = append(all, i.IP)
+			}
+			got[o.Key.Name] = strings.Join(all, " ")
+		}
+		return got
+	}
+	m := load(t, db)
+	setFleets(m)
+	for name, class := range map[string]string{"b": "", "c": "example.com/edge", "d": "example.com/other"} {
+		m.Set(balanced(name, class))
+	}
+	want := map[string]string{"b": "10.0.0.1 fd00::1", "c": "", "d": ""}
+	if got := addresses(m); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if p := m.Problems(); len(p) != 1 || p[0].Object.Name != "c" || p[0].Reason != api.ReasonLoadBalancerAddressMissing {
+		t.Errorf("problems: %v", p)
+	}
+	m = load(t, db)
+	setFleets(m)
+	m.Set(balanced("a", ""))
+	m.Set(balanced("b", ""))
+	if got := addresses(m); got["b"] != "10.0.0.1 fd00::1" || got["a"] != "10.0.0.2" {
+		t.Errorf("after a restart: %v", got)
+	}
+	fleet.Spec.LoadBalancer.Addresses = nil
+	edge.Spec.LoadBalancer.Addresses = nil
+	setFleets(m)
+	if got := addresses(m); got["a"] != "" || got["b"] != "" || len(m.Problems()) != 2 || m.Problems()[0].Severity != api.Warning {
+		t.Errorf("without addresses: %v, %v", got, m.Problems())
 	}
 }
 
@@ -176,7 +241,7 @@ func (b *brokenStore) Save(map[api.Key]*Record) error {
 func TestManagerWithABrokenStore(t *testing.T) {
 	store := &brokenStore{broken: true}
 	m := NewManager(nil, store)
-	m.Set(nodePort("web", 0))
+	m.Set(onNodePort("web", 0))
 	objects, err := m.Step()
 	if err == nil || len(objects) != 1 || len(m.unsaved) != 1 {
 		t.Errorf("%v, %v, %v", objects, err, m.unsaved)
@@ -203,7 +268,7 @@ func TestStoreRefusesWhatItCannotRead(t *testing.T) {
 func TestManagerFillsTheRange(t *testing.T) {
 	m := NewManager(nil, nil)
 	for i := range 2768 {
-		m.Set(nodePort(fmt.Sprintf("s%d", i), 0))
+		m.Set(onNodePort(fmt.Sprintf("s%d", i), 0))
 	}
 	var ports []int32
 	for _, p := range step(t, m) {

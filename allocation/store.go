@@ -3,6 +3,8 @@ package allocation
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +16,12 @@ import (
 // Record is what a Service has.
 type Record struct {
 	Ports []PortRecord `json:"ports,omitempty"`
+	// LoadBalancer are the addresses of its load balancer, one from each fleet.
+	LoadBalancer []netip.Addr `json:"loadBalancer,omitempty"`
+}
+
+func (r Record) equal(o Record) bool {
+	return slices.Equal(r.Ports, o.Ports) && slices.Equal(r.LoadBalancer, o.LoadBalancer)
 }
 
 // PortRecord is what a port of a Service has. The port is known by its name; by its number and protocol

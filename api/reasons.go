@@ -57,6 +57,9 @@ const (
 	ReasonNodePortOutOfRange   Reason = "NodePortOutOfRange"
 	ReasonNodePortsExhausted   Reason = "NodePortsExhausted"
 
+	ReasonLoadBalancerAddressUnavailable Reason = "LoadBalancerAddressUnavailable"
+	ReasonLoadBalancerAddressMissing     Reason = "LoadBalancerAddressMissing"
+
 	// The whole set: valid, and most likely not what is meant.
 
 	ReasonRouteConflict           Reason = "RouteConflict"

@@ -183,7 +183,7 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonListenerConflict, groupTogether,
-		"Two listeners ask for the same address, port and hostname, or for different protocols on the same port. The older one keeps serving; the other one has no effect. Within one Gateway, the object is not taken. A listener of a Gateway, and the service listener of a Fleet, win over the node port of a Service.",
+		"Two listeners ask for the same address, port and hostname, or for different protocols on the same port. The older one keeps serving; the other one has no effect. Within one Gateway, the object is not taken. A listener of a Gateway, and the service listener of a Fleet, win over what a Service has of its own: its node ports and load balancer addresses.",
 		"Change the port, hostname or address of one of the two.",
 	},
 	{
@@ -235,6 +235,16 @@ var Reasons = []ReasonInfo{
 		ReasonNodePortsExhausted, groupTogether,
 		"A Service shall have a node port, and none in the range of its Fleet is free. The port has none; everything else of the Service is served.",
 		"Widen spec.nodePorts.range of the Fleet, or remove Services of type NodePort or LoadBalancer that nobody needs.",
+	},
+	{
+		ReasonLoadBalancerAddressUnavailable, groupTogether,
+		"A Service asks for an address (spec.loadBalancerIP) that no Fleet has for load balancers, or on which another Service has one of its ports. It keeps the address that it had, or has none; its node ports are served.",
+		"Choose another address, leave it out to have one chosen, or change spec.loadBalancer.addresses of the Fleet.",
+	},
+	{
+		ReasonLoadBalancerAddressMissing, groupTogether,
+		"A Service of type LoadBalancer has no address: the Fleet that serves it has none for load balancers, or its ports are in use on all of them. Its node ports are served.",
+		"Give the Fleet addresses, or more of them, in spec.loadBalancer.addresses. Where something else is the load balancer in front of the node ports, name it in spec.loadBalancerClass of the Service.",
 	},
 	{
 		ReasonRouteConflict, groupSet,

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +25,7 @@ func nodePortFleet(e *harness.Env, ports string) string {
 type speaker struct {
 	name    string
 	address net.TCPAddr
+	calls   *atomic.Int64
 }
 
 func newSpeaker(e *harness.Env, name string) speaker {
@@ -32,16 +35,18 @@ func newSpeaker(e *harness.Env, name string) speaker {
 		e.Fatalf("%v", err)
 	}
 	e.Cleanup(func() { _ = l.Close() })
+	s := speaker{name, *l.Addr().(*net.TCPAddr), new(atomic.Int64)}
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
+			s.calls.Add(1)
 			go speak(c, name)
 		}
 	}()
-	return speaker{name, *l.Addr().(*net.TCPAddr)}
+	return s
 }
 
 func speak(c net.Conn, name string) {
@@ -72,8 +77,15 @@ type line struct {
 }
 
 // call connects, and hears who answers.
-func call(address string) (*line, error) {
-	c, err := net.DialTimeout("tcp", address, 5*time.Second)
+func call(address string) (*line, error) { return callFrom(netip.Addr{}, address) }
+
+// callFrom is call from an address of the client's.
+func callFrom(client netip.Addr, address string) (*line, error) {
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	if client.IsValid() {
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(client, 0))
+	}
+	c, err := dialer.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +152,14 @@ func echoDatagrams(e *harness.Env, name string) int {
 }
 
 // datagram sends one and gives the answer.
-func datagram(address, text string) (string, error) {
-	c, err := net.Dial("udp", address)
+func datagram(address, text string) (string, error) { return datagramFrom(netip.Addr{}, address, text) }
+
+func datagramFrom(client netip.Addr, address, text string) (string, error) {
+	dialer := net.Dialer{}
+	if client.IsValid() {
+		dialer.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(client, 0))
+	}
+	c, err := dialer.Dial("udp", address)
 	if err != nil {
 		return "", err
 	}

@@ -70,6 +70,7 @@ func genFleet(t *rapid.T) api.Value {
 		f.Spec.GatewaySelector = &metav1.LabelSelector{MatchLabels: genLabels(t)}
 	}
 	f.Spec.DefaultNamespace = pick(t, "default namespace", "", "default", "shop")
+	f.Spec.LoadBalancer = &v1alpha1.LoadBalancer{Addresses: []string{"127.0.0.0/8"}}
 	f.Spec.NodePorts = &v1alpha1.NodePorts{Disabled: pick(t, "no node ports", false, false, true)}
 	if maybe(t, "node port addresses") {
 		f.Spec.NodePorts.Addresses = []string{"127.0.0.1", "127.0.0.2"}
@@ -84,9 +85,15 @@ func genFleet(t *rapid.T) api.Value {
 func genService(t *rapid.T) api.Value {
 	s := &corev1.Service{ObjectMeta: genMeta(t, "a", "b", "c")}
 	s.Spec.Selector = genLabels(t)
-	s.Spec.Type = pick(t, "type", corev1.ServiceTypeClusterIP, corev1.ServiceTypeNodePort, corev1.ServiceTypeNodePort, corev1.ServiceTypeExternalName)
+	s.Spec.Type = pick(t, "type", corev1.ServiceTypeClusterIP, corev1.ServiceTypeNodePort, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeExternalName)
 	if s.Spec.Type == corev1.ServiceTypeExternalName {
 		s.Spec.ExternalName = "example.com"
+	}
+	if s.Spec.Type == corev1.ServiceTypeLoadBalancer {
+		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: pick(t, "ingress", "127.0.0.1", "127.0.0.3", "10.9.9.9")}}
+		if maybe(t, "source ranges") {
+			s.Spec.LoadBalancerSourceRanges = []string{"10.0.0.0/8"}
+		}
 	}
 	s.Spec.PublishNotReadyAddresses = maybe(t, "not ready too")
 	if maybe(t, "IPv6 first") {
@@ -103,7 +110,7 @@ func genService(t *rapid.T) api.Value {
 			protocol := pick(t, "appProtocol", "grpc", "kubernetes.io/h2c", "https", "http")
 			p.AppProtocol = &protocol
 		}
-		if s.Spec.Type == corev1.ServiceTypeNodePort {
+		if s.Spec.Type == corev1.ServiceTypeNodePort || s.Spec.Type == corev1.ServiceTypeLoadBalancer {
 			p.NodePort = pick[int32](t, "nodePort", 0, 80, 9090, 30080, 30081)
 		}
 		s.Spec.Ports = append(s.Spec.Ports, p)

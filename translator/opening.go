@@ -12,8 +12,8 @@ import (
 	"github.com/gateway-cp/gateway-cp/api"
 )
 
-// Beside its DNS names a Service has addresses and ports of its own: node ports. Each is an opening: a
-// listener for one port of one Service.
+// Beside its DNS names a Service has addresses and ports of its own: node ports, and those of its load
+// balancer. Each is an opening: a listener for one port of one Service.
 
 // opening is an address and port on which the Envoys of a fleet serve one port of a Service.
 type opening struct {
@@ -22,6 +22,8 @@ type opening struct {
 	service *corev1.Service
 	index   int    // in spec.ports
 	path    string // of the field that asks for it
+	// from are the only clients that may come; empty: all.
+	from []netip.Prefix
 }
 
 // servicePort is the port of the Service that it leads to.
@@ -43,37 +45,83 @@ func (o *opening) key() api.Key {
 
 func (o *opening) origin() Origin { return Origin{o.key(), o.path} }
 
-// indexNodePort finds Services by their node ports.
-const indexNodePort index = "Services by node port"
+// Services are found by what they have: node ports, which are on all addresses of a fleet, and ports of
+// addresses.
+const (
+	indexNodePort    index = "Services by node port"
+	indexAddressPort index = "Services by address and port"
+)
 
 func serviceLookups(o *api.Object) []lookup {
 	service := o.Value.(*corev1.Service)
 	var all []lookup
+	add := func(l lookup) {
+		if !slices.Contains(all, l) {
+			all = append(all, l)
+		}
+	}
 	for i := range service.Spec.Ports {
-		if p := service.Spec.Ports[i].NodePort; p != 0 {
-			l := lookup{indexNodePort, "", portString(p)}
-			if !slices.Contains(all, l) {
-				all = append(all, l)
+		p := &service.Spec.Ports[i]
+		if p.NodePort != 0 {
+			add(lookup{indexNodePort, "", portString(p.NodePort)})
+		}
+		for _, a := range frontAddresses(service) {
+			add(lookup{indexAddressPort, a.String(), portString(p.Port)})
+		}
+	}
+	return all
+}
+
+// frontAddresses are those of the load balancer of a Service.
+func frontAddresses(service *corev1.Service) []netip.Addr {
+	var all []netip.Addr
+	for _, ingress := range service.Status.LoadBalancer.Ingress {
+		if a, err := netip.ParseAddr(ingress.IP); err == nil && service.Spec.Type == corev1.ServiceTypeLoadBalancer {
+			all = append(all, a.Unmap())
+		}
+	}
+	return all
+}
+
+// openingsOf gives the openings of a Service on the Envoys of a fleet. What a Service may have is decided
+// before: a node port, or an address of a load balancer, that is in it is its own.
+func openingsOf(f fleet, service *corev1.Service) []opening {
+	var all []opening
+	pool := f.Spec.LoadBalancer.Pool()
+	for i := range service.Spec.Ports {
+		p := &service.Spec.Ports[i]
+		if !isTCP(p.Protocol) && p.Protocol != corev1.ProtocolUDP {
+			continue
+		}
+		if p.NodePort != 0 && !f.Spec.NodePorts.Disabled {
+			for _, a := range f.nodePortAddresses() {
+				all = append(all, opening{address: a, port: p.NodePort, service: service, index: i, path: fmt.Sprintf("spec.ports[%d].nodePort", i)})
+			}
+		}
+		for _, a := range frontAddresses(service) {
+			if slices.ContainsFunc(pool, func(p netip.Prefix) bool { return p.Contains(a) }) {
+				all = append(all, opening{
+					address: a.String(), port: p.Port, service: service, index: i, path: fmt.Sprintf("spec.ports[%d].port", i),
+					from: sourceRanges(service),
+				})
 			}
 		}
 	}
 	return all
 }
 
-// openingsOf gives the openings of a Service on the Envoys of a fleet. Which port a Service may have is
-// decided before: a node port that is in it is its own.
-func openingsOf(f fleet, service *corev1.Service) []opening {
-	var all []opening
-	for i := range service.Spec.Ports {
-		p := &service.Spec.Ports[i]
-		if p.NodePort == 0 || f.Spec.NodePorts.Disabled || !isTCP(p.Protocol) && p.Protocol != corev1.ProtocolUDP {
-			continue
-		}
-		for _, a := range f.nodePortAddresses() {
-			all = append(all, opening{address: a, port: p.NodePort, service: service, index: i, path: fmt.Sprintf("spec.ports[%d].nodePort", i)})
+// sourceRanges are the clients that may come to the load balancer of a Service; empty: all.
+func sourceRanges(service *corev1.Service) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range service.Spec.LoadBalancerSourceRanges {
+		if p, err := netip.ParsePrefix(strings.TrimSpace(text)); err == nil { // admission refuses others
+			all = append(all, p.Masked())
 		}
 	}
-	return all
+	slices.SortFunc(all, func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	})
+	return slices.Compact(all)
 }
 
 // nodePortAddresses are those that node ports are opened on.
@@ -166,22 +214,26 @@ func rivalOf(r *Reader, f fleet, o *opening) *rival {
 			return &rival{here[0].String(), api.Other{Object: here[0].key(), Path: here[0].origin().Path}}
 		}
 	}
-	if first := claimants(r, f, o.name(), o.port)[0]; first.service != o.service || first.index != o.index {
+	if first := claimants(r, f, o)[0]; first.service != o.service || first.index != o.index {
 		return &rival{first.key().String(), api.Other{Object: first.key(), Path: first.path}}
 	}
 	return nil
 }
 
-// claimants are all openings of a name, the one that has it first.
-func claimants(r *Reader, f fleet, name string, port int32) []opening {
+// claimants are all openings with the address and port of one, the one that has it first. Between a node
+// port and a load balancer it is the older Service.
+func claimants(r *Reader, f fleet, of *opening) []opening {
+	port := portString(of.port)
+	candidates := slices.Concat(r.list(indexNodePort, "", port), r.list(indexAddressPort, of.address, port))
+	slices.SortFunc(candidates, func(a, b *api.Object) int { return a.Key.Compare(b.Key) })
 	var all []opening
-	for _, candidate := range r.list(indexNodePort, "", portString(port)) {
+	for _, candidate := range slices.Compact(candidates) {
 		service := candidate.Value.(*corev1.Service)
 		if !f.servesService(service.Labels) {
 			continue
 		}
 		for _, o := range openingsOf(f, service) {
-			if o.name() == name {
+			if o.name() == of.name() {
 				all = append(all, o)
 			}
 		}

@@ -1,11 +1,14 @@
 package translator
 
 import (
+	"net/netip"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	udpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/udp/udp_proxy/v3"
+	inputsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/matching/common_inputs/network/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
@@ -79,6 +82,9 @@ func buildOpeningChain(r *Reader, u Unit) Result {
 		chain.Filters = []*listenerv3.Filter{e.streamProxy(stats, o.cluster())}
 		out.Clusters = []resource.ClusterRef{{Name: o.cluster()}}
 	}
+	if len(o.from) > 0 { // others find no filter chain: Envoy closes their connections, and counts them
+		chain.FilterChainMatch = &listenerv3.FilterChainMatch{SourcePrefixRanges: ranges(o.from)}
+	}
 	return e.result(openingKey(u, openingPart), chain, out).from(o.origin())
 }
 
@@ -104,19 +110,44 @@ func (e *encoder) datagramListener(l *listenerv3.Listener, o *opening) {
 	l.TcpBacklogSize, l.PerConnectionBufferLimitBytes = nil, nil
 	l.EnableReusePort = nil // Envoy wants each worker to have its own socket
 	l.UdpListenerConfig = &listenerv3.UdpListenerConfig{}
-	route := &udpproxyv3.Route{Cluster: o.cluster()}
+	route := &matcherv3.Matcher_OnMatch{OnMatch: &matcherv3.Matcher_OnMatch_Action{Action: &xdscorev3.TypedExtensionConfig{
+		Name: "route", TypedConfig: e.any(&udpproxyv3.Route{Cluster: o.cluster()}),
+	}}}
+	matcher := &matcherv3.Matcher{OnNoMatch: route}
+	if len(o.from) > 0 {
+		matcher = e.onlyFrom(o.from, route)
+	}
 	l.ListenerFilters = []*listenerv3.ListenerFilter{{
 		Name: "envoy.filters.udp_listener.udp_proxy",
 		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: e.any(&udpproxyv3.UdpProxyConfig{
-			StatPrefix:  hostName(o.service.Namespace, o.service.Name, o.servicePort().Port),
-			IdleTimeout: seconds(datagramIdle),
-			RouteSpecifier: &udpproxyv3.UdpProxyConfig_Matcher{Matcher: &matcherv3.Matcher{
-				OnNoMatch: &matcherv3.Matcher_OnMatch{OnMatch: &matcherv3.Matcher_OnMatch_Action{Action: &xdscorev3.TypedExtensionConfig{
-					Name: "route", TypedConfig: e.any(route),
-				}}},
-			}},
+			StatPrefix:     hostName(o.service.Namespace, o.service.Name, o.servicePort().Port),
+			IdleTimeout:    seconds(datagramIdle),
+			RouteSpecifier: &udpproxyv3.UdpProxyConfig_Matcher{Matcher: matcher},
 		})},
 	}}
+}
+
+// onlyFrom takes datagrams from some networks; those of others are dropped, and counted.
+func (e *encoder) onlyFrom(from []netip.Prefix, then *matcherv3.Matcher_OnMatch) *matcherv3.Matcher {
+	networks := make([]*xdscorev3.CidrRange, len(from))
+	for i, p := range from {
+		networks[i] = &xdscorev3.CidrRange{AddressPrefix: p.Addr().String(), PrefixLen: wrapperspb.UInt32(uint32(p.Bits()))}
+	}
+	byAddress := &matcherv3.IPMatcher{RangeMatchers: []*matcherv3.IPMatcher_IPRangeMatcher{{Ranges: networks, OnMatch: then}}}
+	return &matcherv3.Matcher{MatcherType: &matcherv3.Matcher_MatcherTree_{MatcherTree: &matcherv3.Matcher_MatcherTree{
+		Input: &xdscorev3.TypedExtensionConfig{Name: "source", TypedConfig: e.any(&inputsv3.SourceIPInput{})},
+		TreeType: &matcherv3.Matcher_MatcherTree_CustomMatch{CustomMatch: &xdscorev3.TypedExtensionConfig{
+			Name: "networks", TypedConfig: e.any(byAddress),
+		}},
+	}}}
+}
+
+func ranges(from []netip.Prefix) []*corev3.CidrRange {
+	all := make([]*corev3.CidrRange, len(from))
+	for i, p := range from {
+		all[i] = &corev3.CidrRange{AddressPrefix: p.Addr().String(), PrefixLen: wrapperspb.UInt32(uint32(p.Bits()))}
+	}
+	return all
 }
 
 func buildOpeningRoutes(r *Reader, u Unit) Result {

@@ -24,6 +24,13 @@ func (r *report) fleet(f *v1alpha1.Fleet) {
 		r.fail(nodePorts.Child("range"), api.ReasonInvalidField, "write the first and the last port, as in "+v1alpha1.DefaultNodePortRange, "%v", err)
 	}
 	r.listenAddresses(nodePorts.Child("addresses"), sp.NodePorts.Addresses)
+	pool := spec.Child("loadBalancer", "addresses")
+	r.atMost(pool, len(sp.LoadBalancer.Addresses), 16)
+	for i, address := range sp.LoadBalancer.Addresses {
+		if _, err := v1alpha1.ParseNetwork(address); err != nil {
+			r.fail(pool.Index(i), api.ReasonInvalidField, "write an address or a network, such as 10.1.0.7 or 10.1.0.16/28", "%v", err)
+		}
+	}
 	r.notNegative(spec.Child("drainTime"), sp.DrainTime)
 }
 

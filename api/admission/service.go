@@ -1,6 +1,9 @@
 package admission
 
 import (
+	"net/netip"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -73,6 +76,7 @@ func (r *report) service(s *corev1.Service) {
 	r.servicePorts(sp)
 	r.sessionAffinity(sp)
 	r.clusterIPs(sp)
+	r.loadBalancer(sp)
 	switch sp.ExternalTrafficPolicy {
 	case "", corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal:
 	default:
@@ -181,6 +185,25 @@ func (r *report) clusterIPs(sp *corev1.ServiceSpec) {
 	}
 	for i, ip := range sp.ExternalIPs {
 		r.address(spec.Child("externalIPs").Index(i), ip)
+	}
+}
+
+// loadBalancer checks what only a Service of type LoadBalancer may say.
+func (r *report) loadBalancer(sp *corev1.ServiceSpec) {
+	if sp.LoadBalancerIP != "" {
+		r.address(spec.Child("loadBalancerIP"), sp.LoadBalancerIP)
+	}
+	ranges := spec.Child("loadBalancerSourceRanges")
+	if len(sp.LoadBalancerSourceRanges) > 0 && sp.Type != corev1.ServiceTypeLoadBalancer {
+		r.fail(ranges, api.ReasonInvalidField, "leave it out, or set spec.type to LoadBalancer", "a Service of type %s has no load balancer", sp.Type)
+	}
+	for i, text := range sp.LoadBalancerSourceRanges {
+		if _, err := netip.ParsePrefix(strings.TrimSpace(text)); err != nil {
+			r.fail(ranges.Index(i), api.ReasonInvalidField, "write a network, such as 10.1.0.0/16", "%q is not a network", text)
+		}
+	}
+	if sp.LoadBalancerClass != nil && sp.Type != corev1.ServiceTypeLoadBalancer {
+		r.fail(spec.Child("loadBalancerClass"), api.ReasonInvalidField, "leave it out, or set spec.type to LoadBalancer", "a Service of type %s has no load balancer", sp.Type)
 	}
 }
 

@@ -57,6 +57,12 @@ func (f *Fleet) SetDefaults() {
 	if f.Spec.NodePorts.Range == "" {
 		f.Spec.NodePorts.Range = DefaultNodePortRange
 	}
+	if f.Spec.LoadBalancer == nil {
+		f.Spec.LoadBalancer = new(LoadBalancer)
+	}
+	if f.Spec.LoadBalancer.Class == "" {
+		f.Spec.LoadBalancer.Class = DefaultLoadBalancerClass
+	}
 	if f.Spec.DrainTime == nil {
 		f.Spec.DrainTime = &metav1.Duration{Duration: 30 * time.Second}
 	}

@@ -76,6 +76,12 @@ type FleetSpec struct {
 	// +kubebuilder:default={}
 	NodePorts *NodePorts `json:"nodePorts,omitempty"`
 
+	// Addresses of Services of type LoadBalancer.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	LoadBalancer *LoadBalancer `json:"loadBalancer,omitempty"`
+
 	// How long a cluster that nothing refers to any more is kept on an Envoy, for requests
 	// that are still running.
 	//
