@@ -17,19 +17,23 @@ import (
 // The ID is part of cluster names and of what is stored on disk: it may never change for the
 // same name and selector.
 func VersionID(name string, selector map[string]string) string {
-	h := sha256.New()
-	var size [4]byte
-	// Each string is preceded by its length: no two selectors spell the same bytes.
-	add := func(s string) {
-		binary.BigEndian.PutUint32(size[:], uint32(len(s)))
-		h.Write(size[:])
-		h.Write([]byte(s))
+	text := make([]byte, 0, 128)
+	if len(selector) == 1 { // as of most versions
+		for k, v := range selector {
+			text = appendText(appendText(text, k), v)
+		}
+	} else {
+		for _, k := range slices.Sorted(maps.Keys(selector)) {
+			text = appendText(appendText(text, k), selector[k])
+		}
 	}
-	for _, k := range slices.Sorted(maps.Keys(selector)) {
-		add(k)
-		add(selector[k])
-	}
-	return name + "~" + hex.EncodeToString(h.Sum(nil)[:4])
+	sum := sha256.Sum256(text)
+	return name + "~" + hex.EncodeToString(sum[:4])
+}
+
+// appendText writes a string after its length: no two selectors spell the same bytes.
+func appendText(b []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(s))), s...)
 }
 
 // VersionName gives the name in a VersionID.
