@@ -65,6 +65,7 @@ type Translator struct {
 	dirty   []*node
 	reader  Reader
 	built   int
+	many    int // from how many units on they are built by several goroutines
 	// problemsChanged is set when the last Apply made problems appear or vanish.
 	problemsChanged bool
 }
@@ -93,6 +94,7 @@ func newTranslator(rules Rules) *Translator {
 		rules:   rules,
 		objects: newObjects(rules),
 		nodes:   newNodes(),
+		many:    manyUnits,
 		calls:   map[uint32][]uint32{},
 	}
 	t.mark(t.nodes.add(rootUnit(api.Key{})))
@@ -130,10 +132,17 @@ func (t *Translator) Apply(changes []Change) resource.ChangeSet {
 			t.drop(n, changed)
 		}
 	}
-	for _, n := range units {
+	units = slices.DeleteFunc(units, func(n *node) bool {
 		n.dirty = false
-		if !n.gone {
-			t.buildUnit(n, changed)
+		return n.gone
+	})
+	if len(units) >= t.many {
+		t.buildMany(units, changed)
+	} else {
+		for _, n := range units {
+			reader := t.newReader()
+			result := n.unit.Feature.Build(reader, n.unit)
+			t.adopt(n, reader.asked, result, changed)
 		}
 	}
 	return changed.changeSet()
@@ -172,7 +181,7 @@ func (t *Translator) buildRoot(n *node) (uncalled []*node) {
 	case object != nil:
 		calls = t.rules.CalledFor(reader, object)
 	}
-	t.connect(n, reader)
+	t.connect(n, reader.asked)
 	before := t.calls[n.id]
 	var now []uint32
 	if len(calls) > 0 {
@@ -215,10 +224,9 @@ func (t *Translator) drop(n *node, changed differences) {
 	}
 }
 
-func (t *Translator) buildUnit(n *node, changed differences) {
-	reader := t.newReader()
-	result := n.unit.Feature.Build(reader, n.unit)
-	t.connect(n, reader)
+// adopt takes in what a unit came to, and the cells that it asked for.
+func (t *Translator) adopt(n *node, asked []uint32, result Result, changed differences) {
+	t.connect(n, asked)
 	t.built++
 	var before kept
 	if n.result != nil {

@@ -231,18 +231,18 @@ func (t *table) remove(hash uint64, id uint32, hashOf func(uint32) uint64) {
 // spread makes the low bits of a hash depend on all of them.
 func spread(hash uint64) uint64 { return hash ^ hash>>32 }
 
-// connect makes the node an asker of exactly what the reader was asked.
-func (t *Translator) connect(n *node, r *Reader) {
-	same := len(n.asked) == len(r.asked)
+// connect makes the node an asker of exactly these cells.
+func (t *Translator) connect(n *node, asked []uint32) {
+	same := len(n.asked) == len(asked)
 	for i := 0; same && i < len(n.asked); i++ {
-		same = n.asked[i].cell == r.asked[i]
+		same = n.asked[i].cell == asked[i]
 	}
 	if same {
 		return
 	}
 	before := t.objects.part(t.nodes, n)
-	n.asked = make([]edge, len(r.asked))
-	for i, id := range r.asked {
+	n.asked = make([]edge, len(asked))
+	for i, id := range asked {
 		c := t.objects.cells.of[id]
 		n.asked[i] = edge{id, uint32(len(c.askers))}
 		c.askers = append(c.askers, place{n.id, uint32(i)})

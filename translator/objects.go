@@ -125,6 +125,11 @@ type Reader struct {
 	tracked bool
 	asked   []uint32 // cells
 
+	// shared says that others read at the same time, so that no cells can be made, and that those without
+	// an answer may be gone before all is built. The questions without one are in unanswered.
+	shared     bool
+	unanswered []lookup
+
 	exclusivePorts bool // never changes
 }
 
@@ -143,11 +148,26 @@ func (r *Reader) list(i index, namespace, name string) []*api.Object {
 	if !r.tracked {
 		return r.objects.list(l)
 	}
-	id := r.objects.have(l)
-	if len(r.asked) >= 64 || !slices.Contains(r.asked, id) {
-		r.asked = append(r.asked, id)
+	if r.shared {
+		id, ok := r.objects.cell(l)
+		if !ok || len(r.objects.cells.of[id].objects) == 0 {
+			r.unanswered = append(r.unanswered, l)
+			return nil
+		}
+		r.asked = addCell(r.asked, id)
+		return r.objects.cells.of[id].objects
 	}
+	id := r.objects.have(l)
+	r.asked = addCell(r.asked, id)
 	return r.objects.cells.of[id].objects
+}
+
+// addCell adds the number of a cell, unless it is there and that is soon found out.
+func addCell(asked []uint32, id uint32) []uint32 {
+	if len(asked) < 64 && slices.Contains(asked, id) {
+		return asked
+	}
+	return append(asked, id)
 }
 
 // count is the length of a list, without asking for it: what is built may not depend on it.

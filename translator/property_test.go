@@ -18,7 +18,7 @@ import (
 
 // After every random edit: what has been translated step by step is, byte for byte, what a
 // translation of the same objects from scratch gives, in whatever order they come; the change
-// sets, laid over each other, are the outputs; nothing is named that is not there; and whatever
+// sets, laid over each other, are the outputs, however many goroutines build; nothing is named that is not there; and whatever
 // is not marked invalid passes Envoy's validation.
 func TestIncrementalEqualsFull(t *testing.T) { rapid.Check(t, incrementalEqualsFull) }
 
@@ -49,6 +49,9 @@ func incrementalEqualsFull(t *rapid.T) {
 			} else {
 				objects[c.Key] = c.Object
 			}
+		}
+		if tr.many = manyUnits; rapid.Bool().Draw(t, "several goroutines") {
+			tr.many = 1
 		}
 		for _, e := range tr.Apply(changes).Entries {
 			if before := outputs[e.Key]; e.Output == nil && before == nil || e.Output != nil && before != nil && before.Same(e.Output) {
