@@ -50,7 +50,7 @@ func validate(cmd *cobra.Command, c *validateConfig, progress *progress) (*valid
 		beside.visit(d)
 		reading.object(d)
 	}
-	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin(), MaxFileSize: maxManifest, Visit: visit, Text: reading.text, Edited: c.edited, Skip: skip}, paths)
+	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin(), MaxFileSize: maxManifest, Visit: visit, VisitSays: schemas != nil, Text: reading.text, Edited: c.edited, Skip: skip}, paths)
 	if err != nil {
 		return nil, err
 	}

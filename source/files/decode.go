@@ -213,7 +213,7 @@ func (d *decoder) fieldError(key api.Key, e fieldError) api.Problem {
 
 // versionHint names the apiVersion of a kind that is known.
 func versionHint(kind string) string {
-	for _, info := range api.Kinds() {
+	for _, info := range kindsRead {
 		if string(info.Kind) == kind {
 			return "use " + info.GVK.GroupVersion().String()
 		}
@@ -226,25 +226,30 @@ func versionHint(kind string) string {
 func (d *decoder) unknown(p *place, n *node, gvk schema.GroupVersionKind) {
 	name, _ := n.get("metadata").get("name").text()
 	namespace, _ := n.get("metadata").get("namespace").text()
-	apiVersion, kind := gvk.ToAPIVersionAndKind()
-	problem := api.Problem{
-		Object: api.Key{Kind: api.Kind(kind), Namespace: namespace, Name: name},
-		Path:   "kind", Reason: api.ReasonUnknownKind, Severity: api.Warning,
-		Message:  fmt.Sprintf("kind %s of %s is not read by gateway-cp", kind, apiVersion),
-		Position: p.position(n, "kind"),
-	}
 	e := entry{place: p, guess: true}
-	for _, info := range api.Kinds() {
+	path, hint := "kind", ""
+	for i := range kindsRead {
+		info := &kindsRead[i]
 		switch {
 		case info.GVK.Group != gvk.Group: // such as the Gateway of Istio
-		case string(info.Kind) == kind:
-			problem.Path, problem.Position = "apiVersion", p.position(n, "apiVersion")
-			problem.Hint = fmt.Sprintf("for %s, apiVersion %s is", kind, info.GVK.GroupVersion())
+		case string(info.Kind) == gvk.Kind:
+			path = "apiVersion"
+			hint = fmt.Sprintf("for %s, apiVersion %s is", gvk.Kind, info.GVK.GroupVersion())
 			e.key = identity(info.Kind, namespace, name)
-		case nearest.Distance(string(info.Kind), kind) == 1:
-			problem.Hint = fmt.Sprintf("did you mean %s?", info.Kind)
+		case nearest.Distance(string(info.Kind), gvk.Kind) == 1:
+			hint = fmt.Sprintf("did you mean %s?", info.Kind)
 			e.key = identity(info.Kind, namespace, name)
 		}
+	}
+	if e.key.Name == "" && d.visit.says {
+		return
+	}
+	problem := api.Problem{
+		Object: api.Key{Kind: api.Kind(gvk.Kind), Namespace: namespace, Name: name},
+		Path:   path, Reason: api.ReasonUnknownKind, Severity: api.Warning,
+		Message:  fmt.Sprintf("kind %s of %s is not read by gateway-cp", gvk.Kind, gvk.GroupVersion()),
+		Hint:     hint,
+		Position: p.position(n, path),
 	}
 	if e.key.Name == "" {
 		d.out.problems = append(d.out.problems, problem)
@@ -253,6 +258,8 @@ func (d *decoder) unknown(p *place, n *node, gvk schema.GroupVersionKind) {
 	e.problems = []api.Problem{problem}
 	d.out.entries = append(d.out.entries, e)
 }
+
+var kindsRead = api.Kinds()
 
 // identity is the key of an object; objects without a namespace are in "default".
 func identity(kind api.Kind, namespace, name string) api.Key {

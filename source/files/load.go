@@ -22,6 +22,9 @@ type LoadOptions struct {
 	// Visit is called with every object there is, also those of kinds that are not read and
 	// those with errors, by several goroutines at once. It may be nil.
 	Visit func(Document)
+	// VisitSays is set when Visit says what is to be said of kinds that are not read: then it is no
+	// problem here that they are not, unless they may be meant for one that is.
+	VisitSays bool
 	// Text is called with the text of every file that could be read and is text, by several
 	// goroutines at once. The text is gone when it returns: copy what is kept. It may be nil.
 	Text func(file string, text []byte)
@@ -92,7 +95,7 @@ func Load(o LoadOptions, paths ...string) (*Result, error) {
 	}
 	s := newSet("", 1<<62, 1<<62)
 	s.treeProbs = t.problems
-	maps.Copy(changes, readAll(refs, o.MaxFileSize, nil, visitor{object: o.Visit, text: o.Text}))
+	maps.Copy(changes, readAll(refs, o.MaxFileSize, nil, visitor{object: o.Visit, says: o.VisitSays, text: o.Text}))
 	s.apply(changes, false)
 	result := &Result{Problems: s.problems()}
 	for _, key := range slices.SortedFunc(maps.Keys(s.live), api.Key.Compare) {

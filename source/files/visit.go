@@ -30,6 +30,7 @@ type Document struct {
 // visitor is shown what is read, by several goroutines at once. Its functions may be nil.
 type visitor struct {
 	object func(Document)
+	says   bool // see LoadOptions.VisitSays
 	text   func(file string, text []byte)
 	keep   func(api.Value) api.Value // see Options.Keep
 	// documents says that the text of objects is wanted, to be stored.
