@@ -15,7 +15,7 @@ import (
 // claimsOf gives what a Service shall have.
 func claimsOf(k api.Key, s *corev1.Service, record Record, fleets []*v1alpha1.Fleet, avoid map[int32]bool) []claim {
 	serving := slices.DeleteFunc(slices.Clone(fleets), func(f *v1alpha1.Fleet) bool { return !f.ServesService(s.Labels) })
-	return append(nodePortClaims(k, s, record, serving, avoid), addressClaims(k, s, record, serving)...)
+	return slices.Concat(nodePortClaims(k, s, record, serving, avoid), addressClaims(k, s, record, serving), clusterIPClaims(k, s, record, serving))
 }
 
 // nodePortClaims are none where no fleet serves the Service on node ports.
@@ -32,6 +32,13 @@ func nodePortClaims(k api.Key, s *corev1.Service, record Record, serving []*v1al
 	}
 	if len(within) == 0 {
 		return nil
+	}
+	if hasHealthPort(s) {
+		claims = append(claims, claim{
+			kind:    healthPort{nodePort{name: "health check", protocol: corev1.ProtocolTCP, within: within, avoid: avoid}},
+			service: k, path: "spec.healthCheckNodePort",
+			wanted: value{port: s.Spec.HealthCheckNodePort}, recorded: value{port: record.HealthCheckNodePort},
+		})
 	}
 	for i := range s.Spec.Ports {
 		p := &s.Spec.Ports[i]
@@ -90,6 +97,11 @@ func hasNodePorts(s *corev1.Service) bool {
 	return s.Spec.Type == corev1.ServiceTypeNodePort || s.Spec.Type == corev1.ServiceTypeLoadBalancer
 }
 
+// hasHealthPort says whether a load balancer must find out which nodes have endpoints of the Service.
+func hasHealthPort(s *corev1.Service) bool {
+	return s.Spec.Type == corev1.ServiceTypeLoadBalancer && s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
+}
+
 // wantsNodePort says whether a port of such a Service shall have one. A load balancer may do without;
 // Envoy does not speak SCTP.
 func wantsNodePort(s *corev1.Service, p *corev1.ServicePort) bool {
@@ -102,9 +114,6 @@ func wantsNodePort(s *corev1.Service, p *corev1.ServicePort) bool {
 
 // sameClaims says whether two versions of a Service ask for the same.
 func sameClaims(a, b *corev1.Service) bool {
-	if !hasNodePorts(a) && !hasNodePorts(b) {
-		return true
-	}
 	samePort := func(p, q corev1.ServicePort) bool {
 		return p.Name == q.Name && p.Port == q.Port && p.Protocol == q.Protocol && p.NodePort == q.NodePort &&
 			wantsNodePort(a, &p) == wantsNodePort(b, &q)
@@ -115,8 +124,16 @@ func sameClaims(a, b *corev1.Service) bool {
 		}
 		return *s.Spec.LoadBalancerClass
 	}
+	policy := func(s *corev1.Service) corev1.IPFamilyPolicy {
+		if s.Spec.IPFamilyPolicy == nil {
+			return corev1.IPFamilyPolicySingleStack
+		}
+		return *s.Spec.IPFamilyPolicy
+	}
 	return a.Spec.Type == b.Spec.Type && slices.EqualFunc(a.Spec.Ports, b.Spec.Ports, samePort) && maps.Equal(a.Labels, b.Labels) &&
-		a.Spec.LoadBalancerIP == b.Spec.LoadBalancerIP && class(a) == class(b)
+		a.Spec.LoadBalancerIP == b.Spec.LoadBalancerIP && class(a) == class(b) && a.Spec.ClusterIP == b.Spec.ClusterIP &&
+		slices.Equal(a.Spec.ClusterIPs, b.Spec.ClusterIPs) && slices.Equal(a.Spec.IPFamilies, b.Spec.IPFamilies) &&
+		policy(a) == policy(b) && hasHealthPort(a) == hasHealthPort(b) && a.Spec.HealthCheckNodePort == b.Spec.HealthCheckNodePort
 }
 
 // nodePort gives the number that a port had before; 0: none.

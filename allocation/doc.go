@@ -1,5 +1,5 @@
 // Package allocation gives Services the numbers that their manifests leave open, as the API server
-// does in a cluster: node ports.
+// and the cloud do for a cluster: node ports, cluster IPs, and addresses of load balancers.
 //
 // In: Services, and the Fleets and Gateways that bound what may be given. Out: the same Services with
 // the numbers filled in, and problems where a number that a manifest asks for cannot be had. What

@@ -46,7 +46,7 @@ func (n nodePort) choices(a *assignment, c *claim) iter.Seq[value] {
 	upper := size - static
 	start := hash(c.service.Namespace, c.service.Name, n.name, string(n.protocol))
 	return func(yield func(value) bool) {
-		for _, v := range a.siblings(c) { // DNS and the like: TCP and UDP on one number
+		for _, v := range a.siblings(c, n) { // DNS and the like: TCP and UDP on one number
 			if !yield(v) {
 				return
 			}
@@ -73,8 +73,7 @@ func (n nodePort) common() v1alpha1.PortRange {
 }
 
 // siblings are the numbers of ports of the same Service with the same port number and another protocol.
-func (a *assignment) siblings(c *claim) (all []value) {
-	own := c.kind.(nodePort)
+func (a *assignment) siblings(c *claim, own nodePort) (all []value) {
 	at, _ := slices.BinarySearchFunc(a.order, c, func(i int, c *claim) int { return a.claims[i].service.Compare(c.service) })
 	for ; at < len(a.order) && a.claims[a.order[at]].service == c.service; at++ {
 		i := a.order[at]
@@ -85,6 +84,12 @@ func (a *assignment) siblings(c *claim) (all []value) {
 	}
 	return all
 }
+
+// healthPort is the kind of the node port on which a load balancer in front of the fleet asks whether a node
+// has endpoints of a Service.
+type healthPort struct{ nodePort }
+
+func (h healthPort) id() string { return "healthCheckNodePort" }
 
 // frontAddress is the kind of addresses of load balancers: one for a Service from each fleet that has
 // some. Services may share one, as long as no two have the same port.

@@ -32,11 +32,14 @@ type Manager struct {
 // grants are what a Service has.
 type grants struct {
 	nodePorts []int32      // of its ports, by index; 0: none
+	health    int32        // its health check node port; 0: none
 	addresses []netip.Addr // of its load balancer, sorted by fleet
+	// clusterIPs are at most one of each family, the primary one first.
+	clusterIPs []netip.Addr
 }
 
 func (g grants) equal(o grants) bool {
-	return slices.Equal(g.nodePorts, o.nodePorts) && slices.Equal(g.addresses, o.addresses)
+	return g.health == o.health && slices.Equal(g.nodePorts, o.nodePorts) && slices.Equal(g.addresses, o.addresses) && slices.Equal(g.clusterIPs, o.clusterIPs)
 }
 
 // add notes what was given.
@@ -47,8 +50,12 @@ func (g *grants) add(c *claim, v value, ports int) {
 			g.nodePorts = make([]int32, ports)
 		}
 		g.nodePorts[kind.index] = v.port
+	case healthPort:
+		g.health = v.port
 	case frontAddress:
 		g.addresses = append(g.addresses, v.address)
+	case clusterAddress:
+		g.clusterIPs = append(g.clusterIPs, v.address)
 	}
 }
 
@@ -67,8 +74,8 @@ func (m *Manager) Set(o *api.Object) bool {
 	switch value := o.Value.(type) {
 	case *corev1.Service:
 		before := m.services[o.Key]
-		m.stale = m.stale || before == nil && hasNodePorts(value) ||
-			before != nil && !sameClaims(before.Value.(*corev1.Service), value)
+		m.stale = m.stale || before == nil && m.asks(value) ||
+			before != nil && (m.asks(value) || m.asks(m.service(o.Key))) && !sameClaims(m.service(o.Key), value)
 		m.services[o.Key] = o
 		m.changed[o.Key] = struct{}{}
 		return true
@@ -85,12 +92,25 @@ func (m *Manager) Set(o *api.Object) bool {
 	return false
 }
 
+// asks says whether a Service may be given anything.
+func (m *Manager) asks(s *corev1.Service) bool {
+	if hasNodePorts(s) || len(askedClusterIPs(s)) > 0 {
+		return true
+	}
+	for _, f := range m.fleets {
+		if len(f.Spec.ClusterIPRanges) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Delete takes an object out.
 func (m *Manager) Delete(k api.Key) {
 	switch k.Kind {
 	case api.KindService:
 		if o := m.services[k]; o != nil {
-			m.stale = m.stale || hasNodePorts(o.Value.(*corev1.Service))
+			m.stale = m.stale || m.asks(o.Value.(*corev1.Service))
 		}
 		delete(m.services, k)
 		delete(m.changed, k)
@@ -180,7 +200,7 @@ func (m *Manager) note(given map[api.Key]grants) {
 }
 
 func recordOf(s *corev1.Service, g grants) Record {
-	r := Record{LoadBalancer: g.addresses}
+	r := Record{HealthCheckNodePort: g.health, LoadBalancer: g.addresses, ClusterIPs: g.clusterIPs}
 	for i, port := range g.nodePorts {
 		if p := s.Spec.Ports[i]; port != 0 {
 			r.Ports = append(r.Ports, PortRecord{p.Name, p.Port, p.Protocol, port})
@@ -217,11 +237,21 @@ func (m *Manager) filled(o *api.Object) *api.Object {
 			p.NodePort = given.nodePorts[i]
 		}
 	}
+	service.Spec.HealthCheckNodePort = given.health
 	service.Status.LoadBalancer = corev1.LoadBalancerStatus{}
 	for _, a := range given.addresses {
 		ingress := corev1.LoadBalancerIngress{IP: a.String(), IPMode: new(corev1.LoadBalancerIPMode)}
 		*ingress.IPMode = corev1.LoadBalancerIPModeVIP
 		service.Status.LoadBalancer.Ingress = append(service.Status.LoadBalancer.Ingress, ingress)
+	}
+	if service.Spec.ClusterIP != corev1.ClusterIPNone {
+		service.Spec.ClusterIP, service.Spec.ClusterIPs = "", nil
+		for _, a := range given.clusterIPs {
+			service.Spec.ClusterIPs = append(service.Spec.ClusterIPs, a.String())
+		}
+		if len(given.clusterIPs) > 0 {
+			service.Spec.ClusterIP = given.clusterIPs[0].String()
+		}
 	}
 	if reflect.DeepEqual(service, o.Value) {
 		return o

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -225,6 +226,86 @@ func TestManagerAndLoadBalancers(t *testing.T) {
 	setFleets(m)
 	if got := addresses(m); got["a"] != "" || got["b"] != "" || len(m.Problems()) != 2 || m.Problems()[0].Severity != api.Warning {
 		t.Errorf("without addresses: %v, %v", got, m.Problems())
+	}
+}
+
+// Services have a cluster IP of each family that they shall have, in the range of their fleet; what manifests
+// ask for is theirs wherever it is, unless another had it first.
+func TestManagerAndClusterIPs(t *testing.T) {
+	db := open(t)
+	fleet := v1alpha1.ImplicitFleet()
+	fleet.Spec.ClusterIPRanges = []string{"10.96.0.0/24", "fd00::/108"}
+	ranges := []netip.Prefix{netip.MustParsePrefix("10.96.0.0/24"), netip.MustParsePrefix("fd00::/108")}
+	with := func(name string, change func(*corev1.ServiceSpec)) *api.Object {
+		o := service(name, corev1.ServiceTypeClusterIP, corev1.ServicePort{Port: 80})
+		if change != nil {
+			change(&o.Value.(*corev1.Service).Spec)
+		}
+		return o
+	}
+	step := func(m *Manager, objects ...*api.Object) map[string][]string {
+		m.Set(&api.Object{Key: api.Key{Kind: api.KindFleet, Name: fleet.Name}, Value: fleet})
+		for _, o := range objects {
+			m.Set(o)
+		}
+		services, err := m.Step()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string][]string{}
+		for _, o := range services {
+			got[o.Key.Name] = o.Value.(*corev1.Service).Spec.ClusterIPs
+		}
+		return got
+	}
+	both := corev1.IPFamilyPolicyPreferDualStack
+	m := load(t, db)
+	got := step(m, with("plain", nil),
+		with("six", func(s *corev1.ServiceSpec) { s.IPFamilies = []corev1.IPFamily{corev1.IPv6Protocol} }),
+		with("both", func(s *corev1.ServiceSpec) { s.IPFamilyPolicy = &both }),
+		with("asks", func(s *corev1.ServiceSpec) { s.ClusterIP = "192.0.2.1" }),
+		with("headless", func(s *corev1.ServiceSpec) { s.ClusterIP = corev1.ClusterIPNone }),
+		service("outside", corev1.ServiceTypeExternalName))
+	for name, want := range map[string][]int{"plain": {0}, "six": {1}, "both": {0, 1}, "headless": nil, "outside": nil} {
+		if len(got[name]) != len(want) {
+			t.Errorf("%s has %v", name, got[name])
+			continue
+		}
+		for i, r := range want {
+			if a := netip.MustParseAddr(got[name][i]); !ranges[r].Contains(a) {
+				t.Errorf("%s has %s, want one of %s", name, a, ranges[r])
+			}
+		}
+	}
+	if !slices.Equal(got["asks"], []string{"192.0.2.1"}) || len(m.Problems()) != 0 {
+		t.Errorf("asks has %v, problems %v", got["asks"], m.Problems())
+	}
+	had := got["plain"][0]
+	m = load(t, db)
+	got = step(m, with("a-thief", func(s *corev1.ServiceSpec) { s.ClusterIP = had }), with("plain", nil))
+	if !slices.Equal(got["plain"], []string{had}) || len(got["a-thief"]) != 0 {
+		t.Errorf("after a restart: %v", got)
+	}
+	if p := m.Problems(); len(p) != 1 || p[0].Reason != api.ReasonClusterIPConflict || p[0].Other.Object.Name != "plain" || p[0].Path != "spec.clusterIP" {
+		t.Errorf("problems: %v", p)
+	}
+}
+
+// All addresses of a range but its first and its last, each once.
+func TestClusterIPsFillTheRange(t *testing.T) {
+	for text, want := range map[string]int{"10.96.0.0/26": 62, "fd00::/122": 63, "10.96.0.0/30": 2} {
+		p := netip.MustParsePrefix(text)
+		c := claim{kind: clusterAddress{within: p}, service: api.Key{Name: "a"}}
+		seen := map[netip.Addr]bool{p.Addr(): true}
+		for v := range c.choices(nil, &c) {
+			if !p.Contains(v.address) || seen[v.address] {
+				t.Errorf("%s: %s is not in it, or comes twice", text, v.address)
+			}
+			seen[v.address] = true
+		}
+		if len(seen)-1 != want {
+			t.Errorf("%s has %d addresses, want %d", text, len(seen)-1, want)
+		}
 	}
 }
 

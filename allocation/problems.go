@@ -19,16 +19,20 @@ func (c *claim) problem(g grant) api.Problem {
 	switch kind := c.kind.(type) {
 	case nodePort:
 		kind.explain(c, g, &p)
+	case healthPort:
+		kind.explain(c, g, &p)
 	case frontAddress:
+		kind.explain(c, g, &p)
+	case clusterAddress:
 		kind.explain(c, g, &p)
 	}
 	return p
 }
 
 func (n nodePort) explain(c *claim, g grant, p *api.Problem) {
-	kept := "the port has no node port"
+	kept := "there is none"
 	if g.port != 0 {
-		kept = fmt.Sprintf("the port keeps %d, which it had before", g.port)
+		kept = fmt.Sprintf("it stays at %d, where it was before", g.port)
 	}
 	switch g.why {
 	case outOfRange:
@@ -41,7 +45,7 @@ func (n nodePort) explain(c *claim, g grant, p *api.Problem) {
 		p.Hint = "change it, or leave it out to have a free one chosen"
 	default:
 		p.Reason = api.ReasonNodePortsExhausted
-		p.Message = fmt.Sprintf("port %d gets no node port: all of %s are in use", n.port, n.common())
+		p.Message = fmt.Sprintf("there is no free node port: all of %s are in use", n.common())
 		p.Hint = "widen spec.nodePorts.range of the Fleet, or remove Services of type NodePort that nobody needs"
 	}
 }
@@ -64,6 +68,22 @@ func (f frontAddress) explain(c *claim, g grant, p *api.Problem) {
 		p.Message = fmt.Sprintf("none of %s, which Fleet %s has for load balancers, is free at the ports of the Service", f.names(), f.fleet)
 		p.Hint = "give the Fleet more (spec.loadBalancer.addresses); node ports are served all the same"
 	}
+}
+
+func (a clusterAddress) explain(c *claim, g grant, p *api.Problem) {
+	if g.why == exhausted {
+		p.Reason = api.ReasonClusterIPsExhausted
+		p.Message = fmt.Sprintf("there is no free cluster IP in %s", a.within)
+		p.Hint = "give the Fleet a wider range in spec.clusterIPRanges"
+		return
+	}
+	kept := "the Service has none"
+	if g.address.IsValid() {
+		kept = fmt.Sprintf("the Service keeps %s, which it had before", g.address)
+	}
+	p.Reason = api.ReasonClusterIPConflict
+	p.Message = fmt.Sprintf("cluster IP %s is already used by %s: %s", c.wanted.address, g.rival.service, kept)
+	p.Hint = "leave it out to have a free one chosen"
 }
 
 func (f frontAddress) names() string {

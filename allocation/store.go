@@ -15,13 +15,16 @@ import (
 
 // Record is what a Service has.
 type Record struct {
-	Ports []PortRecord `json:"ports,omitempty"`
+	Ports               []PortRecord `json:"ports,omitempty"`
+	HealthCheckNodePort int32        `json:"healthCheckNodePort,omitempty"`
+	// ClusterIPs are its cluster IPs, at most one of each family.
+	ClusterIPs []netip.Addr `json:"clusterIPs,omitempty"`
 	// LoadBalancer are the addresses of its load balancer, one from each fleet.
 	LoadBalancer []netip.Addr `json:"loadBalancer,omitempty"`
 }
 
 func (r Record) equal(o Record) bool {
-	return slices.Equal(r.Ports, o.Ports) && slices.Equal(r.LoadBalancer, o.LoadBalancer)
+	return r.HealthCheckNodePort == o.HealthCheckNodePort && slices.Equal(r.Ports, o.Ports) && slices.Equal(r.ClusterIPs, o.ClusterIPs) && slices.Equal(r.LoadBalancer, o.LoadBalancer)
 }
 
 // PortRecord is what a port of a Service has. The port is known by its name; by its number and protocol

@@ -56,6 +56,8 @@ const (
 	ReasonNodePortConflict     Reason = "NodePortConflict"
 	ReasonNodePortOutOfRange   Reason = "NodePortOutOfRange"
 	ReasonNodePortsExhausted   Reason = "NodePortsExhausted"
+	ReasonClusterIPConflict    Reason = "ClusterIPConflict"
+	ReasonClusterIPsExhausted  Reason = "ClusterIPsExhausted"
 
 	ReasonLoadBalancerAddressUnavailable Reason = "LoadBalancerAddressUnavailable"
 	ReasonLoadBalancerAddressMissing     Reason = "LoadBalancerAddressMissing"
@@ -67,7 +69,6 @@ const (
 	ReasonMatchNeverTrue          Reason = "MatchNeverTrue"
 	ReasonHostnameUnserved        Reason = "HostnameUnserved"
 	ReasonRedirectLoop            Reason = "RedirectLoop"
-	ReasonClusterIPConflict       Reason = "ClusterIPConflict"
 	ReasonGrantWithoutTarget      Reason = "GrantWithoutTarget"
 	ReasonControllerNameMistyped  Reason = "ControllerNameMistyped"
 	ReasonVersionsOverlap         Reason = "VersionsOverlap"

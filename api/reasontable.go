@@ -237,6 +237,16 @@ var Reasons = []ReasonInfo{
 		"Widen spec.nodePorts.range of the Fleet, or remove Services of type NodePort or LoadBalancer that nobody needs.",
 	},
 	{
+		ReasonClusterIPConflict, groupTogether,
+		"A Service asks for a cluster IP that another one has. The one that had it first keeps it; when none had, the first by namespace and name. The other keeps the cluster IP that it had, or has none. Kubernetes refuses such a Service.",
+		"Remove clusterIP (and clusterIPs) of one of the two. It is often left over from a Service that was copied out of a cluster.",
+	},
+	{
+		ReasonClusterIPsExhausted, groupTogether,
+		"A Service shall have a cluster IP, and none in the range of its Fleet is free. It has none; everything else of the Service is served.",
+		"Give the Fleet a wider range in spec.clusterIPRanges, or remove Services that nobody needs.",
+	},
+	{
 		ReasonLoadBalancerAddressUnavailable, groupTogether,
 		"A Service asks for an address (spec.loadBalancerIP) that no Fleet has for load balancers, or on which another Service has one of its ports. It keeps the address that it had, or has none; its node ports are served.",
 		"Choose another address, leave it out to have one chosen, or change spec.loadBalancer.addresses of the Fleet.",
@@ -270,11 +280,6 @@ var Reasons = []ReasonInfo{
 		ReasonRedirectLoop, groupSet,
 		"A rule redirects requests to the very address that they came to, so that a client goes round in circles until it gives up. Most often a route that redirects to HTTPS is attached to the HTTPS listener, too, since its parentRef has no sectionName.",
 		"Name the listener that the redirect is meant for (sectionName in parentRefs), or redirect to another host, port or path.",
-	},
-	{
-		ReasonClusterIPConflict, groupSet,
-		"Two Services ask for the same cluster IP. Kubernetes refuses the second one.",
-		"Remove clusterIP (and clusterIPs) of one of the two; Kubernetes then chooses a free one. It is often left over from a Service that was copied out of a cluster.",
 	},
 	{
 		ReasonGrantWithoutTarget, groupSet,

@@ -16,7 +16,6 @@ func checks() []check {
 		{"versions of Rollouts", []api.Reason{api.ReasonVersionEmpty, api.ReasonVersionsOverlap}, rolloutVersions},
 		{"the steps of canaries", []api.Reason{api.ReasonStepGoesDown, api.ReasonStepWithoutEffect}, canarySteps},
 		{"the way back of Rollouts", []api.Reason{api.ReasonNoWayBack}, rolloutHold},
-		{"cluster IPs", []api.Reason{api.ReasonClusterIPConflict}, serviceAddresses},
 		{"ReferenceGrants", []api.Reason{api.ReasonGrantToAllSecrets, api.ReasonGrantWithoutTarget}, grants},
 		{"controller names", []api.Reason{api.ReasonControllerNameMistyped}, controllerNames},
 		{"routes that take each other's requests", []api.Reason{api.ReasonRouteConflict, api.ReasonRuleUnreachable}, unreachable},

@@ -36,10 +36,7 @@ func (s *selection) addAddresses(r *Reader, o *corev1.Endpoints, port int32, add
 			s.portless = api.Key{Kind: api.KindEndpoints, Namespace: o.Namespace, Name: o.Name}
 			continue
 		}
-		zone := ""
-		if a.NodeName != nil {
-			zone = zoneOf(r, *a.NodeName)
-		}
-		s.add(a.IP, port, endpoint{zone: zone, pod: podName(a.TargetRef), state: state})
+		node := valueOr(a.NodeName, "")
+		s.add(a.IP, port, endpoint{zone: zoneOf(r, node), node: node, pod: podName(a.TargetRef), state: state})
 	}
 }

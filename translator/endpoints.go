@@ -23,6 +23,7 @@ var serviceEndpoints = &Feature{Name: "endpoints", Build: buildEndpoints}
 type endpoint struct {
 	address   netip.AddrPort
 	zone      string
+	node      string // that it is on; empty when it is not known
 	pod       string // the Pod it is in; empty when it is not known to be in one
 	state     endpointState
 	probePort uint32 // where Envoy checks it; 0: not at all
@@ -107,7 +108,7 @@ func (s *selection) settle(primary corev1.IPFamily) (total int) {
 		return inPrimary[e.pod] && familyOf(e.address.Addr()) != primary
 	})
 	slices.SortFunc(s.endpoints, func(a, b endpoint) int {
-		return cmp.Or(a.address.Compare(b.address), cmp.Compare(a.state, b.state), cmp.Compare(a.zone, b.zone),
+		return cmp.Or(a.address.Compare(b.address), cmp.Compare(a.state, b.state), cmp.Compare(a.zone, b.zone), cmp.Compare(a.node, b.node),
 			cmp.Compare(a.probePort, b.probePort))
 	})
 	s.endpoints = slices.CompactFunc(s.endpoints, func(a, b endpoint) bool { return a.address == b.address })

@@ -72,10 +72,12 @@ type Translator struct {
 
 // New returns an empty translator with the features of gateway-cp.
 func New(options ...Option) *Translator {
-	t := newTranslator(features())
+	var reader Reader
 	for _, o := range options {
-		o(&t.reader)
+		o(&reader)
 	}
+	t := newTranslator(features(reader.bindClusterIPs))
+	t.reader = reader
 	return t
 }
 
@@ -88,6 +90,9 @@ type Option func(*Reader)
 // the kernel then shares out the connections among both, and neither notices.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/listener/v3/listener.proto (enable_reuse_port)
 func ExclusivePorts(r *Reader) { r.exclusivePorts = true }
+
+// BindClusterIPs has Envoys listen on the ports of Services at their cluster IPs.
+func BindClusterIPs(r *Reader) { r.bindClusterIPs = true }
 
 func newTranslator(rules Rules) *Translator {
 	t := &Translator{

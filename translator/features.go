@@ -7,12 +7,12 @@ import (
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
-// features lists everything that is built. The order of this file is the order in which a
+// features lists everything that is built; clusterIPs: cluster IPs, too. The order of this file is the order in which a
 // reader of the package should look at the features.
-func features() Rules {
+func features(clusterIPs bool) Rules {
 	return Rules{
 		Keep:      Keep,
-		Lookups:   lookupsOf,
+		Lookups:   func(o *api.Object) []lookup { return lookupsOf(o, clusterIPs) },
 		Always:    implicitFleetCalls,
 		CalledFor: calledFor,
 	}
@@ -28,7 +28,7 @@ func Keep(value api.Value) api.Value {
 }
 
 // lookupsOf gives the index values of an object. Each index is described where it is declared.
-func lookupsOf(o *api.Object) []lookup {
+func lookupsOf(o *api.Object, clusterIPs bool) []lookup {
 	switch o.Key.Kind {
 	case api.KindFleet:
 		return []lookup{{index: indexFleets}}
@@ -36,7 +36,7 @@ func lookupsOf(o *api.Object) []lookup {
 		target := o.Value.(*v1alpha1.Rollout).Spec.TargetRef.Name
 		return []lookup{{indexRolloutTarget, o.Key.Namespace, target}}
 	case api.KindService:
-		return serviceLookups(o)
+		return serviceLookups(o, clusterIPs)
 	case api.KindGateway:
 		return gatewayLookups(o)
 	case api.KindHTTPRoute:

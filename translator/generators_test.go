@@ -95,6 +95,11 @@ func genService(t *rapid.T) api.Value {
 			s.Spec.LoadBalancerSourceRanges = []string{"10.0.0.0/8"}
 		}
 	}
+	if s.Spec.Type == corev1.ServiceTypeNodePort || s.Spec.Type == corev1.ServiceTypeLoadBalancer {
+		s.Spec.HealthCheckNodePort = pick[int32](t, "health port", 0, 0, 30081, 30082)
+		s.Spec.ExternalTrafficPolicy = pick(t, "from outside", corev1.ServiceExternalTrafficPolicyCluster, corev1.ServiceExternalTrafficPolicyLocal)
+	}
+	s.Spec.ClusterIP = pick(t, "clusterIP", "", "", "None", "127.0.0.3", "10.96.0.1")
 	s.Spec.PublishNotReadyAddresses = maybe(t, "not ready too")
 	if maybe(t, "IPv6 first") {
 		s.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv6Protocol, corev1.IPv4Protocol}

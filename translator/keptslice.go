@@ -35,13 +35,12 @@ type keptPort struct {
 	datagrams bool // UDP; TCP otherwise
 }
 
-// keptEndpoint is an endpoint. In its place stands its zone or, when the slice does not say that,
-// its node.
+// keptEndpoint is an endpoint. When the slice does not say its zone, it is that of its node.
 type keptEndpoint struct {
 	address netip.Addr // not valid where the slice has names
-	place   unique.Handle[string]
+	zone    unique.Handle[string]
+	node    unique.Handle[string]
 	podEnd  uint32 // of its Pod's name in keptSlice.pods, which begins where that before ends
-	onNode  bool
 	state   endpointState
 }
 
@@ -75,14 +74,7 @@ func keepSlice(slice *discoveryv1.EndpointSlice) *keptSlice {
 		if a, err := netip.ParseAddr(e.Addresses[0]); err == nil {
 			kept.address = a.Unmap()
 		}
-		place := ""
-		switch {
-		case e.Zone != nil && *e.Zone != "":
-			place = *e.Zone
-		case e.NodeName != nil:
-			place, kept.onNode = *e.NodeName, true
-		}
-		kept.place = unique.Make(place)
+		kept.zone, kept.node = unique.Make(valueOr(e.Zone, "")), unique.Make(valueOr(e.NodeName, ""))
 	}
 	k.pods = strings.Clone(pods.String())
 	return k
@@ -107,9 +99,9 @@ func (k *keptSlice) pod(endpoint int) string {
 	return k.pods[begin:k.endpoints[endpoint].podEnd]
 }
 
-func (e *keptEndpoint) zone(r *Reader) string {
-	if e.onNode {
-		return zoneOf(r, e.place.Value())
+func (e *keptEndpoint) zoneOf(r *Reader) string {
+	if zone := e.zone.Value(); zone != "" {
+		return zone
 	}
-	return e.place.Value()
+	return zoneOf(r, e.node.Value())
 }

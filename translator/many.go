@@ -29,7 +29,7 @@ func (t *Translator) buildMany(units []*node, changed differences) {
 	var group sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() {
-			reader := &Reader{objects: t.objects, tracked: true, shared: true, exclusivePorts: t.reader.exclusivePorts}
+			reader := &Reader{objects: t.objects, tracked: true, shared: true, settings: t.reader.settings}
 			for {
 				from := int(next.Add(atOnce)) - atOnce
 				if from >= len(units) {

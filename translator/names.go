@@ -22,9 +22,14 @@ func clusterName(namespace, service string, port int32, versionID string) string
 }
 
 // streamClusterName names the cluster that bytes or datagrams for a Service port are passed on to, with
-// all versions of it: "shop/db/5432-tcp", "kube-system/dns/53-udp".
-func streamClusterName(namespace, service string, port *corev1.ServicePort) string {
-	return hostName(namespace, service, port.Port) + "-" + strings.ToLower(string(port.Protocol))
+// all versions of it: "shop/db/5432-tcp", "kube-system/dns/53-udp"; "shop/db/5432-tcp-local" for the endpoints
+// on the node of an Envoy.
+func streamClusterName(namespace, service string, port *corev1.ServicePort, local bool) string {
+	name := hostName(namespace, service, port.Port) + "-" + strings.ToLower(string(port.Protocol))
+	if local {
+		name += "-local"
+	}
+	return name
 }
 
 // hostPart names the part that holds the virtual hosts of a Service: "shop/web".
@@ -48,6 +53,9 @@ func listenerName(address string, port int32) string {
 func datagramListenerName(address string, port int32) string {
 	return listenerName(address, port) + "/udp"
 }
+
+// healthRouteName names the routes that tell the health of nodes for a Service: "shop/web/health".
+func healthRouteName(namespace, service string) string { return namespace + "/" + service + "/health" }
 
 // secureRouteName names the route configuration of one HTTPS listener of a Gateway.
 func secureRouteName(namespace, gateway, listener string) string {

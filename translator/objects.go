@@ -130,8 +130,11 @@ type Reader struct {
 	shared     bool
 	unanswered []lookup
 
-	exclusivePorts bool // never changes
+	settings
 }
+
+// settings are what holds for everything that is built. They never change.
+type settings struct{ exclusivePorts, bindClusterIPs bool }
 
 // get returns the object with this key, or nil.
 func (r *Reader) get(kind api.Kind, namespace, name string) *api.Object {

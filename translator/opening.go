@@ -12,24 +12,31 @@ import (
 	"github.com/gateway-cp/gateway-cp/api"
 )
 
-// Beside its DNS names a Service has addresses and ports of its own: node ports, and those of its load
-// balancer. Each is an opening: a listener for one port of one Service.
+// Beside its DNS names a Service has addresses and ports of its own: node ports, those of its load
+// balancer, and cluster IPs. Each is an opening: a listener for one port of one Service.
 
 // opening is an address and port on which the Envoys of a fleet serve one port of a Service.
 type opening struct {
 	address string // canonical
 	port    int32
 	service *corev1.Service
-	index   int    // in spec.ports
+	index   int    // in spec.ports; -1: it tells the health of a node
 	path    string // of the field that asks for it
 	// from are the only clients that may come; empty: all.
 	from []netip.Prefix
+	// local leads to endpoints on the node of the Envoy alone.
+	local bool
 }
 
 // servicePort is the port of the Service that it leads to.
 func (o *opening) servicePort() *corev1.ServicePort { return &o.service.Spec.Ports[o.index] }
 
-func (o *opening) datagrams() bool { return o.servicePort().Protocol == corev1.ProtocolUDP }
+func (o *opening) datagrams() bool {
+	return !o.health() && o.servicePort().Protocol == corev1.ProtocolUDP
+}
+
+// health says whether it leads to no port: see health_port.go.
+func (o *opening) health() bool { return o.index < 0 }
 
 // name is that of the listener.
 func (o *opening) name() string {
@@ -52,13 +59,16 @@ const (
 	indexAddressPort index = "Services by address and port"
 )
 
-func serviceLookups(o *api.Object) []lookup {
+func serviceLookups(o *api.Object, bound bool) []lookup {
 	service := o.Value.(*corev1.Service)
 	var all []lookup
 	add := func(l lookup) {
 		if !slices.Contains(all, l) {
 			all = append(all, l)
 		}
+	}
+	if p := service.Spec.HealthCheckNodePort; p != 0 {
+		add(lookup{indexNodePort, "", portString(p)})
 	}
 	for i := range service.Spec.Ports {
 		p := &service.Spec.Ports[i]
@@ -67,6 +77,11 @@ func serviceLookups(o *api.Object) []lookup {
 		}
 		for _, a := range frontAddresses(service) {
 			add(lookup{indexAddressPort, a.String(), portString(p.Port)})
+		}
+		if bound {
+			for _, a := range clusterIPs(service) {
+				add(lookup{indexAddressPort, a.String(), portString(p.Port)})
+			}
 		}
 	}
 	return all
@@ -85,9 +100,11 @@ func frontAddresses(service *corev1.Service) []netip.Addr {
 
 // openingsOf gives the openings of a Service on the Envoys of a fleet. What a Service may have is decided
 // before: a node port, or an address of a load balancer, that is in it is its own.
-func openingsOf(f fleet, service *corev1.Service) []opening {
-	var all []opening
+func openingsOf(r *Reader, f fleet, service *corev1.Service) []opening {
+	all := healthOpenings(f, service)
 	pool := f.Spec.LoadBalancer.Pool()
+	outside := service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
+	inside := valueOr(service.Spec.InternalTrafficPolicy, "") == corev1.ServiceInternalTrafficPolicyLocal
 	for i := range service.Spec.Ports {
 		p := &service.Spec.Ports[i]
 		if !isTCP(p.Protocol) && p.Protocol != corev1.ProtocolUDP {
@@ -95,16 +112,49 @@ func openingsOf(f fleet, service *corev1.Service) []opening {
 		}
 		if p.NodePort != 0 && !f.Spec.NodePorts.Disabled {
 			for _, a := range f.nodePortAddresses() {
-				all = append(all, opening{address: a, port: p.NodePort, service: service, index: i, path: fmt.Sprintf("spec.ports[%d].nodePort", i)})
+				all = append(all, opening{
+					address: a, port: p.NodePort, service: service, index: i, path: fmt.Sprintf("spec.ports[%d].nodePort", i),
+					local: outside,
+				})
 			}
 		}
 		for _, a := range frontAddresses(service) {
 			if slices.ContainsFunc(pool, func(p netip.Prefix) bool { return p.Contains(a) }) {
 				all = append(all, opening{
 					address: a.String(), port: p.Port, service: service, index: i, path: fmt.Sprintf("spec.ports[%d].port", i),
-					from: sourceRanges(service),
+					from: sourceRanges(service), local: outside,
 				})
 			}
+		}
+		if r.bindClusterIPs {
+			for _, a := range clusterIPs(service) {
+				all = append(all, opening{
+					address: a.String(), port: p.Port, service: service, index: i, path: fmt.Sprintf("spec.ports[%d].port", i),
+					local: inside,
+				})
+			}
+		}
+	}
+	return distinct(all)
+}
+
+// distinct keeps the first opening of a Service with an address and port: one of its ports may be open where
+// another has its node port.
+func distinct(all []opening) []opening {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(all, func(o opening) bool {
+		again := seen[o.name()]
+		seen[o.name()] = true
+		return again
+	})
+}
+
+// clusterIPs are the cluster IPs of a Service, each once.
+func clusterIPs(service *corev1.Service) []netip.Addr {
+	var all []netip.Addr
+	for _, text := range append([]string{service.Spec.ClusterIP}, service.Spec.ClusterIPs...) {
+		if a, err := netip.ParseAddr(text); err == nil && !slices.Contains(all, a.Unmap()) {
+			all = append(all, a.Unmap())
 		}
 	}
 	return all
@@ -140,26 +190,37 @@ func (f fleet) nodePortAddresses() []string {
 }
 
 // openingCalls gives the units of the openings of a Service: what listens, and what it leads to.
-func openingCalls(f fleet, service *corev1.Service) []Unit {
+func openingCalls(r *Reader, f fleet, service *corev1.Service) []Unit {
 	var units []Unit
 	add := func(u Unit) { units = addUnit(units, u.in(f)) }
 	subject := Unit{Namespace: service.Namespace, Name: service.Name}
-	for _, o := range openingsOf(f, service) {
+	for _, o := range openingsOf(r, f, service) {
 		subject.Port, subject.Extra = o.port, o.name()
 		add(subject.of(openingListener))
+		if o.health() {
+			add(subject.of(openingChain))
+			for _, u := range healthCalls(r, service) {
+				units = addUnit(units, u)
+			}
+			continue
+		}
 		p := o.servicePort()
 		if speaksPlainHTTP(p) {
 			add(subject.of(openingChain))
 			add(subject.of(openingRoutes))
 			add(subject.of(openingHost))
-			continue
-		}
-		if !o.datagrams() {
+		} else if !o.datagrams() {
 			add(subject.of(openingChain))
 		}
-		subject.Port, subject.Extra = p.Port, string(p.Protocol)
-		add(subject.of(streamCluster))
-		units = addUnit(units, subject.of(streamEndpoints)) // the same for all fleets
+		if speaksPlainHTTP(p) && !o.local {
+			continue // to the clusters that there are for its names
+		}
+		for _, s := range streamsOf(r, &o) {
+			if subject.Port, subject.Extra = p.Port, s.pack(); s.node == "" {
+				add(subject.of(streamCluster))
+			}
+			units = addUnit(units, subject.of(streamEndpoints)) // the same for all fleets
+		}
 	}
 	return units
 }
@@ -179,7 +240,7 @@ func openingOf(r *Reader, u Unit) (*opening, *rival) {
 	if !ok || service == nil || !f.servesService(service.Labels) {
 		return nil, nil
 	}
-	all := openingsOf(f, service)
+	all := openingsOf(r, f, service)
 	i := slices.IndexFunc(all, func(o opening) bool { return o.name() == u.Extra && o.port == u.Port })
 	if i < 0 {
 		return nil, nil
@@ -232,7 +293,7 @@ func claimants(r *Reader, f fleet, of *opening) []opening {
 		if !f.servesService(service.Labels) {
 			continue
 		}
-		for _, o := range openingsOf(f, service) {
+		for _, o := range openingsOf(r, f, service) {
 			if o.name() == of.name() {
 				all = append(all, o)
 			}

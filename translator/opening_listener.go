@@ -15,6 +15,7 @@ import (
 	matcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
@@ -63,7 +64,7 @@ func buildOpeningListener(r *Reader, u Unit) Result {
 
 // cluster is what bytes or datagrams are passed on to.
 func (o *opening) cluster() string {
-	return streamClusterName(o.service.Namespace, o.service.Name, o.servicePort())
+	return streamClusterName(o.service.Namespace, o.service.Name, o.servicePort(), o.local)
 }
 
 func buildOpeningChain(r *Reader, u Unit) Result {
@@ -74,6 +75,12 @@ func buildOpeningChain(r *Reader, u Unit) Result {
 	e := &encoder{}
 	out := resource.Output{Sources: []api.Key{o.key()}}
 	chain := &listenerv3.FilterChain{Name: openingPart}
+	if o.health() {
+		routes := healthRouteName(u.Namespace, u.Name)
+		chain.Filters = []*listenerv3.Filter{e.connectionManager(connectionManager{statPrefix: routes, routes: routes})}
+		out.Fetches = []resource.Ref{{Type: resource.Route, Name: routes}}
+		return e.result(openingKey(u, openingPart), chain, out).from(o.origin())
+	}
 	stats := hostName(u.Namespace, u.Name, o.servicePort().Port)
 	if speaksPlainHTTP(o.servicePort()) {
 		chain.Filters = []*listenerv3.Filter{e.connectionManager(connectionManager{statPrefix: stats, routes: o.name()})}
@@ -165,6 +172,9 @@ func buildOpeningHost(r *Reader, u Unit) Result {
 		return Result{}
 	}
 	shares := splitOf(r, u.Namespace, u.Name, o.servicePort().Port)
+	if o.local { // the weights are in its endpoints
+		shares = []share{{cluster: o.cluster(), weight: v1alpha1.WeightTotal}}
+	}
 	name, all := hostName(u.Namespace, u.Name, o.servicePort().Port), []string{"*"}
 	e := &encoder{}
 	key := routeKey(u.Fleet, o.name(), openingPart)

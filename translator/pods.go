@@ -28,6 +28,7 @@ func (s *selection) addPods(r *Reader, service *corev1.Service, port *corev1.Ser
 		}
 		s.add(address, number, endpoint{
 			zone:  zoneOf(r, pod.Spec.NodeName),
+			node:  pod.Spec.NodeName,
 			pod:   pod.Name,
 			state: podState(pod, service.Spec.PublishNotReadyAddresses),
 		})

@@ -36,7 +36,7 @@ func FuzzTranslate(f *testing.F) {
 }
 
 func incrementalEqualsFull(t *rapid.T) {
-	tr := New()
+	tr := New(BindClusterIPs)
 	objects := map[api.Key]*api.Object{}
 	outputs := map[resource.Key]*resource.Output{}
 	for range rapid.IntRange(1, 8).Draw(t, "batches") {
@@ -93,7 +93,7 @@ func fromScratch(t *rapid.T, objects map[api.Key]*api.Object) *Translator {
 			changes = append(changes, Change{Key: k, Object: objects[k]})
 		}
 	}
-	tr := New()
+	tr := New(BindClusterIPs)
 	tr.Apply(changes)
 	return tr
 }

@@ -38,7 +38,7 @@ func serviceCalls(r *Reader, o *api.Object) []Unit {
 	for _, f := range fleets {
 		units = append(units, hostCalls(f, service)...)
 		units = append(units, proxylessCalls(f, service)...)
-		for _, u := range openingCalls(f, service) {
+		for _, u := range openingCalls(r, f, service) {
 			units = addUnit(units, u)
 		}
 	}
@@ -142,9 +142,9 @@ func buildServiceCheck(r *Reader, u Unit) Result {
 			if p.Protocol != corev1.ProtocolUDP {
 				warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].protocol", i),
 					fmt.Sprintf("port %d is not served: Envoy does not speak %s", p.Port, p.Protocol), "")
-			} else if p.NodePort == 0 {
+			} else if p.NodePort == 0 && len(frontAddresses(service)) == 0 && !r.bindClusterIPs {
 				warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].protocol", i),
-					fmt.Sprintf("port %d is not served: UDP ports are on their node ports, and it has none", p.Port),
+					fmt.Sprintf("port %d is not served: a UDP port needs a node port or an address, and it has none", p.Port),
 					"set spec.type to NodePort")
 			}
 			continue

@@ -68,7 +68,7 @@ func (s *selection) addSlices(r *Reader, slices []*api.Object, port *corev1.Serv
 				s.portless = o.Key
 				continue
 			}
-			s.addAt(e.address, number, endpoint{zone: e.zone(r), pod: pod, state: e.state})
+			s.addAt(e.address, number, endpoint{zone: e.zoneOf(r), node: e.node.Value(), pod: pod, state: e.state})
 		}
 	}
 	return found

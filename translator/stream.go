@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	corev1 "k8s.io/api/core/v1"
 
@@ -24,36 +26,91 @@ var (
 	streamEndpoints = &Feature{Name: "stream endpoints", Build: buildStreamEndpoints}
 )
 
-// streamPort finds the port of the Service that a unit of a stream is about.
-func streamPort(r *Reader, u Unit) (*corev1.Service, *corev1.ServicePort) {
-	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
-	if service == nil {
-		return nil, nil
+// stream says which endpoints of a Service port a unit is about.
+type stream struct {
+	protocol corev1.Protocol
+	// local: only those on the node of an Envoy. They are for the Envoys on node; where there is no
+	// node, for Envoys elsewhere, and none.
+	local bool
+	node  string
+}
+
+const localStream = "local"
+
+// pack gives the same string for the same stream.
+func (s stream) pack() string {
+	if !s.local {
+		return string(s.protocol)
 	}
-	for i := range service.Spec.Ports {
-		if p := &service.Spec.Ports[i]; p.Port == u.Port && string(p.Protocol) == u.Extra {
-			return service, p
+	return strings.Join([]string{string(s.protocol), localStream, s.node}, "/")
+}
+
+func unpackStream(packed string) stream {
+	protocol, rest, local := strings.Cut(packed, "/")
+	return stream{corev1.Protocol(protocol), local, strings.TrimPrefix(rest, localStream+"/")}
+}
+
+// takes says whether an endpoint is one of the stream.
+func (s stream) takes(e *endpoint) bool { return !s.local || s.node != "" && e.node == s.node }
+
+// streamsOf gives the streams that an opening needs: one, or for local ones one for each node with endpoints,
+// and one for the others.
+func streamsOf(r *Reader, o *opening) []stream {
+	port := o.servicePort()
+	all := []stream{{protocol: port.Protocol, local: o.local}}
+	if !o.local {
+		return all
+	}
+	var nodes []string
+	for _, v := range streamVersions(r, o.service) {
+		for _, e := range selectEndpoints(r, o.service, port, v.versionKey).endpoints {
+			nodes = append(nodes, e.node)
 		}
 	}
-	return nil, nil
+	slices.Sort(nodes)
+	for _, n := range slices.Compact(nodes) {
+		if n != "" {
+			all = append(all, stream{port.Protocol, true, n})
+		}
+	}
+	return all
+}
+
+// streamPort finds the port of the Service that a unit of a stream is about.
+func streamPort(r *Reader, u Unit) (*corev1.Service, *corev1.ServicePort, stream) {
+	s := unpackStream(u.Extra)
+	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
+	if service == nil {
+		return nil, nil, s
+	}
+	for i := range service.Spec.Ports {
+		if p := &service.Spec.Ports[i]; p.Port == u.Port && p.Protocol == s.protocol {
+			return service, p, s
+		}
+	}
+	return nil, nil, s
 }
 
 func buildStreamCluster(r *Reader, u Unit) Result {
-	service, port := streamPort(r, u)
+	service, port, stream := streamPort(r, u)
 	if port == nil {
 		return Result{}
 	}
-	name := streamClusterName(u.Namespace, u.Name, port)
+	name := streamClusterName(u.Namespace, u.Name, port, stream.local)
 	c := edsCluster(name)
 	c.CommonLbConfig.LocalityConfigSpecifier = &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig_{
 		LocalityWeightedLbConfig: &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig{},
 	}
 	e := &encoder{}
+	http2 := speaksPlainHTTP(port) && speaksHTTP2(port.AppProtocol)
+	if http2 {
+		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}
+	}
 	out := resource.Output{
 		Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
 		Sources: []api.Key{serviceKey(u)},
 	}
-	probe, problems := probeOf(streamWorkloads(r, service), false)
+	probe, problems := probeOf(streamWorkloads(r, service), http2)
 	if probe != nil {
 		e.checkHealth(c, probe)
 		out.HealthChecked = true
@@ -91,12 +148,13 @@ func streamWorkloads(r *Reader, service *corev1.Service) []*api.Object {
 }
 
 func buildStreamEndpoints(r *Reader, u Unit) Result {
-	service, port := streamPort(r, u)
+	service, port, stream := streamPort(r, u)
 	if port == nil {
 		return Result{}
 	}
-	probe, _ := probeOf(streamWorkloads(r, service), false) // the cluster reports on it
-	name := streamClusterName(u.Namespace, u.Name, port)
+	http2 := speaksPlainHTTP(port) && speaksHTTP2(port.AppProtocol)
+	probe, _ := probeOf(streamWorkloads(r, service), http2) // the cluster reports on it
+	name := streamClusterName(u.Namespace, u.Name, port, stream.local)
 	a := &endpointv3.ClusterLoadAssignment{ClusterName: name}
 	out := resource.Output{Sources: []api.Key{serviceKey(u)}}
 	var problems []api.Problem
@@ -108,6 +166,7 @@ func buildStreamEndpoints(r *Reader, u Unit) Result {
 		s := selectEndpoints(r, service, port, v.versionKey)
 		total := s.settle(primaryFamily(service))
 		problems = append(problems, s.problems(service, port, v.versionKey, total)...)
+		s.endpoints = slices.DeleteFunc(s.endpoints, func(e endpoint) bool { return !stream.takes(&e) })
 		s.serve()
 		out.Ready, out.Total = out.Ready+s.count(ready), out.Total+total
 		s.endpoints = slices.DeleteFunc(s.endpoints, func(e endpoint) bool { return seen[e.address] })
@@ -123,6 +182,9 @@ func buildStreamEndpoints(r *Reader, u Unit) Result {
 	})
 	e := &encoder{}
 	key := resource.Key{Type: resource.Endpoint, Audience: resource.Everyone, Name: name}
+	if stream.node != "" {
+		key.Audience = resource.Audience{Scope: resource.Node, Name: stream.node}
+	}
 	return e.result(key, a, out, problems...)
 }
 

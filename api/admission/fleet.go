@@ -24,6 +24,7 @@ func (r *report) fleet(f *v1alpha1.Fleet) {
 		r.fail(nodePorts.Child("range"), api.ReasonInvalidField, "write the first and the last port, as in "+v1alpha1.DefaultNodePortRange, "%v", err)
 	}
 	r.listenAddresses(nodePorts.Child("addresses"), sp.NodePorts.Addresses)
+	r.clusterIPRanges(spec.Child("clusterIPRanges"), sp.ClusterIPRanges)
 	pool := spec.Child("loadBalancer", "addresses")
 	r.atMost(pool, len(sp.LoadBalancer.Addresses), 16)
 	for i, address := range sp.LoadBalancer.Addresses {
@@ -32,6 +33,23 @@ func (r *report) fleet(f *v1alpha1.Fleet) {
 		}
 	}
 	r.notNegative(spec.Child("drainTime"), sp.DrainTime)
+}
+
+// clusterIPRanges checks that there is at most one network of each family.
+func (r *report) clusterIPRanges(path *field.Path, ranges []string) {
+	first := map[bool]int{}
+	for i, text := range ranges {
+		p, err := v1alpha1.ParseNetwork(text)
+		if err != nil || p.IsSingleIP() {
+			r.fail(path.Index(i), api.ReasonInvalidField, "write a network, such as 10.96.0.0/12", "%q is not a network of addresses", text)
+			continue
+		}
+		if at, again := first[p.Addr().Is4()]; again {
+			r.fail(path.Index(i), api.ReasonInvalidField, "keep one of the two", "there is a network of the same family already at %s", path.Index(at))
+		} else {
+			first[p.Addr().Is4()] = i
+		}
+	}
 }
 
 // listenAddresses checks a list of at most 16 IP addresses, each once.

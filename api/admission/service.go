@@ -202,6 +202,12 @@ func (r *report) loadBalancer(sp *corev1.ServiceSpec) {
 			r.fail(ranges.Index(i), api.ReasonInvalidField, "write a network, such as 10.1.0.0/16", "%q is not a network", text)
 		}
 	}
+	if health := spec.Child("healthCheckNodePort"); sp.HealthCheckNodePort != 0 {
+		r.port(health, sp.HealthCheckNodePort)
+		if sp.Type != corev1.ServiceTypeLoadBalancer || sp.ExternalTrafficPolicy != corev1.ServiceExternalTrafficPolicyLocal {
+			r.fail(health, api.ReasonInvalidField, "leave it out, or set spec.type to LoadBalancer and spec.externalTrafficPolicy to Local", "only load balancers of local endpoints are asked for their health")
+		}
+	}
 	if sp.LoadBalancerClass != nil && sp.Type != corev1.ServiceTypeLoadBalancer {
 		r.fail(spec.Child("loadBalancerClass"), api.ReasonInvalidField, "leave it out, or set spec.type to LoadBalancer", "a Service of type %s has no load balancer", sp.Type)
 	}

@@ -70,6 +70,19 @@ type FleetSpec struct {
 	// +kubebuilder:default={}
 	ServiceListener *ServiceListener `json:"serviceListener,omitempty"`
 
+	// Networks from which Services without a cluster IP are given one: at most one of IPv4 and one of
+	// IPv6 (10.96.0.0/12, fd00:10:96::/108). Services of several Fleets are given one from the first
+	// Fleet by name. A cluster IP that a Service has already stays when this is changed. Nothing said:
+	// only Services whose manifests say so have one.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=2
+	// +kubebuilder:validation:items:MaxLength=49
+	// +kubebuilder:validation:items:Pattern=`^[0-9a-fA-F:.]+/[0-9]+$`
+	// +kubebuilder:validation:items:XValidation:message="must be a network",rule="isCIDR(self)"
+	ClusterIPRanges []string `json:"clusterIPRanges,omitempty"`
+
 	// Node ports of Services of type NodePort and LoadBalancer.
 	//
 	// +optional

@@ -264,6 +264,11 @@ func (in *FleetSpec) DeepCopyInto(out *FleetSpec) {
 		*out = new(ServiceListener)
 		**out = **in
 	}
+	if in.ClusterIPRanges != nil {
+		in, out := &in.ClusterIPRanges, &out.ClusterIPRanges
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.NodePorts != nil {
 		in, out := &in.NodePorts, &out.NodePorts
 		*out = new(NodePorts)

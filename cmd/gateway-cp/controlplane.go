@@ -48,6 +48,9 @@ func newControlPlane(i *instance) (_ *controlPlane, err error) {
 	if i.config.exclusivePorts {
 		translation = append(translation, translator.ExclusivePorts)
 	}
+	if i.config.bindClusterIPs {
+		translation = append(translation, translator.BindClusterIPs)
+	}
 	c := &controlPlane{
 		instance:   i,
 		log:        i.log,

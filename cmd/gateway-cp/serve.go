@@ -32,6 +32,8 @@ type serveConfig struct {
 	identity xds.IdentityRule
 	// ownSocket is where the Envoy that run supervises connects; empty for serve.
 	ownSocket string
+	// bindClusterIPs: Envoys listen at the cluster IPs of Services.
+	bindClusterIPs bool
 	// exclusivePorts: a listener whose port another process has is refused, not shared.
 	exclusivePorts bool
 }
@@ -95,6 +97,7 @@ func addServeFlags(cmd *cobra.Command, c *serveConfig, xdsAddress, xdsUsage stri
 		_ = cmd.MarkFlagFilename(name)
 	}
 	_ = cmd.MarkFlagDirname("state-dir")
+	f.BoolVar(&c.bindClusterIPs, "bind-cluster-ips", false, "have Envoys listen at the cluster IPs of Services; the machines need them as local addresses (ip route add local 10.96.0.0/12 dev lo)")
 	addLimitFlags(cmd, &c.Limits)
 	addLogFlags(cmd, &c.Log)
 }
