@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/behind"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 	"github.com/gateway-cp/gateway-cp/resource"
 )
@@ -30,12 +31,12 @@ type endpoint struct {
 }
 
 // endpointState is from best to worst.
-type endpointState uint8
+type endpointState = behind.State
 
 const (
-	ready    endpointState = iota
-	draining               // still serves, but shall get nothing new
-	notReady
+	ready    = behind.Ready
+	draining = behind.Draining
+	notReady = behind.NotReady
 )
 
 // selection is what stands behind a Service port.
@@ -58,7 +59,7 @@ func buildEndpoints(r *Reader, u Unit) Result {
 	}
 	version := unpackVersion(u.Extra)
 	s := selectEndpoints(r, service, port, version)
-	total := s.settle(primaryFamily(service))
+	total := s.settle(behind.PrimaryFamily(service))
 	problems := s.problems(service, port, version, total)
 	s.serve()
 
@@ -100,12 +101,12 @@ func selectEndpoints(r *Reader, service *corev1.Service, port *corev1.ServicePor
 func (s *selection) settle(primary corev1.IPFamily) (total int) {
 	inPrimary := map[string]bool{}
 	for _, e := range s.endpoints {
-		if e.pod != "" && familyOf(e.address.Addr()) == primary {
+		if e.pod != "" && behind.FamilyOf(e.address.Addr()) == primary {
 			inPrimary[e.pod] = true
 		}
 	}
 	s.endpoints = slices.DeleteFunc(s.endpoints, func(e endpoint) bool {
-		return inPrimary[e.pod] && familyOf(e.address.Addr()) != primary
+		return inPrimary[e.pod] && behind.FamilyOf(e.address.Addr()) != primary
 	})
 	slices.SortFunc(s.endpoints, func(a, b endpoint) int {
 		return cmp.Or(a.address.Compare(b.address), cmp.Compare(a.state, b.state), cmp.Compare(a.zone, b.zone), cmp.Compare(a.node, b.node),
@@ -218,24 +219,6 @@ func healthCheckConfig(e endpoint, probe *corev1.Probe) *endpointv3.Endpoint_Hea
 		config.Hostname = netip.AddrPortFrom(e.address.Addr(), uint16(e.probePort)).String()
 	}
 	return config
-}
-
-// primaryFamily is the family of addresses that a Service prefers.
-func primaryFamily(service *corev1.Service) corev1.IPFamily {
-	if len(service.Spec.IPFamilies) > 0 {
-		return service.Spec.IPFamilies[0]
-	}
-	if a, err := netip.ParseAddr(service.Spec.ClusterIP); err == nil {
-		return familyOf(a)
-	}
-	return corev1.IPv4Protocol
-}
-
-func familyOf(a netip.Addr) corev1.IPFamily {
-	if a.Is4() || a.Is4In6() {
-		return corev1.IPv4Protocol
-	}
-	return corev1.IPv6Protocol
 }
 
 // add puts an endpoint in whose address admission has checked.

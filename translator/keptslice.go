@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/behind"
 )
 
 // keptSlice is what is kept of an EndpointSlice: an eighth of its memory, and most of a fleet's
@@ -69,7 +70,7 @@ func keepSlice(slice *discoveryv1.EndpointSlice) *keptSlice {
 		e := &slice.Endpoints[i]
 		pods.WriteString(podName(e.TargetRef))
 		kept := &k.endpoints[i]
-		*kept = keptEndpoint{podEnd: uint32(pods.Len()), state: sliceState(&e.Conditions)}
+		*kept = keptEndpoint{podEnd: uint32(pods.Len()), state: behind.OfConditions(&e.Conditions)}
 		// kube-proxy, too, reads the first address only: the API gives no meaning to others.
 		if a, err := netip.ParseAddr(e.Addresses[0]); err == nil {
 			kept.address = a.Unmap()

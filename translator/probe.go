@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/behind"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
@@ -90,7 +91,7 @@ func probePort(w *v1alpha1.Workload) uint32 {
 	case p.GRPC != nil:
 		port = intstr.FromInt32(p.GRPC.Port)
 	}
-	number, _ := workloadPort(w, port)
+	number, _ := behind.WorkloadPort(w, port)
 	return uint32(number)
 }
 

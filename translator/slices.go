@@ -91,24 +91,6 @@ func (s *selection) addSlicesOf(r *Reader, slices []*api.Object, port *corev1.Se
 	return rest
 }
 
-// sliceState reads conditions that may be left out: ready is then true, serving what ready is,
-// and terminating false.
-func sliceState(c *discoveryv1.EndpointConditions) endpointState {
-	isReady := c.Ready == nil || *c.Ready
-	terminating := c.Terminating != nil && *c.Terminating
-	serving := isReady
-	if c.Serving != nil {
-		serving = *c.Serving
-	}
-	switch {
-	case terminating && serving:
-		return draining
-	case isReady && !terminating:
-		return ready
-	}
-	return notReady
-}
-
 func podName(ref *corev1.ObjectReference) string {
 	if ref == nil || ref.Kind != string(api.KindPod) {
 		return ""

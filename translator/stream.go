@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/behind"
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
@@ -164,7 +165,7 @@ func buildStreamEndpoints(r *Reader, u Unit) Result {
 	seen := map[netip.AddrPort]bool{}
 	for _, v := range versions {
 		s := selectEndpoints(r, service, port, v.versionKey)
-		total := s.settle(primaryFamily(service))
+		total := s.settle(behind.PrimaryFamily(service))
 		problems = append(problems, s.problems(service, port, v.versionKey, total)...)
 		s.endpoints = slices.DeleteFunc(s.endpoints, func(e endpoint) bool { return !stream.takes(&e) })
 		s.serve()

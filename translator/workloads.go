@@ -2,9 +2,9 @@ package translator
 
 import (
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/behind"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
@@ -13,7 +13,7 @@ import (
 func (s *selection) addWorkloads(r *Reader, port *corev1.ServicePort, workloads []*api.Object) {
 	for _, o := range workloads {
 		w := o.Value.(*v1alpha1.Workload)
-		number, ok := workloadPort(w, port.TargetPort)
+		number, ok := behind.WorkloadPort(w, port.TargetPort)
 		if !ok {
 			s.portless = o.Key
 			continue
@@ -29,17 +29,4 @@ func (s *selection) addWorkloads(r *Reader, port *corev1.ServicePort, workloads 
 			s.add(address, number, e)
 		}
 	}
-}
-
-// workloadPort resolves a port: a number, or the name of one of the Workload's ports.
-func workloadPort(w *v1alpha1.Workload, port intstr.IntOrString) (int32, bool) {
-	if port.Type == intstr.Int {
-		return port.IntVal, true
-	}
-	for _, p := range w.Spec.Ports {
-		if p.Name == port.StrVal {
-			return p.Port, true
-		}
-	}
-	return 0, false
 }
