@@ -55,7 +55,7 @@ func newControlPlane(i *instance) (_ *controlPlane, err error) {
 		instance:   i,
 		log:        i.log,
 		started:    time.Now(),
-		source:     files.New(files.Options{Dir: i.config.Dir, State: i.store, Log: i.log, Keep: translator.Keep}),
+		source:     files.New(files.Options{Dir: i.config.Dir, State: i.store, Log: i.log, Keep: i.keep()}),
 		translator: translator.New(translation...),
 		xds:        xds.NewServer(i.log, i.config.xdsOptions()...),
 		questions:  make(chan func()),
@@ -78,6 +78,15 @@ func newControlPlane(i *instance) (_ *controlPlane, err error) {
 	c.xds.Answered = func(fleet string, took time.Duration) { m.answered.WithLabelValues(fleet).Observe(took.Seconds()) }
 	i.registry.MustRegister(m, newClientMetrics(c.xds, i.tls.expires), newReplicaMetrics(c.replicas))
 	return c, nil
+}
+
+// keep is what the source keeps of objects: what the translator reads of them. Names of endpoints
+// are not among that.
+func (i *instance) keep() func(api.Value) api.Value {
+	if i.names != nil {
+		return nil
+	}
+	return translator.Keep
 }
 
 // Run serves until ctx ends: objects come from the source, go through the translator and
@@ -159,6 +168,7 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 	}
 	refused := c.allocations.Problems()
 	changes = append(changes, c.allocated()...)
+	c.tellNames(changes)
 	if !c.loaded.Load() {
 		c.rollouts.prune()
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/gateway-cp/gateway-cp/admin"
+	"github.com/gateway-cp/gateway-cp/dns"
 	"github.com/gateway-cp/gateway-cp/state"
 )
 
@@ -29,6 +30,10 @@ type instance struct {
 	admin, http net.Listener // http is nil when it is not wanted
 	replicas    net.Listener // for followers; nil when there shall be none
 	replicaTLS  *tlsFiles    // nil without
+
+	dns      *dns.Listener // nil, as what follows, when DNS is not wanted
+	names    *dns.Zone     // owned by the main loop
+	resolver *dns.Server
 
 	controlPlane *controlPlane
 	// supervised is the Envoy that run has started: its node id and its admin interface.
@@ -73,6 +78,9 @@ func (i *instance) open() (err error) {
 		}
 	}
 	if err := i.openReplicas(); err != nil {
+		return err
+	}
+	if err := i.openDNS(); err != nil {
 		return err
 	}
 	i.controlPlane, err = newControlPlane(i)
@@ -156,6 +164,10 @@ func (i *instance) run(ctx context.Context) error {
 		health := admin.Health{Ready: i.ready, Metrics: i.registry}
 		g.Go(func() error { return health.Serve(ctx, i.http) })
 	}
+	if i.dns != nil {
+		g.Go(func() error { return i.resolver.Serve(ctx, i.dns) })
+		i.log.Info("DNS is answered", "address", i.dns.Addr(), "fleet", i.config.DNS.Fleet, "upstreams", i.config.DNS.upstreams)
+	}
 	for _, d := range i.doors {
 		i.log.Info("Envoys can connect", "address", d.Addr().String(), "tls", d.credentials.Info().SecurityProtocol == "tls")
 	}
@@ -187,6 +199,9 @@ func httpAddress(l net.Listener) string {
 func (i *instance) close() {
 	for _, d := range i.doors {
 		_ = d.Close()
+	}
+	if i.dns != nil {
+		_ = i.dns.Close()
 	}
 	for _, l := range []net.Listener{i.admin, i.http, i.replicas} {
 		if l != nil {

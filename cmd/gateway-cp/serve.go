@@ -26,6 +26,7 @@ type serveConfig struct {
 	HTTPAddress string
 	StateDir    string
 	Replica     replicaConfig
+	DNS         dnsConfig
 	Log         logConfig
 
 	// identity is XDSIdentity, read.
@@ -51,6 +52,8 @@ An xDS address that other machines can reach needs TLS with client certificates 
 --xds-insecure. Which fleet and node an Envoy may call itself is in its certificate: see
 --xds-identity. What clients can take is bounded by the --xds-max flags. Stop it with SIGTERM or
 SIGINT; Envoys keep serving what they have.
+
+With --dns-address it also answers as the cluster's DNS, for the Services of --dns-fleet.
 
 Several replicas may serve one fleet from the same manifests: one leads and listens for the others
 (--replica-address), the others --follow it. Each serves Envoys by itself; on rollouts the leader
@@ -78,6 +81,7 @@ decides, for all.`,
 	_ = cmd.MarkFlagDirname("dir")
 	addServeFlags(cmd, &c, "127.0.0.1:18000", "where Envoys connect")
 	addReplicaFlags(cmd, &c.Replica)
+	addDNSFleetFlag(cmd, &c.DNS)
 	return cmd
 }
 
@@ -99,6 +103,7 @@ func addServeFlags(cmd *cobra.Command, c *serveConfig, xdsAddress, xdsUsage stri
 	_ = cmd.MarkFlagDirname("state-dir")
 	f.BoolVar(&c.bindClusterIPs, "bind-cluster-ips", false, "have Envoys listen at the cluster IPs of Services; the machines need them as local addresses (ip route add local 10.96.0.0/12 dev lo)")
 	addLimitFlags(cmd, &c.Limits)
+	addDNSFlags(cmd, &c.DNS)
 	addLogFlags(cmd, &c.Log)
 }
 
@@ -142,6 +147,9 @@ func (c *serveConfig) complete() error {
 		return usagef("the limits of the xDS address: %w", err)
 	}
 	if err := c.checkTLS(); err != nil {
+		return err
+	}
+	if err := c.DNS.check(); err != nil {
 		return err
 	}
 	if err := c.checkReplica(); err != nil {
