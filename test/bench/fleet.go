@@ -36,8 +36,11 @@ func playRole(args []string) error {
 	if err != nil {
 		return err
 	}
-	if args[0] == serverRole {
+	switch args[0] {
+	case serverRole:
 		return beServer(args[1], n)
+	case dnsRole:
+		return beDNS(args[1], n)
 	}
 	return beClients(args[1], n)
 }
