@@ -76,13 +76,13 @@ func largeWorld(b *testing.B, shape string, n int) World {
 
 func deployment(name string) Foreign {
 	labels := map[string]any{"team": "shop", "app": name, "version": "green"}
-	return Foreign{Content: map[string]any{
+	return ReadForeign(map[string]any{
 		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": name, "namespace": "shop"},
 		"spec": map[string]any{"template": map[string]any{
 			"metadata": map[string]any{"labels": labels},
 			"spec":     map[string]any{"containers": []any{map[string]any{"name": "main"}}},
 		}},
-	}}
+	}, api.Position{})
 }
 
 func largeRoute(shape, name string, i int) *gatewayv1.HTTPRoute {

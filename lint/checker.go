@@ -65,8 +65,8 @@ func newChecker(w World, o Options) *checker {
 			c.invalid[p.Object] = true
 		}
 	}
-	for _, f := range w.Foreign {
-		c.readForeign(f)
+	for i := range w.Foreign {
+		c.addForeign(&w.Foreign[i])
 	}
 	c.templates.sort()
 	return c

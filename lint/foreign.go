@@ -16,27 +16,39 @@ type podTemplate struct {
 	template bool
 }
 
-// readForeign takes from a manifest that gateway-cp does not read what the checks ask for.
-func (c *checker) readForeign(f Foreign) {
+// ReadForeign takes what the checks ask for from a manifest that gateway-cp does not read: content is as
+// decoded from JSON or YAML, and begins at a position. Nothing of it is kept.
+func ReadForeign(content map[string]any, position api.Position) Foreign {
 	key := api.Key{
-		Kind: api.Kind(text(f.Content, "kind")), Namespace: text(f.Content, "metadata", "namespace"),
-		Name: text(f.Content, "metadata", "name"),
+		Kind: api.Kind(text(content, "kind")), Namespace: text(content, "metadata", "namespace"),
+		Name: text(content, "metadata", "name"),
 	}
 	if key.Namespace == "" {
 		key.Namespace = "default"
 	}
-	c.namespaces[key.Namespace] = true
-	if secret := promisedSecret(f.Content, key); secret != "" {
-		k := api.Key{Kind: api.KindSecret, Namespace: key.Namespace, Name: secret}
-		c.promised[k] = true
+	return Foreign{key: key, promised: promisedSecret(content, key), template: readTemplate(content, key, position)}
+}
+
+// addForeign takes a manifest in that gateway-cp does not read.
+func (c *checker) addForeign(f *Foreign) {
+	c.namespaces[f.key.Namespace] = true
+	if f.promised != "" {
+		c.promised[api.Key{Kind: api.KindSecret, Namespace: f.key.Namespace, Name: f.promised}] = true
 	}
-	// Deployments, StatefulSets, DaemonSets, ReplicaSets, and what is made in their likeness.
-	containers, ok := at(f.Content, "spec", "template", "spec", "containers").([]any)
+	if f.template != nil {
+		c.templates.add(f.template)
+	}
+}
+
+// readTemplate reads the Pods that Deployments, StatefulSets, DaemonSets, ReplicaSets, and what is made in
+// their likeness, are templates of; nil for anything else.
+func readTemplate(content map[string]any, key api.Key, position api.Position) *podTemplate {
+	containers, ok := at(content, "spec", "template", "spec", "containers").([]any)
 	if !ok {
-		return
+		return nil
 	}
-	t := podTemplate{key: key, position: f.Position, labels: map[string]string{}, ports: map[string]bool{}, template: true}
-	labels, _ := at(f.Content, "spec", "template", "metadata", "labels").(map[string]any)
+	t := &podTemplate{key: key, position: position, labels: map[string]string{}, ports: map[string]bool{}, template: true}
+	labels, _ := at(content, "spec", "template", "metadata", "labels").(map[string]any)
 	for k, v := range labels {
 		if s, ok := v.(string); ok {
 			t.labels[k] = s
@@ -48,7 +60,7 @@ func (c *checker) readForeign(f Foreign) {
 			t.ports[text(p, "name")] = true
 		}
 	}
-	c.templates.add(&t)
+	return t
 }
 
 // promisedSecret gives the name of the Secret that other software makes from a manifest.

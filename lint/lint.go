@@ -20,12 +20,11 @@ type World struct {
 	Said []api.Problem
 }
 
-// Foreign is a manifest of a kind that gateway-cp does not read.
+// Foreign is what the checks ask of a manifest of a kind that gateway-cp does not read.
 type Foreign struct {
-	// Content is the manifest as decoded from JSON or YAML.
-	Content map[string]any
-	// Position is where it begins.
-	Position api.Position
+	key      api.Key
+	promised string       // the Secret that other software makes from it
+	template *podTemplate // of a Deployment and its like
 }
 
 // Options say how to look.

@@ -29,13 +29,13 @@ func load(t testing.TB, paths ...string) (World, []api.Problem) {
 		if _, ours := api.Lookup(d.GVK); ours {
 			return
 		}
-		f := Foreign{Position: d.Origin.At("")}
-		if err := json.Unmarshal(d.JSON, &f.Content); err != nil {
+		var content map[string]any
+		if err := json.Unmarshal(d.JSON, &content); err != nil {
 			t.Error(err)
 		}
 		lock.Lock()
 		defer lock.Unlock()
-		w.Foreign = append(w.Foreign, f)
+		w.Foreign = append(w.Foreign, ReadForeign(content, d.Origin.At("")))
 	}}, paths...)
 	if err != nil {
 		t.Fatal(err)

@@ -20,10 +20,11 @@ func (f *foreign) visit(d files.Document) {
 	if _, ours := api.Lookup(d.GVK); ours {
 		return
 	}
-	m := lint.Foreign{Position: d.Origin.At(""), Content: d.Content()}
-	if m.Content == nil {
+	content := d.Content()
+	if content == nil {
 		return // not an object: reading it has said so
 	}
+	m := lint.ReadForeign(content, d.Origin.At(""))
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	f.manifests = append(f.manifests, m)

@@ -95,7 +95,7 @@ func Load(o LoadOptions, paths ...string) (*Result, error) {
 	}
 	s := newSet("", 1<<62, 1<<62)
 	s.treeProbs = t.problems
-	maps.Copy(changes, readAll(refs, o.MaxFileSize, nil, visitor{object: o.Visit, says: o.VisitSays, text: o.Text}))
+	maps.Copy(changes, readAll(refs, o.MaxFileSize, nil, visitor{object: o.Visit, says: o.VisitSays, text: o.Text, once: true}))
 	s.apply(changes, false)
 	result := &Result{Problems: s.problems()}
 	for _, key := range slices.SortedFunc(maps.Keys(s.live), api.Key.Compare) {

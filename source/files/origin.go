@@ -149,7 +149,7 @@ func (p *place) text() ([]byte, error) {
 		}
 		return text[p.segment.offset : p.segment.offset+p.segment.length], nil
 	}
-	f, err := openFile(p.file.real)
+	f, _, err := openFile(p.file.real)
 	if err != nil {
 		return nil, err
 	}

@@ -20,20 +20,20 @@ import (
 var errNotRegular = errors.New("not a regular file")
 
 // openFile opens a regular file. It never blocks on a pipe that somebody puts in its place.
-func openFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+func openFile(path string) (f *os.File, info fs.FileInfo, err error) {
+	f, err = os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	info, err := f.Stat()
+	info, err = f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = errNotRegular
 	}
 	if err != nil {
 		f.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return f, nil
+	return f, info, nil
 }
 
 // content is what reading a file gave.
@@ -72,7 +72,10 @@ func readFile(ref fileRef, limit int64, known *content, visit visitor) (c *conte
 		c.decoded, c.blobs = known.decoded, known.blobs
 		return c, false
 	}
-	c.decoded, c.blobs = decode(c.ref, data, visit), blobsOf(data)
+	c.decoded = decode(c.ref, data, visit)
+	if !visit.once {
+		c.blobs = blobsOf(data)
+	}
 	return c, true
 }
 
@@ -114,15 +117,11 @@ func (c *content) read(ref fileRef, limit int64) ([]byte, error) {
 	if ref.data != nil {
 		return ref.data, nil
 	}
-	f, err := openFile(ref.real)
+	f, info, err := openFile(ref.real)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
 	c.stat = stampOf(info)
 	if info.Size() > limit {
 		return nil, tooLarge(limit)

@@ -9,7 +9,7 @@ import (
 // without a byte order mark. It fails where Load would not read the file, and where the file is
 // larger than limit bytes.
 func ReadText(path string, limit int64) ([]byte, error) {
-	f, err := openFile(path)
+	f, _, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,8 @@ type visitor struct {
 	says   bool // see LoadOptions.VisitSays
 	text   func(file string, text []byte)
 	keep   func(api.Value) api.Value // see Options.Keep
+	// once says that nobody asks how the files differ from a Git commit: they are read this once.
+	once bool
 	// documents says that the text of objects is wanted, to be stored.
 	documents bool
 }
