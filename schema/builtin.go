@@ -15,8 +15,8 @@ func (r *report) checkShape(p *path, s *shape, v any) {
 	if v == nil {
 		return
 	}
-	if check, special := formats[s.Format]; special {
-		check(r, p, v)
+	if s.format != nil {
+		s.format(r, p, v)
 		return
 	}
 	switch s.Type {

@@ -37,7 +37,9 @@ func (d *crd) check(o Object) []api.Problem {
 		r.add(api.Error, "", api.ReasonInvalidField, "correct the CRD", "its CRD cannot be used: "+err.Error())
 		return r.problems
 	}
-	r.checkShape(new(path).field("metadata"), objectMeta, object["metadata"])
+	if !objectMeta.fits(object["metadata"]) {
+		r.checkShape(new(path).field("metadata"), objectMeta, object["metadata"])
+	}
 	if hasError(r.problems) {
 		return r.problems
 	}

@@ -26,6 +26,7 @@ type shape struct {
 	name   string // of a definition
 	once   sync.Once
 	target *shape
+	format func(r *report, p *path, v any) // see formats
 	names  []string
 }
 
@@ -60,6 +61,7 @@ func (s *shape) resolve() *shape {
 				s.target = d.resolve()
 			}
 		}
+		s.format = formats[s.Format]
 		s.names = slices.Sorted(maps.Keys(s.Properties))
 	})
 	return s.target
