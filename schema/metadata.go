@@ -92,6 +92,9 @@ var nameHints = map[nameRule]string{
 }
 
 func (r *report) name(at *path, name string, rule nameRule) {
+	if api.IsPlainLabel(name) {
+		return
+	}
 	var faults []string
 	switch rule {
 	case subdomain, optionalName:
@@ -109,8 +112,11 @@ func (r *report) name(at *path, name string, rule nameRule) {
 // labels checks keys and values.
 func (r *report) labels(at *path, labels map[string]any) {
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		r.labelKey(at.field(key), key)
 		text, _ := labels[key].(string)
+		if api.IsPlainKey(key) && api.IsPlainLabel(text) {
+			continue
+		}
+		r.labelKey(at.field(key), key)
 		if len(validation.IsValidLabelValue(text)) > 0 {
 			r.fail(at.field(key), api.ReasonInvalidField,
 				"use letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, at most 63 characters",

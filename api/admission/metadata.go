@@ -44,6 +44,9 @@ func namesAreLabels(kind api.Kind) bool {
 
 // name checks a DNS-1123 label or subdomain.
 func (r *report) name(path *field.Path, name string, label bool) {
+	if api.IsPlainLabel(name) {
+		return
+	}
 	var faults []string
 	if label {
 		faults = validation.IsDNS1123Label(name)
@@ -68,7 +71,7 @@ func (r *report) labels(path *field.Path, labels map[string]string) {
 }
 
 func (r *report) labelKey(path *field.Path, key string) {
-	if len(validation.IsQualifiedName(key)) > 0 {
+	if !api.IsPlainKey(key) && len(validation.IsQualifiedName(key)) > 0 {
 		r.fail(path, api.ReasonInvalidName,
 			"use letters, digits, '-', '_' and '.', at most 63 characters, with an optional DNS name and '/' before",
 			"%q is not a valid key", key)
@@ -76,7 +79,7 @@ func (r *report) labelKey(path *field.Path, key string) {
 }
 
 func (r *report) labelValue(path *field.Path, value string) {
-	if len(validation.IsValidLabelValue(value)) > 0 {
+	if !api.IsPlainLabel(value) && len(validation.IsValidLabelValue(value)) > 0 {
 		r.fail(path, api.ReasonInvalidField,
 			"use letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, at most 63 characters",
 			"%q is not a valid label value", value)
