@@ -72,7 +72,7 @@ type Checker struct {
 // waiting is an object, and what is wrong with it unless another CRD for its kind comes.
 type waiting struct {
 	Object
-	crd      *crd // nil: none is known so far
+	crd      *crd // nil: none is known so far, or it is being compiled
 	problems []api.Problem
 }
 
@@ -81,7 +81,8 @@ func New(o Options) *Checker {
 	return &Checker{o: o, own: make(map[schema.GroupKind]*crd), embedded: make(map[schema.GroupKind]*crd)}
 }
 
-// Visit takes an object, and checks it at once if its kind is known. One of a kind that is not built
+// Visit takes an object, and checks it at once if its kind is known; while another goroutine does so with
+// the first of a CRD, which takes as long as hundreds, the object waits, and the goroutine does not. One of a kind that is not built
 // into Kubernetes is checked again if there turns out to be another CRD, when all are known.
 func (c *Checker) Visit(o Object) {
 	if o.GVK.Group == crdGroup && o.GVK.Kind == crdKind && o.GVK.Version == "v1" {
@@ -90,9 +91,10 @@ func (c *Checker) Visit(o Object) {
 	}
 	k := builtinKind(o.GVK)
 	if k == nil {
-		w := waiting{Object: o, crd: c.definitionOf(o.GVK.GroupKind())}
-		if w.crd != nil {
-			w.problems = w.crd.check(o)
+		w := waiting{Object: o}
+		if d := c.definitionOf(o.GVK.GroupKind()); d != nil && d.versions[o.GVK.Version].begin() {
+			w.crd, w.problems = d, d.check(o)
+			d.versions[o.GVK.Version].end()
 		}
 		w.Content, w.Copy, w.Into = nil, nil, nil
 		c.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -50,6 +51,19 @@ type crdVersion struct {
 	simple     bool                  // rules are all that there are
 	validator  func() *cel.Validator // says which rule is broken
 	embeds     bool                  // whole objects are among the fields
+
+	begun, ended atomic.Bool // checking the first object
+}
+
+// begin says whether an object may be checked now: it is the first, or that is done.
+func (v *crdVersion) begin() bool {
+	return v == nil || v.begun.CompareAndSwap(false, true) || v.ended.Load()
+}
+
+func (v *crdVersion) end() {
+	if v != nil {
+		v.ended.Store(true)
+	}
 }
 
 // readCRD reads and checks a CRD that is handed in; nil when it cannot be used.

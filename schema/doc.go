@@ -17,7 +17,9 @@
 //     says, is in the files named after the kinds: pod.go, workload.go, ingress.go and so on.
 //   - the Gateway API and gateway-cp itself: their CRDs, embedded.
 //   - any other kind: CRDs that are handed in, or that are among the visited objects. Those win
-//     over the embedded ones. CRDs are evaluated by the API server's own libraries.
+//     over the embedded ones. CRDs are evaluated by the API server's own libraries, which are only asked
+//     about objects that a walk over them does not see to fit, and about rules once for all values that
+//     are the same in what the rules read.
 //
 // Definitions are read when the first object of their kind is checked.
 //

@@ -13,9 +13,9 @@ import (
 
 const (
 	// maxKnown is how many different values are remembered at a level of a schema, and maxKnownSize how
-	// many bytes of a value may count: 8192 and 1 KiB, 8 MiB in all where values are as large and differ.
-	maxKnown     = 8192
-	maxKnownSize = 1 << 10
+	// many bytes of a value may count: 4096 and 512 bytes, 2 MiB where values are as large and differ.
+	maxKnown     = 4096
+	maxKnownSize = 512
 )
 
 // known are the values for which the rules of a level hold, and what it cost to find out. It may be

@@ -14,7 +14,8 @@
 // object names the units that it calls for, and a unit that nobody calls for goes away.
 //
 // The order of reading: engine.go is the mechanism, objects.go the objects and their
-// indexes, features.go the list of what is built; then one file per feature.
+// indexes, many.go how many units are built at once, features.go the list of what is built;
+// then one file per feature.
 //
 // The package may not know where objects come from, xDS, gRPC, clocks or logs.
 package translator
