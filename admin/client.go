@@ -94,6 +94,10 @@ func (c *Client) ask(ctx context.Context, method, path string, question, into an
 	switch {
 	case resp.StatusCode == http.StatusConflict && path == confirmPath:
 		return ErrNothingHeld
+	case resp.StatusCode == http.StatusConflict:
+		var f failure
+		_ = json.NewDecoder(resp.Body).Decode(&f)
+		return fmt.Errorf("%w%s", ErrRefused, strings.TrimPrefix(f.Error, ErrRefused.Error()))
 	case resp.StatusCode == http.StatusUnprocessableEntity:
 		var f failure
 		_ = json.NewDecoder(resp.Body).Decode(&f)

@@ -83,11 +83,24 @@ type RolloutStatus struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 	Service   string `json:"service"`
-	Phase     string `json:"phase"`             // Stable, Waiting or Holding
-	Live      string `json:"live,omitempty"`    // the version that has the traffic (blueGreen)
+	Phase     string `json:"phase"`             // Stable, Waiting, Holding; of a canary also Progressing, Paused, Baking, Aborted
+	Live      string `json:"live,omitempty"`    // the version that has the traffic, or most of it (blueGreen, canary)
 	Message   string `json:"message,omitempty"` // why it stands there
 	// Versions are all that are kept.
 	Versions []RolloutVersion `json:"versions"`
+	// Canary is where a canary stands.
+	Canary *RolloutCanary `json:"canary,omitempty"`
+}
+
+// RolloutCanary is where a canary stands.
+type RolloutCanary struct {
+	Stable  string    `json:"stable"`
+	Canary  string    `json:"canary"`
+	Percent float64   `json:"percent"` // that the steps so far ask for
+	Step    int       `json:"step"`    // how many have been taken
+	Steps   int       `json:"steps"`   // how many there are
+	Until   time.Time `json:"until,omitzero"`
+	Aborted string    `json:"aborted,omitempty"` // why it was given up
 }
 
 // RolloutVersion is a version and its share of the traffic.

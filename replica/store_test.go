@@ -26,7 +26,7 @@ func TestPromote(t *testing.T) {
 	if err := rollout.NewStore(db).Save(map[api.Key]*rollout.State{
 		rollout.Key("shop", "old"): {Versions: []rollout.VersionState{{Name: "v1", Weight: 10000}}},
 		rollout.Key("shop", "web"): {Versions: []rollout.VersionState{{Name: "blue", Weight: 10000}}},
-	}); err != nil {
+	}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if promoted, err := Promote(db); promoted || err != nil {

@@ -148,6 +148,8 @@ func (c *canary) begin() {
 			c.goTo(enter(c.plan, c.state.Share))
 		case c.state.Stage == canaryAborted && changed:
 			c.again("the spec has changed")
+		case c.state.Stage == canaryAborted && c.state.Retry:
+			c.again("somebody said so")
 		}
 		return
 	}
@@ -170,7 +172,7 @@ func (c *canary) begin() {
 
 // again starts a canary that was given up anew, from the first step.
 func (c *canary) again(why string) {
-	c.state.Stage, c.state.Aborted, c.state.Setbacks, c.state.FallSince = canaryMoving, "", 0, time.Time{}
+	c.state.Stage, c.state.Aborted, c.state.Setbacks, c.state.FallSince, c.state.Retry = canaryMoving, "", 0, time.Time{}, false
 	c.event(EventCanaryStarted, false, "%s is tried again: %s", c.trial.label, why)
 	c.goTo(0)
 }

@@ -79,7 +79,7 @@ func (c *canary) tellDone() v1alpha1.RolloutPhase {
 		}
 	}
 	if c.stable != c.trial {
-		c.say("name %s as spec.canary.to to go back at once", c.stable.label)
+		c.say("name %s as spec.canary.to, or say undo, to go back at once", c.stable.label)
 	}
 	return phase
 }
@@ -99,7 +99,7 @@ func (c *canary) tellAborted() v1alpha1.RolloutPhase {
 	if c.to != c.trial {
 		return v1alpha1.PhaseProgressing
 	}
-	c.say("change spec.canary to try %s again", c.trial.label)
+	c.say("change spec.canary, or say retry, to try %s again", c.trial.label)
 	return v1alpha1.PhaseAborted
 }
 

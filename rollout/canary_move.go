@@ -24,7 +24,7 @@ func (c *canary) move() bool {
 
 // goTo begins with a step.
 func (c *canary) goTo(i int) {
-	c.state.Step, c.state.Since, c.state.Moves, c.state.From = i, c.now, 0, c.state.Share
+	c.state.Step, c.state.Since, c.state.Moves, c.state.From, c.state.Promoted = i, c.now, 0, c.state.Share, false
 	if i >= len(c.plan) {
 		return
 	}
@@ -34,7 +34,7 @@ func (c *canary) goTo(i int) {
 			c.state.From = c.state.Share
 		}
 	} else if m.pause && m.wait < 0 {
-		c.event(EventCanaryPaused, false, "%s has %s and waits to be promoted", c.trial.label, percent(c.state.Share))
+		c.event(EventCanaryPaused, false, "%s waits at %s to be promoted", c.trial.label, percent(c.state.Share))
 	}
 }
 
@@ -55,7 +55,7 @@ func (c *canary) advance() {
 	if !c.over(lasting(c.spec.Bake, 0)) {
 		return
 	}
-	c.state.Stage, c.state.Full = canaryDone, false
+	c.state.Stage, c.state.Full, c.state.Promoted = canaryDone, false, false
 	c.stable.HeldUntil = c.now.Add(lasting(c.spec.HoldOld, DefaultHoldOld))
 	c.event(EventCanaryPromoted, false, "%s has all traffic and is the stable version now", c.trial.label)
 }
@@ -66,6 +66,9 @@ func (c *canary) take(m move) bool {
 	case m.weight != nil:
 		return c.ask(*m.weight)
 	case m.pause && m.wait < 0:
+		if c.state.Promoted {
+			return true
+		}
 		c.pausing = true
 		return false
 	case m.pause:
@@ -73,6 +76,9 @@ func (c *canary) take(m move) bool {
 	}
 	if c.state.Moves == 0 && !c.ask(c.state.From) {
 		return false
+	}
+	if c.state.Promoted {
+		return c.ask(m.to)
 	}
 	moves, interval := m.moves(c.state.From)
 	for c.state.Moves < moves {
@@ -92,7 +98,7 @@ func (c *canary) over(wait time.Duration) bool {
 		c.state.Since = c.now
 	}
 	end := c.state.Since.Add(wait)
-	if !c.now.Before(end) {
+	if c.state.Promoted || !c.now.Before(end) {
 		return true
 	}
 	c.wakeAt(end)

@@ -19,11 +19,14 @@ const (
 // when the canary serves nobody anyway. While it has none, nothing moves.
 func (c *canary) lower(share int32) bool {
 	st := &c.state
+	if c.trial.Weight == 0 {
+		st.Share = min(st.Share, share)
+	}
 	if c.stable.empty() && st.Share > share {
 		return false
 	}
 	had, has := int64(st.StableReady), int64(c.stable.seen.Ready)
-	if !c.stable.known || has >= had || c.trial.empty() || c.trial.failing || c.trial.Weight == 0 {
+	if !c.stable.known || has >= had || c.trial.empty() || c.trial.failing {
 		st.Share = min(st.Share, share)
 	}
 	if st.Share <= share {

@@ -45,6 +45,11 @@ type CanaryState struct {
 	// PausedAt is when it was told to pause; zero: it was not.
 	PausedAt time.Time `json:"pausedAt,omitzero"`
 
+	// Promoted: the wait that is under way is over, since somebody said so. Retry: what was given
+	// up is to be started again.
+	Promoted bool `json:"promoted,omitempty"`
+	Retry    bool `json:"retry,omitempty"`
+
 	// Aborted says why the canary was given up, for people.
 	Aborted string `json:"aborted,omitempty"`
 
@@ -82,7 +87,8 @@ func (c *CanaryState) sound(known func(id string) bool) bool {
 
 // abort gives the canary up.
 func (c *CanaryState) abort(why string) {
-	c.Stage, c.Aborted, c.Full, c.Out, c.StuckSince, c.PausedAt = canaryAborted, why, false, false, time.Time{}, time.Time{}
+	c.Stage, c.Aborted, c.Full, c.Out, c.Promoted = canaryAborted, why, false, false, false
+	c.StuckSince, c.PausedAt = time.Time{}, time.Time{}
 }
 
 // digest is a short hash over what is stored as JSON.

@@ -63,7 +63,7 @@ func TestCanaryTakesItsSteps(t *testing.T) {
 	s.after(24 * time.Hour).is("Progressing: v2=25 v1=75").wakesIn(time.Hour)
 	s.after(time.Hour).is("Progressing: v2=50 v1=50").wakesIn(time.Minute)
 	s.after(time.Minute).is("Baking: v2=100 v1=0").says("stable version from").wakesIn(5 * time.Minute)
-	s.after(5 * time.Minute).is("Holding: v2=100 v1=0(10m0s)").happened(EventCanaryPromoted).says("name v1 as spec.canary.to to go back at once")
+	s.after(5 * time.Minute).is("Holding: v2=100 v1=0(10m0s)").happened(EventCanaryPromoted).says("name v1 as spec.canary.to, or say undo, to go back at once")
 	s.after(10 * time.Minute).is("Stable: v2=100").happened(EventHoldEnded).wakesIn(-1)
 	if c := s.last.Canary; c.Stable != "v2" || c.Weight != 10000 || c.Step != 6 {
 		t.Errorf("%+v", c)

@@ -5,6 +5,7 @@ type Event struct {
 	Reason  EventReason
 	Warning bool   // somebody should look
 	Message string // for people
+	By      string // who made it happen, where it was a person
 }
 
 // EventReason is the stable name of a kind of event.
@@ -38,6 +39,8 @@ const (
 	EventCanaryAborted EventReason = "CanaryAborted"
 	// EventCanaryPromoted: the canary has become the stable version.
 	EventCanaryPromoted EventReason = "CanaryPromoted"
+	// EventTold: somebody has told a canary to do something.
+	EventTold EventReason = "Told"
 	// EventEnded: the Rollout was deleted, and its split with it.
 	EventEnded EventReason = "Ended"
 	// EventEnvoysLeftBehind: a version got its traffic although some Envoys were not ready for

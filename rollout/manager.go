@@ -13,11 +13,11 @@ import (
 // retryAfter is when to step again after a state could not be stored.
 const retryAfter = time.Second
 
-// StateStore keeps states. Save writes all of them or none, nil deletes, and they survive a kill
+// StateStore keeps states, and what has happened. Save writes all of it or none, nil deletes, and it survives a kill
 // once it has returned without an error; Load fails rather than leave one out. Store is one.
 type StateStore interface {
 	Load() (map[api.Key]State, error)
-	Save(map[api.Key]*State) error
+	Save(states map[api.Key]*State, news map[api.Key][]Record) error
 }
 
 // ObserveFunc says what is known of the versions of a Rollout. It must not change what it is given.
@@ -52,7 +52,9 @@ type entry struct {
 	rollout *v1alpha1.Rollout // as it was set, never changed here
 	state   State
 	status  v1alpha1.RolloutStatus // as it was last given out
-	changed bool                   // the object is not the one that was last given out
+	told    *State                 // after what it was told to do since the last step
+	telling []Event
+	changed bool // the object is not the one that was last given out
 	dirty   bool
 	deleted bool
 	wake    time.Time // zero: not in the queue
@@ -123,6 +125,29 @@ func (m *Manager) Touch(key api.Key) {
 	}
 }
 
+// Act tells a Rollout to do something with the next Step. Errors wrap ErrAction; then nothing
+// happens.
+func (m *Manager) Act(key api.Key, a Action, now time.Time) error {
+	e := m.entries[key]
+	if e == nil {
+		return refuse("there is no %s", key)
+	}
+	state := e.state
+	if e.told != nil {
+		state = *e.told
+	}
+	next, event, err := Act(e.rollout.Spec, state, a, now)
+	if err != nil {
+		return err
+	}
+	e.told, e.telling = &next, append(e.telling, event)
+	m.mark(e)
+	return nil
+}
+
+// Acted says whether everything that a Rollout was told is on disk, and in effect.
+func (m *Manager) Acted(key api.Key) bool { return m.entries[key] == nil || m.entries[key].told == nil }
+
 // Prune forgets the states whose Rollout has not been set since the start, and gives their keys
 // in order. It is to be called once the source has delivered everything that there is.
 func (m *Manager) Prune() []api.Key {
@@ -156,15 +181,21 @@ func (m *Manager) Step(observe ObserveFunc, now time.Time) ([]*v1alpha1.Rollout,
 	todo := m.takeDirty()
 	results := make([]Result, len(todo))
 	saves := make(map[api.Key]*State, len(todo)+len(m.gone))
+	news := map[api.Key][]Record{}
 	for k := range m.gone {
 		saves[k] = nil
 	}
 	for i, e := range todo {
-		spec := e.rollout.Spec
-		results[i] = Next(spec, e.state, observe(e.rollout, Candidates(spec, e.state)), now)
+		spec, state := e.rollout.Spec, e.state
+		if e.told != nil {
+			state = *e.told
+		}
+		results[i] = Next(spec, state, observe(e.rollout, Candidates(spec, state)), now)
+		results[i].Events = slices.Concat(e.telling, results[i].Events)
 		saves[e.key] = &results[i].State
+		news[e.key] = records(results[i].Events, now)
 	}
-	if err := m.store.Save(saves); err != nil {
+	if err := m.store.Save(saves, news); err != nil {
 		m.dirty = todo
 		return nil, now.Add(retryAfter), fmt.Errorf("no rollout moves: %w", err)
 	}
@@ -189,7 +220,7 @@ func (m *Manager) takeDirty() []*entry {
 
 // adopt makes a stored result the present, and gives the Rollout when there is news.
 func (m *Manager) adopt(e *entry, r Result, now time.Time) *v1alpha1.Rollout {
-	e.state, e.dirty = r.State, false
+	e.state, e.dirty, e.told, e.telling = r.State, false, nil, nil
 	for _, ev := range r.Events {
 		m.events = append(m.events, ObjectEvent{Key: e.key, Event: ev})
 	}

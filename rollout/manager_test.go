@@ -35,12 +35,12 @@ type spy struct {
 	err   error
 }
 
-func (s *spy) Save(states map[api.Key]*State) error {
+func (s *spy) Save(states map[api.Key]*State, news map[api.Key][]Record) error {
 	if s.err != nil {
 		return s.err
 	}
 	s.saves++
-	return s.StateStore.Save(states)
+	return s.StateStore.Save(states, news)
 }
 
 func newManager(t testing.TB, store StateStore) *Manager {
@@ -359,7 +359,7 @@ func (m *memory) Load() (map[api.Key]State, error) {
 	return maps.Clone(m.states), nil
 }
 
-func (m *memory) Save(states map[api.Key]*State) error {
+func (m *memory) Save(states map[api.Key]*State, _ map[api.Key][]Record) error {
 	for k, st := range states {
 		if st == nil {
 			delete(m.states, k)

@@ -44,9 +44,10 @@ func (s *Store) Load() (map[api.Key]State, error) {
 	return states, nil
 }
 
-// Save writes states, nil deletes, in one transaction. They are on disk when it returns without
-// an error; nothing is written when nothing differs from what is there.
-func (s *Store) Save(states map[api.Key]*State) error {
+// Save writes states, nil deletes, and adds what has happened to their history, in one transaction.
+// All is on disk when it returns without an error; nothing is written when nothing differs from
+// what is there.
+func (s *Store) Save(states map[api.Key]*State, news map[api.Key][]Record) error {
 	changed := map[string][]byte{}
 	for k, st := range states {
 		key := k.Namespace + "/" + k.Name
@@ -64,7 +65,11 @@ func (s *Store) Save(states map[api.Key]*State) error {
 			changed[key] = data
 		}
 	}
-	if err := s.db.Write(state.Rollouts, changed); err != nil {
+	histories, err := s.histories(states, news)
+	if err != nil {
+		return err
+	}
+	if err := s.db.WriteAll(map[state.Bucket]map[string][]byte{state.Rollouts: changed, state.Histories: histories}); err != nil {
 		return fmt.Errorf("store the state of rollouts: %w", err)
 	}
 	for key, data := range changed {

@@ -19,10 +19,10 @@ func TestStoreKeepsStates(t *testing.T) {
 		{Name: "blue", Selector: map[string]string{"version": "blue"}, HeldUntil: epoch.Add(time.Nanosecond)},
 		{Name: "green", Selector: map[string]string{"version": "green"}, Weight: 10000, Waiting: true, ReadySince: epoch},
 	}}
-	if err := store.Save(map[api.Key]*State{Key("shop", "web"): &st, Key("shop", "gone"): &st}); err != nil {
+	if err := store.Save(map[api.Key]*State{Key("shop", "web"): &st, Key("shop", "gone"): &st}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Save(map[api.Key]*State{Key("shop", "gone"): nil, Key("shop", "never"): nil}); err != nil {
+	if err := store.Save(map[api.Key]*State{Key("shop", "gone"): nil, Key("shop", "never"): nil}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {
@@ -41,7 +41,7 @@ func TestStoreWritesOnlyWhatChanged(t *testing.T) {
 	st := State{Versions: []VersionState{{Name: "blue", Weight: 10000}}}
 	save := func() {
 		t.Helper()
-		if err := store.Save(map[api.Key]*State{Key("shop", "web"): &st, Key("shop", "gone"): nil}); err != nil {
+		if err := store.Save(map[api.Key]*State{Key("shop", "web"): &st, Key("shop", "gone"): nil}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

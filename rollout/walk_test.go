@@ -79,6 +79,9 @@ func (w *walker) happen() {
 	case n < 12:
 		w.newSight()
 	case n == 12:
+		a := Action{Kind: Actions[w.IntN(len(Actions))], Full: w.IntN(3) == 0}
+		w.state, _, _ = Act(w.spec, w.state, a, w.now)
+	case n == 13:
 		w.now = w.now.Add(-w.duration())
 	default:
 		w.now = w.now.Add(w.duration())

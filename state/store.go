@@ -24,6 +24,8 @@ type Bucket string
 const (
 	// Rollouts holds the state of every rollout, by namespace/name.
 	Rollouts Bucket = "rollouts"
+	// Histories holds what has happened to every rollout, by namespace/name.
+	Histories Bucket = "histories"
 	// Objects says where the last good version of every object that came from files is from.
 	Objects Bucket = "objects"
 	// Documents holds those versions. They are large and seldom read.

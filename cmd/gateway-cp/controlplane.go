@@ -35,6 +35,7 @@ type controlPlane struct {
 	xds         *xds.Server
 
 	questions chan func()
+	told      bool                // a question has told a Rollout something: a step is to follow
 	loaded    atomic.Bool         // the first batch has been applied
 	found     []api.Problem       // by the source
 	news      bool                // they are others than at the step before
@@ -120,8 +121,10 @@ func (c *controlPlane) Run(ctx context.Context) error {
 				c.replicas.hear()
 			case <-wake.C:
 			case question := <-questions:
-				question()
-				continue
+				if question(); !c.told {
+					continue
+				}
+				c.told = false
 			case <-ctx.Done():
 				return nil
 			}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/gateway-cp/gateway-cp/admin"
 )
 
 // watchInterval is how often --watch asks.
@@ -82,6 +84,16 @@ func isTerminal(out any) bool {
 
 // completeEnvoys completes the ids of Envoys.
 func completeEnvoys(socket *string) cobra.CompletionFunc {
+	return completeFromStatus(socket, func(s admin.Status) (ids []string) {
+		for _, e := range s.Envoys {
+			ids = append(ids, cobra.CompletionWithDesc(e.ID, e.Fleet+", "+stateOf(e)))
+		}
+		return ids
+	})
+}
+
+// completeFromStatus completes the first argument with names that a running gateway-cp knows.
+func completeFromStatus(socket *string, names func(admin.Status) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 || resolveFlags(cmd) != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -96,10 +108,6 @@ func completeEnvoys(socket *string) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		var ids []string
-		for _, e := range s.Envoys {
-			ids = append(ids, cobra.CompletionWithDesc(e.ID, e.Fleet+", "+stateOf(e)))
-		}
-		return ids, cobra.ShellCompDirectiveNoFileComp
+		return names(s), cobra.ShellCompDirectiveNoFileComp
 	}
 }

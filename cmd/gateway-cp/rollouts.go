@@ -221,6 +221,15 @@ func (r *rollouts) status() []admin.RolloutStatus {
 			Namespace: d.Namespace, Name: d.Name, Service: d.Spec.TargetRef.Name,
 			Phase: string(d.Status.Phase), Live: d.Status.Live, Message: d.Status.Message,
 		}
+		if c := d.Status.Canary; c != nil {
+			s.Canary = &admin.RolloutCanary{
+				Stable: c.Stable, Canary: c.Canary, Percent: float64(c.Weight) * 100 / v1alpha1.WeightTotal,
+				Step: int(c.Step), Steps: int(c.Steps), Aborted: c.Aborted,
+			}
+			if c.Until != nil {
+				s.Canary.Until = c.Until.Time
+			}
+		}
 		for _, v := range d.Status.Versions {
 			version := admin.RolloutVersion{Name: v.Name, Percent: float64(v.Weight) * 100 / v1alpha1.WeightTotal}
 			if v.HeldUntil != nil {

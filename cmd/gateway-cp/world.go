@@ -188,7 +188,9 @@ type memoryStates map[api.Key]rollout.State
 
 func (m memoryStates) Load() (map[api.Key]rollout.State, error) { return m, nil }
 
-func (m memoryStates) Save(map[api.Key]*rollout.State) error { return nil }
+func (m memoryStates) Save(map[api.Key]*rollout.State, map[api.Key][]rollout.Record) error {
+	return nil
+}
 
 // loadStates reads the states of rollouts, and the numbers of Services, from a state directory.
 func loadStates(dir string) (memoryStates, allocation.Records, error) {

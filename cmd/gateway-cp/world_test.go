@@ -68,7 +68,7 @@ func TestWorldContinuesRollouts(t *testing.T) {
 	}
 	blue := rollout.State{Versions: []rollout.VersionState{{Name: "blue", Selector: map[string]string{"version": "blue"}, Weight: v1alpha1.WeightTotal}}}
 	key := rollout.Key("web", "shop")
-	if err := rollout.NewStore(db).Save(map[api.Key]*rollout.State{key: &blue}); err != nil {
+	if err := rollout.NewStore(db).Save(map[api.Key]*rollout.State{key: &blue}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := loadWorld(worldOptions{StateDir: dir}, []string{path}); codeOf(err) != exitCannot || !strings.Contains(hintOf(err), "--live") {
