@@ -19,7 +19,7 @@ const (
 const maxAction = 64 << 10
 
 // ErrRefused means that a Rollout cannot do what it is told as things stand: the message says why.
-var ErrRefused = errors.New("refused")
+var ErrRefused = errors.New("cannot be done")
 
 // RolloutAction is what a Rollout is told to do.
 type RolloutAction struct {

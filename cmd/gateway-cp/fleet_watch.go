@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -23,9 +24,14 @@ const watchInterval = time.Second
 // clearScreen moves the cursor home and clears what is on the terminal (ECMA-48).
 const clearScreen = "\x1b[H\x1b[2J"
 
-// watchFleet shows the fleet, or one Envoy, whenever it has changed, until a signal. A control
-// plane that does not answer is told, and asked again.
+// watchFleet shows the fleet, or one Envoy, whenever it has changed, until a signal.
 func watchFleet(cmd *cobra.Command, c fleetConfig, args []string) error {
+	return watch(cmd, c.format, func(w io.Writer) error { return showFleet(cmd, w, c, args) })
+}
+
+// watch shows something whenever it has changed, until a signal. A control plane that does not
+// answer is told, and asked again.
+func watch(cmd *cobra.Command, format string, show func(io.Writer) error) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	cmd.SetContext(ctx)
@@ -34,7 +40,7 @@ func watchFleet(cmd *cobra.Command, c fleetConfig, args []string) error {
 	shown := ""
 	for {
 		var b bytes.Buffer
-		err := showFleet(cmd, &b, c, args)
+		err := show(&b)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -47,7 +53,7 @@ func watchFleet(cmd *cobra.Command, c fleetConfig, args []string) error {
 		}
 		if text := b.String(); text != shown {
 			shown = text
-			if err := repaint(cmd, c.format, text); err != nil {
+			if err := repaint(cmd, format, text); err != nil {
 				return err
 			}
 		}

@@ -31,7 +31,7 @@ func (c *controlPlane) Act(ctx context.Context, namespace, name string, a admin.
 		return errors.Join(ctx.Err(), errors.New("gateway-cp is ending"))
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", admin.ErrRefused, err)
+		return fmt.Errorf("%w%s", admin.ErrRefused, strings.TrimPrefix(err.Error(), rollout.ErrAction.Error()))
 	}
 	acted := false
 	c.do(ctx, func() { acted = manager.Acted(key) })
