@@ -145,7 +145,8 @@ type Output struct {
 	// acknowledgement, not at that of their endpoints.
 	HealthChecked bool
 	// Drain is how long a cluster is kept on an Envoy after nothing there names it any more,
-	// for requests that are still running.
+	// for requests that are still running. With active health checks it is also how long at most
+	// endpoints that are replaced may serve while no other is healthy.
 	Drain time.Duration
 	// Ready is the number of endpoints that take traffic, Total that of all that were
 	// selected, ready or not (endpoints only).

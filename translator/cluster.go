@@ -38,6 +38,7 @@ func buildCluster(r *Reader, u Unit) Result {
 	out := resource.Output{
 		Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
 		Sources: []api.Key{serviceKey(u)},
+		Drain:   drainTime(r, u.Fleet),
 	}
 	probe, problems := probeOf(selectedWorkloads(r, service, version), speaksHTTP2(port.AppProtocol))
 	if probe != nil {

@@ -2,6 +2,7 @@ package translator
 
 import (
 	"slices"
+	"time"
 
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
@@ -53,6 +54,15 @@ func readFleet(r *Reader, name string) (fleet, bool) {
 		return fleet{v1alpha1.ImplicitFleet()}, true
 	}
 	return fleet{}, false
+}
+
+// drainTime is how long clusters drain on the Envoys of a fleet; 0 when there is no such fleet.
+func drainTime(r *Reader, fleet string) time.Duration {
+	f, there := readFleet(r, fleet)
+	if !there {
+		return 0
+	}
+	return f.Spec.DrainTime.Duration
 }
 
 // readFleets gives all Fleets, sorted by name.

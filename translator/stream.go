@@ -110,6 +110,7 @@ func buildStreamCluster(r *Reader, u Unit) Result {
 	out := resource.Output{
 		Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
 		Sources: []api.Key{serviceKey(u)},
+		Drain:   drainTime(r, u.Fleet),
 	}
 	probe, problems := probeOf(streamWorkloads(r, service), http2)
 	if probe != nil {

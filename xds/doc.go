@@ -16,7 +16,9 @@
 //   - what an Envoy refuses is narrowed down to the part, and held back until it changes
 //     (quarantine.go); what it has in place of it outlives this process (lastgood.go);
 //   - a cluster is taken away when nothing that the Envoy holds names it and its drain time
-//     has passed (retire.go).
+//     has passed (retire.go);
+//   - endpoints that are replaced in a cluster with active health checks stay until the others
+//     are healthy there (replaced.go).
 //
 // stream.go, delta.go and sotw.go carry a session over gRPC; server.go is the server.
 //

@@ -108,8 +108,11 @@ func (s *session) forget(t resource.Type, id uint32) {
 	if h.unknown != "" {
 		s.learned(t)
 	}
-	if t == resource.Cluster {
+	switch t {
+	case resource.Cluster:
 		s.retiring.remove(id)
+	case resource.Endpoint:
+		s.replaced.remove(id)
 	}
 	s.loosen(id)
 }

@@ -45,5 +45,6 @@ func (s *session) takeNotice() {
 	}
 	s.stopWaiting()
 	s.retire()
+	s.endReplaced()
 	s.helpWarming()
 }

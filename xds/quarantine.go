@@ -309,6 +309,10 @@ func (s *session) stands(a atom, r *refusal, target *composed) bool {
 	if a.part == together {
 		return target != nil && target == r.target
 	}
+	if a.part == replacedPart && target != nil {
+		going, _ := s.replaced.get(target.id)
+		return going != nil && going.target == target && going.whole.get(replacedPart) != nil && going.whole.get(replacedPart).hash == a.hash
+	}
 	p := target.get(a.part)
 	if p == nil || a.part != "" && target.head.hash != r.head {
 		return false

@@ -60,6 +60,9 @@ func (s *session) compose(t resource.Type, id uint32) (*composed, verdict) {
 	if len(target.parts) > 0 && len(whole.parts) == 0 || s.isRefusedTogether(this, whole) {
 		return stay(h, has) // without any of its parts it is of no use, or not even valid
 	}
+	if t == resource.Endpoint {
+		whole = s.withReplaced(h, whole)
+	}
 	return whole, deliver
 }
 
@@ -277,6 +280,7 @@ func (s *session) helpWarming() {
 // setHealthy takes in Envoy's gauge membership_healthy of a cluster.
 func (s *session) setHealthy(cluster string, healthy int) {
 	id := s.store.names.find(cluster)
+	s.countReplaced(id, healthy)
 	state, there := s.clusters.get(id)
 	if !there || state.reported && state.healthy == healthy {
 		return

@@ -58,6 +58,9 @@ func (s *session) wake() time.Time {
 	for _, at := range s.retiring.m {
 		earlier(at)
 	}
+	for _, r := range s.replaced.m {
+		earlier(r.ends())
+	}
 	for _, r := range s.refused {
 		earlier(r.retry)
 	}

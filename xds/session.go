@@ -48,8 +48,9 @@ type session struct {
 	unknown  int     // resources that this Envoy has, of which we know only the version
 	waits    waits
 	refused  map[atom]*refusal
-	retiring sparse[time.Time] // clusters that nothing names: when they are taken away
-	loose    []uint32          // names that the session may have no use for any more
+	retiring sparse[time.Time]    // clusters that nothing names: when they are taken away
+	replaced sparse[*replacement] // assignments whose endpoints are being replaced
+	loose    []uint32             // names that the session may have no use for any more
 	// settled is when an Envoy that came with resources of an earlier stream has had the time
 	// to ask for all types; before it no cluster is taken away.
 	settled time.Time
@@ -320,6 +321,9 @@ func (s *session) report(t resource.Type, versions iter.Seq2[string, string]) {
 			}
 		} else {
 			s.setHeld(t, id, held{acked: known, sent: known})
+			if t == resource.Endpoint {
+				s.reportReplaced(id, known)
+			}
 		}
 		sub.touch(id)
 		if t == resource.Cluster {

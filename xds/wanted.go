@@ -65,6 +65,9 @@ func (c *conn) wanted() Config {
 	there := s.store.closure(s.audiences, s)
 	var all []Wanted
 	for ref, target := range there {
+		if r, is := s.replaced.get(target.id); is && ref.Type == resource.Endpoint && r.target == target {
+			target = r.whole
+		}
 		w := wanted(ref, target)
 		w.Why = s.whyOther(ref, target)
 		all = append(all, w)

@@ -96,7 +96,8 @@ type FleetSpec struct {
 	LoadBalancer *LoadBalancer `json:"loadBalancer,omitempty"`
 
 	// How long a cluster that nothing refers to any more is kept on an Envoy, for requests
-	// that are still running.
+	// that are still running; and for how long at most a probed endpoint that was replaced still
+	// serves while no other one has passed its check.
 	//
 	// +optional
 	// +kubebuilder:default="30s"

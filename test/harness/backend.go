@@ -34,6 +34,7 @@ type Backend struct {
 	server  *http.Server
 	open    atomic.Int64 // connections
 	failing atomic.Bool
+	check   atomic.Int64 // nanoseconds that a check takes
 	handler atomic.Pointer[http.HandlerFunc]
 }
 
@@ -106,6 +107,7 @@ func (e *Env) listen() (net.Listener, error) {
 
 func (b *Backend) serve(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/healthz" {
+		time.Sleep(time.Duration(b.check.Load()))
 		if b.failing.Load() {
 			http.Error(w, "failing", http.StatusServiceUnavailable)
 		}
@@ -129,6 +131,9 @@ func (b *Backend) Handle(h http.HandlerFunc) { b.handler.Store(&h) }
 
 // SetHealthy says what /healthz answers.
 func (b *Backend) SetHealthy(healthy bool) { b.failing.Store(!healthy) }
+
+// SlowCheck says how long /healthz takes to answer.
+func (b *Backend) SlowCheck(d time.Duration) { b.check.Store(int64(d)) }
 
 // connState counts open connections.
 func (b *Backend) connState(_ net.Conn, s http.ConnState) {

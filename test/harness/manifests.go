@@ -16,7 +16,7 @@ metadata: {name: default}
 spec:
   addresses: [%q]
   serviceListener: {address: %q, port: %d}
-  drainTime: 2s
+  drainTime: 1s
 ---
 `, e.IP, e.IP, serviceListenerPort)
 }
