@@ -137,6 +137,18 @@ spec: {addresses: [10.0.0.1, "fd00::1"]}
 ---
 apiVersion: v1
 kind: Service
+metadata: {name: set, namespace: shop}
+spec: {clusterIP: None, selector: {app: set}, ports: [{name: http, port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: set-x, namespace: shop, labels: {kubernetes.io/service-name: set}}
+addressType: IPv4
+ports: [{name: http, port: 8080}]
+endpoints: [{addresses: [10.0.1.1], hostname: set-0}, {addresses: [10.0.1.2], hostname: set-1, conditions: {ready: false}}]
+---
+apiVersion: v1
+kind: Service
 metadata: {name: outside, namespace: shop}
 spec: {type: ExternalName, externalName: web.shop.svc.cluster.local}
 `
@@ -166,6 +178,8 @@ func TestDNSForGo(t *testing.T) {
 	hosts, err = r.LookupHost(ctx, "db.shop.svc.cluster.local.")
 	slices.Sort(hosts)
 	expect("a headless Service", hosts, err, "[10.0.0.1 fd00::1]")
+	hosts, err = r.LookupHost(ctx, "set-0.set.shop.svc.cluster.local.")
+	expect("an endpoint of a slice", hosts, err, "[10.0.1.1]")
 	hosts, err = r.LookupHost(ctx, "outside.shop.svc.cluster.local.")
 	expect("an ExternalName", hosts, err, "[10.96.0.10]")
 	alias, err := r.LookupCNAME(ctx, "outside.shop.svc.cluster.local.")
