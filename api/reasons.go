@@ -88,6 +88,11 @@ const (
 	ReasonPlainHTTPAnswered       Reason = "PlainHTTPAnswered"
 	ReasonAdminPortExposed        Reason = "AdminPortExposed"
 
+	// Policy tests.
+
+	ReasonTestFailed  Reason = "TestFailed"
+	ReasonInvalidTest Reason = "InvalidTest"
+
 	// The fleet.
 
 	ReasonRefusedByEnvoy  Reason = "RefusedByEnvoy"

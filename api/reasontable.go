@@ -16,6 +16,7 @@ const (
 	groupObject   = "One object by itself"
 	groupTogether = "Objects together"
 	groupSet      = "The whole set"
+	groupTests    = "Policy tests"
 	groupFleet    = "The fleet"
 )
 
@@ -370,6 +371,16 @@ var Reasons = []ReasonInfo{
 		ReasonAdminPortExposed, groupSet,
 		"A route leads to a port of a Service that is named like one for administration, such as metrics, admin or debug, through a Gateway. Such ports seldom ask who is there.",
 		"Refer to the port that is meant for clients. Ignore the problem if the port is meant to be reached, and protected.",
+	},
+	{
+		ReasonTestFailed, groupTests,
+		"An expectation of a test file (gateway-cp test) does not hold: requests go elsewhere than it says, or what it says cannot be decided, as with a request that no listener takes, or routes of which there are none.",
+		"The problem stands at the line of the expectation, and its hint names the route, with file and line, that decides. Change the manifests, or the test if that is meant. gateway-cp explain shows the whole way of a request.",
+	},
+	{
+		ReasonInvalidTest, groupTests,
+		"A test of a test file cannot be run: a field does not exist or has no sense, or the test names a Service, port or version that is not there, so that it could not fail. Other tests of the file are run. A TrafficTest in a file named like a manifest is none of the tests either.",
+		"Correct what the problem says. Test files are described in docs/policy-tests.md, and are named *.traffictest.",
 	},
 	{
 		ReasonRefusedByEnvoy, groupFleet,

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/nearest"
 )
 
@@ -52,7 +53,7 @@ func (r *run) knownService(name string, path ...string) {
 	if service, port, ok := strings.Cut(name, ":"); ok && names[service] {
 		message = fmt.Sprintf("Service %s has no port %s", service, port)
 	}
-	r.fail(ReasonInvalidTest, didYouMean(name, names), path, "%s", message)
+	r.fail(api.ReasonInvalidTest, didYouMean(name, names), path, "%s", message)
 }
 
 // knownVersions notes the versions in weights that requests could not go to: those that no Rollout of a
@@ -83,7 +84,7 @@ func (r *run) knownVersions(f *facts) bool {
 		if r.test.ForAll != nil {
 			where = "no Rollout has it"
 		}
-		r.fail(ReasonInvalidTest, didYouMean(name, names), []string{"expect", "weights", name}, "there is no version %s: %s", name, where)
+		r.fail(api.ReasonInvalidTest, didYouMean(name, names), []string{"expect", "weights", name}, "there is no version %s: %s", name, where)
 	}
 	return ok
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/source/files"
 	"github.com/gateway-cp/gateway-cp/traffic"
 	"github.com/gateway-cp/gateway-cp/translator"
@@ -187,40 +189,92 @@ func TestExpectationsHoldAndFail(t *testing.T) {
 	}
 }
 
-// A file that is wrong is not taken for one without tests.
+// A file that is wrong is not taken for one without tests, and says where it is wrong, in words for people.
 func TestWrongFiles(t *testing.T) {
 	const head = "apiVersion: test.gateway-cp.io/v1alpha1\nkind: TrafficTest\nmetadata: {name: s}\n"
+	const one = head + "tests: [{name: a, request: {url: x}, expect: "
 	for text, want := range map[string]string{
 		"":                          ":1: error: there is no test in the file",
-		"a: [":                      "did not find expected",
-		"kind: Service":             `apiVersion must be test.gateway-cp.io/v1alpha1 and kind TrafficTest, not "" and "Service"`,
-		head:                        ":1: error: there are no tests in it",
+		"---\n# none\n---\n":        ":1: error: there is no test in the file",
+		"a: [":                      ":1: error: it is not YAML: did not find expected node content",
+		"a: b\nc: d: e":             ":2: error: it is not YAML: mapping values are not allowed in this context",
+		"[]":                        `apiVersion must be`,
+		"kind: Service":             `:1:1: error: apiVersion must be test.gateway-cp.io/v1alpha1 and kind TrafficTest, not "" and "Service"`,
+		head:                        ":1:1: error: TrafficTest s: there are no tests in it",
 		head + "tests: []":          "there are no tests in it",
-		head + "tests: [null]":      "tests[0] is empty",
-		head + "tests: [{name: a}]": ":4: error: nothing is expected",
-		head + "tests: [{nam: a}]":  `:4: error: there is no field nam here (did you mean name?)`,
-		head + "tests: 1":           ":4: error: cannot unmarshal",
-		head + "tests: [{name: a, expect: {service: x}}]":                                                          "there is only expect.assert",
-		head + "tests: [{expect: {assert: 'true'}}]":                                                               "name is required",
-		head + "tests: [{name: a, expect: {assert: 'true'}}, {name: a, expect: {assert: 'true'}}]":                 `there are two tests "a"`,
-		head + "tests: [{name: a, request: {}, expect: {status: 1}}]":                                              "request.url is required",
-		head + "tests: [{name: a, request: {url: x}, forAll: {}, expect: {status: 1}}]":                            "not both",
-		head + "tests: [{name: a, request: {url: x}, expect: {service: x}}]":                                       `"x" is no Service`,
-		head + "tests: [{name: a, request: {url: x}, expect: {timeout: 3}}]":                                       `"3" is no time such as 3s`,
-		head + "tests: [{name: a, request: {url: x}, expect: {weights: {v1: many}}}]":                              "is not a number of percent",
-		head + "tests: [{name: a, request: {url: x}, expect: {weights: {v1: {is: 1, max: 2}}}}]":                   "a weight is a number, or has is and tolerance",
-		head + "tests: [{name: a, request: {url: x}, expect: {weights: {v1: {maxx: 2}}}}]":                         "there is no field maxx here (did you mean max?)",
+		head + "tests: [null]":      ":4:9: error: TrafficTest s: tests[0]: there is no value; {} is one without fields",
+		head + "tests: [{name: a}]": ":4:9: error: TrafficTest s: tests[0].expect: a: nothing is expected",
+		head + "tests: [{nam: a}]":  ":4:10: error: TrafficTest s: tests[0].nam: there is no field nam here (did you mean name?)",
+		head + "tests: 1":           ":4:8: error: TrafficTest s: tests: there must be a list, not a single value",
+		head + "tests: [1]":         ":4:9: error: TrafficTest s: tests[0]: there must be a mapping, not a single value",
+		head + "extra: 1\ntests: [{name: a, expect: {assert: 'true'}}]":                            ":4:1: error: TrafficTest s: extra: there is no field extra here",
+		head + "tests: [{name: a, expect: {service: x}}]":                                          "there is only expect.assert",
+		head + "tests: [{expect: {assert: 'true'}}]":                                               "name is required",
+		head + "tests: [{name: a, expect: {assert: 'true'}}, {name: a, expect: {assert: 'true'}}]": `:4:53: error: TrafficTest s: tests[1].name: a: there are two tests "a"`,
+		head + "tests: [{name: a, request: {}, expect: {status: 1}}]":                              "request.url is required",
+		head + "tests: [{name: a, request: {url: x}, forAll: {}, expect: {status: 1}}]":            "not both",
+		head + "tests: [{name: a, forAll: , expect: {status: 1}}]":                                 "tests[0].forAll: a: there is no value; {} is one without fields",
+		head + "tests: [{name: a, request: {url: x, port: 70000}, expect: {status: 1}}]":           `:4:43: error: TrafficTest s: tests[0].request.port: a: "70000" is not a whole number from 0 to 65535`,
+		one + "{service: x}}]":                            `"x" is no Service`,
+		one + "{service: [web/a]}}]":                      "tests[0].expect.service: a: there must be a single value, not a list",
+		one + "{notService: web/a}}]":                     "tests[0].expect.notService: a: there must be a list, not a single value",
+		one + "{notService: [a/b, c]}}]":                  `tests[0].expect.notService[1]: a: "c" is no Service`,
+		one + "{status: ok}}]":                            `:4:55: error: TrafficTest s: tests[0].expect.status: a: "ok" is not a whole number`,
+		one + "{status: 1, status: 2}}]":                  "tests[0].expect.status: a: it is there twice",
+		one + "{timeout: 3}}]":                            `"3" is no time such as 3s`,
+		one + "{weights: {v1: many}}}]":                   `:4:61: error: TrafficTest s: tests[0].expect.weights.v1: a: "many" is not a number of percent`,
+		one + "{weights: {v1: 101}}}]":                    `"101" is not a number of percent, from 0 to 100`,
+		one + "{weights: {v1: .nan}}}]":                   "is not a number of percent",
+		one + "{weights: {v1: {is: 1, max: 2}}}}]":        "a weight is a number, or has is and tolerance",
+		one + "{weights: {v1: {min: 30, max: 20}}}}]":     ":4:61: error: TrafficTest s: tests[0].expect.weights.v1: a: min 30 is more than max 20: no weight is both",
+		one + "{weights: {v1: {is: 1, tolerance: -1}}}}]": `tests[0].expect.weights.v1.tolerance: a: "-1" is not a number of percent`,
+		one + "{weights: {v1: {maxx: 2}}}}]":              "there is no field maxx here (did you mean max?)",
+		one + "{assert: {a: b}}}]":                        "tests[0].expect.assert: a: there must be a single value, not a mapping",
 		strings.Replace(head, "name: s", "", 1) + "tests: [{name: a, expect: {assert: 'true'}}]":                   "metadata.name is required",
-		head + "tests: [{name: a, expect: {assert: 'true'}}]\n---\n" + head + "tests: [{name: a, expect: {x: y}}]": ":9: error: there is no field x here",
+		head + "tests: [{name: a, expect: {assert: 'true'}}]\n---\n" + head + "tests: [{name: a, expect: {x: y}}]": ":9:28: error: TrafficTest s: tests[0].expect.x: a: there is no field x here",
 	} {
 		suites, problems := Parse("a.traffictest", []byte(text))
+		for _, s := range suites {
+			for _, test := range s.Tests {
+				problems = append(problems, test.invalid...)
+			}
+		}
 		var said []string
 		for _, p := range problems {
 			said = append(said, p.String())
+			if p.Reason != api.ReasonInvalidTest {
+				t.Errorf("%q: the reason is %s", text, p.Reason)
+			}
 		}
-		if len(suites) > 0 || !strings.Contains(strings.Join(said, "\n"), want) {
+		if !strings.Contains(strings.Join(said, "\n"), want) {
 			t.Errorf("%q: says %q, not %q", text, said, want)
 		}
+		if regexp.MustCompile(`policy\.|\bint\b|uint|string|!!|unmarshal`).MatchString(strings.Join(said, "\n")) {
+			t.Errorf("%q: names of the program: %q", text, said)
+		}
+	}
+}
+
+// What is wrong with one test, or beside the tests, keeps no other from being run.
+func TestOneWrongTestHurtsNoOther(t *testing.T) {
+	const text = "apiVersion: test.gateway-cp.io/v1alpha1\nkind: TrafficTest\nmetadata: {name: s, nom: s}\ntests:\n" +
+		"- name: good\n  expect: &true {assert: 'true'}\n" +
+		"- name: bad\n  expect: {status: ok, servise: web/a}\n" +
+		"- &base\n  name: base\n  request: {url: 'http://shop.example.com/'}\n  expect: *true\n" +
+		"- <<: *base\n  name: merged\n" +
+		"--- [\n"
+	suites, problems := Parse("a.traffictest", []byte(text))
+	if len(suites) != 1 || len(suites[0].Tests) != 4 || len(problems) != 2 {
+		t.Fatalf("%d suites, problems %q", len(suites), problems)
+	}
+	w := newWorld(t)
+	for i, want := range []int{0, 2, 0, 0} {
+		if got := Run(suites[0].Tests[i], w); len(got) != want {
+			t.Errorf("%s: %q", suites[0].Tests[i].FullName(), got)
+		}
+	}
+	if merged := suites[0].Tests[3]; merged.Name != "merged" || merged.Request == nil {
+		t.Errorf("%+v", merged)
 	}
 }
 

@@ -14,8 +14,12 @@ import (
 // maxFailures bounds how many routes one test tells of.
 const maxFailures = 20
 
-// Run holds a test against the world, and gives what does not hold; none when all does.
+// Run holds a test against the world, and gives what does not hold; none when all does. A test that is
+// not valid gives what is wrong with it.
 func Run(t *Test, w *World) []api.Problem {
+	if len(t.invalid) > 0 {
+		return t.invalid
+	}
 	r := &run{test: t, world: w}
 	if !r.known() {
 		return r.failures
@@ -61,12 +65,12 @@ func fieldPath(index int, path []string) string {
 func (r *run) request() {
 	q, err := r.test.Request.build()
 	if err != nil {
-		r.fail(ReasonInvalidTest, "", []string{"request"}, "%v", err)
+		r.fail(api.ReasonInvalidTest, "", []string{"request"}, "%v", err)
 		return
 	}
 	e, err := r.world.explain(r.test.Request.Fleet, q)
 	if err != nil {
-		r.fail(ReasonTestFailed, "", []string{"request"}, "the request goes nowhere: %v", err)
+		r.fail(api.ReasonTestFailed, "", []string{"request"}, "the request goes nowhere: %v", err)
 		return
 	}
 	if r.world.Place != nil {
@@ -82,11 +86,11 @@ func (r *run) request() {
 func (r *run) routes() {
 	all, err := r.world.factsOf(r.test.ForAll)
 	if err != nil {
-		r.fail(ReasonTestFailed, "", []string{"forAll"}, "%v", err)
+		r.fail(api.ReasonTestFailed, "", []string{"forAll"}, "%v", err)
 		return
 	}
 	if len(all) == 0 {
-		r.fail(ReasonTestFailed, "choose others, or take the test away", []string{"forAll"}, "there is no such route, so that the test says nothing")
+		r.fail(api.ReasonTestFailed, "choose others, or take the test away", []string{"forAll"}, "there is no such route, so that the test says nothing")
 		return
 	}
 	if !r.knownVersions(all[0]) {
@@ -98,7 +102,7 @@ func (r *run) routes() {
 		}
 		r.expect(f, nil)
 		if n := len(r.failures); n >= maxFailures && i+1 < len(all) {
-			r.fail(ReasonTestFailed, "", []string{"forAll"}, "%d more routes were not looked at", len(all)-i-1)
+			r.fail(api.ReasonTestFailed, "", []string{"forAll"}, "%d more routes were not looked at", len(all)-i-1)
 			return
 		}
 	}
@@ -169,7 +173,7 @@ func (r *run) wrong(f *facts, path []string, format string, args ...any) {
 	if why := f.because(); why != "" {
 		hint = "because of " + why
 	}
-	r.fail(ReasonTestFailed, hint, path, "%s", message)
+	r.fail(api.ReasonTestFailed, hint, path, "%s", message)
 }
 
 // destinations checks where requests go.
@@ -224,12 +228,12 @@ func (r *run) asserts(f *facts, q *traffic.Request) {
 		}
 		switch {
 		case err != nil:
-			r.fail(ReasonTestFailed, "docs/policy-tests.md lists what expressions may use", path, "%s%s cannot be evaluated: %v", subject, expression, err)
+			r.fail(api.ReasonTestFailed, "docs/policy-tests.md lists what expressions may use", path, "%s%s cannot be evaluated: %v", subject, expression, err)
 			return
 		case !ok && f != nil:
 			r.wrong(f, path, "%s is false: %s", expression, f)
 		case !ok:
-			r.fail(ReasonTestFailed, "", path, "%s is false", expression)
+			r.fail(api.ReasonTestFailed, "", path, "%s is false", expression)
 		}
 	}
 }

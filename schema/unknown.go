@@ -32,6 +32,9 @@ func (c *Checker) unknown(kinds map[schema.GroupVersionKind][]Object) []api.Prob
 			Message: "there is no schema for " + gvkName(gvk), Hint: "give its CRD with --crd",
 			Position: first.Origin.At("kind"),
 		}
+		if hint := api.TestHint(gvk); hint != "" {
+			p.Hint, similar = hint, ""
+		}
 		if similar != "" {
 			p.Hint = similar
 			if strings.HasPrefix(similar, gvk.Kind+" ") {

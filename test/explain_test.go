@@ -336,7 +336,10 @@ func dialRaw(p place) (*rawConn, error) {
 func (c *rawConn) do(q traffic.Request) (*answer, bool, error) {
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", q.Method, q.Path, q.Authority)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", q.Method, q.Path)
+	if q.Authority != "" {
+		fmt.Fprintf(&b, "Host: %s\r\n", q.Authority)
+	}
 	for _, h := range q.Headers {
 		fmt.Fprintf(&b, "%s: %s\r\n", h.Name, h.Value)
 	}

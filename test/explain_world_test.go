@@ -282,7 +282,22 @@ func (w *routingWorld) request() traffic.Request {
 		q.Protocol = traffic.HTTP2
 	}
 	w.headers(&q)
+	if w.chance(3) {
+		w.refused(&q)
+	}
 	return q
+}
+
+// refused makes of a request one that sees no route.
+func (w *routingWorld) refused(q *traffic.Request) {
+	switch w.IntN(3) {
+	case 0: // without a Host header, which a client of HTTP/2 here would not leave out
+		q.Authority, q.Protocol = "", traffic.HTTP1
+	case 1: // plain HTTP to where TLS is spoken
+		q.Scheme, q.ServerName, q.Port = "http", "", uint32(w.secure)
+	case 2: // the other way round
+		q.Scheme, q.ServerName, q.Port = "https", "a.com", uint32(w.gateway)
+	}
 }
 
 // oddPath is made of what normalisation is about.

@@ -141,6 +141,8 @@ func (f *flow) parse() bool {
 		return f.answers(400, "%s is not a method that Envoy knows: methods are in upper case", r.Method)
 	case strings.ContainsFunc(r.Path, func(c rune) bool { return c < 0x21 || c > 0x7e }):
 		return f.refuses("the path has characters that must be escaped with %%")
+	case r.Authority == "":
+		return f.answers(400, "there is no Host header")
 	case strings.ContainsAny(r.Authority, " /?#\\"):
 		return f.refuses("%q cannot be a host", r.Authority)
 	}

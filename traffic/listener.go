@@ -62,7 +62,7 @@ func (m *Model) listenersFor(r *Request, onPort bool) []*Listener {
 			continue
 		}
 		if r.Gateway != "" && !slices.ContainsFunc(l.From, func(o Origin) bool {
-			return o.Object.Kind == api.KindGateway && o.Object.Namespace+"/"+o.Object.Name == r.Gateway
+			return ofGateway(o) && o.Object.Namespace+"/"+o.Object.Name == r.Gateway
 		}) {
 			continue
 		}
@@ -80,12 +80,15 @@ func reaches(listener, address string) bool {
 }
 
 // answering narrows listeners down to those that have the most specific virtual host for the
-// request.
+// request. Where none has any, and all end it in the same way, one of them stands for all.
 func (m *Model) answering(found []*Listener, r *Request, note string) ([]*Listener, string) {
 	var kept []*Listener
 	best := 0
+	ends := map[string]bool{}
 	for _, l := range found {
-		rank := hostRank(m.explainAt(l, *r))
+		e := m.explainAt(l, *r)
+		ends[howItEnds(e)] = true
+		rank := hostRank(e)
 		if rank > best {
 			kept, best = nil, rank
 		}
@@ -93,10 +96,25 @@ func (m *Model) answering(found []*Listener, r *Request, note string) ([]*Listen
 			kept = append(kept, l)
 		}
 	}
+	if best == 0 && len(ends) == 1 {
+		one := max(0, slices.IndexFunc(kept, func(l *Listener) bool { return slices.ContainsFunc(l.From, ofGateway) })) // sooner meant than that for Services
+		return kept[one : one+1], fmt.Sprintf("%s all end the request in this way", names(found))
+	}
 	if len(kept) == 1 && note == "" {
 		note = fmt.Sprintf("of %s one answers for %s", names(found), r.Authority)
 	}
 	return kept, note
+}
+
+func ofGateway(o Origin) bool { return o.Object.Kind == api.KindGateway }
+
+// howItEnds tells ends without a virtual host apart.
+func howItEnds(e *Explanation) string {
+	text := ""
+	for _, o := range e.Outcomes {
+		text += fmt.Sprintf("%s %d ", o.Kind, o.Status)
+	}
+	return text
 }
 
 // hostRank says how well the virtual host that was found fits.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -89,19 +90,23 @@ func runTests(cmd *cobra.Command, c *testConfig, paths []string) error {
 		return err
 	}
 	tests := suites.matching(chosen)
+	if c.list && len(tests) > 0 {
+		for _, t := range tests {
+			fmt.Fprintln(cmd.OutOrStdout(), t.FullName())
+		}
+		return nil
+	}
+	loaded, err := c.load(cmd, suites)
+	if err != nil {
+		return err
+	}
 	if len(suites.problems) == 0 && len(tests) == 0 {
 		if len(suites.tests) > 0 {
 			return withHint(usagef("--run: no test has a name like %q", c.run), "gateway-cp test --list prints the names")
 		}
 		return withHint(usagef("there is no test file (*%s) in %s", policy.Extension, strings.Join(paths, ", ")), "docs/policy-tests.md shows one")
 	}
-	if c.list {
-		for _, t := range tests {
-			fmt.Fprintln(cmd.OutOrStdout(), t.FullName())
-		}
-		return nil
-	}
-	report, err := c.check(cmd, suites, tests, now)
+	report, err := c.check(suites, loaded, tests, now)
 	if err != nil {
 		return err
 	}
@@ -112,8 +117,10 @@ func runTests(cmd *cobra.Command, c *testConfig, paths []string) error {
 type suites struct {
 	manifests []string // the paths that are none
 	tests     []*policy.Test
+	lock      sync.Mutex
 	problems  []api.Problem
 	texts     map[string][]byte
+	stdin     *rereader // nil: it is not read
 }
 
 // matching gives the tests whose name an expression matches.
@@ -193,12 +200,7 @@ func (s *suites) read(file string) error {
 }
 
 // check runs tests, and reports what fails: also what is wrong with the manifests and the files.
-func (c *testConfig) check(cmd *cobra.Command, s *suites, tests []*policy.Test, now time.Time) (*findings.Report, error) {
-	stdin := c.stdin(cmd, s)
-	loaded, err := readPaths(files.LoadOptions{Stdin: stdin, MaxFileSize: maxManifest, Skip: c.world.Exclude.skip()}, s.manifests)
-	if err != nil {
-		return nil, err
-	}
+func (c *testConfig) check(s *suites, loaded *files.Result, tests []*policy.Test, now time.Time) (*findings.Report, error) {
 	w, err := newWorld(loaded, c.world)
 	if err != nil {
 		return nil, err
@@ -232,21 +234,35 @@ func (c *testConfig) check(cmd *cobra.Command, s *suites, tests []*policy.Test, 
 		r.Summary += fmt.Sprintf("; %s in manifests and test files", plural(wrong, "error"))
 	}
 	r.Findings = c.report.severities.Apply(r.Findings)
-	texts := findings.Texts{Read: s.reader(stdin)}
+	texts := findings.Texts{Read: s.reader()}
 	texts.Complete(r.Findings)
 	findings.Fingerprints(r.Findings)
 	return r, nil
 }
 
-// stdin is what standard input has, which is read a second time where it is shown.
-func (c *testConfig) stdin(cmd *cobra.Command, s *suites) io.Reader {
-	if !slices.Contains(s.manifests, "-") {
-		return nil
+// load reads the manifests. A test among them would not be run: that is a problem.
+func (c *testConfig) load(cmd *cobra.Command, s *suites) (*files.Result, error) {
+	options := files.LoadOptions{MaxFileSize: maxManifest, Skip: c.world.Exclude.skip(), Visit: s.misplaced}
+	if slices.Contains(s.manifests, "-") {
+		s.stdin = &rereader{from: cmd.InOrStdin()}
+		options.Stdin = s.stdin
 	}
-	return &rereader{from: cmd.InOrStdin()}
+	return readPaths(options, s.manifests)
 }
 
-// rereader remembers what is read from it.
+// misplaced notes a test in a manifest. It is called by several goroutines.
+func (s *suites) misplaced(d files.Document) {
+	hint := api.TestHint(d.GVK)
+	if hint == "" {
+		return
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.problems = append(s.problems, api.Problem{Object: d.Key, Path: "kind", Reason: api.ReasonInvalidTest, Severity: api.Error,
+		Message: "this test is in a file of manifests, and is not run", Hint: hint, Position: d.Origin.At("kind")})
+}
+
+// rereader remembers what is read from it, which is read a second time where it is shown.
 type rereader struct {
 	from io.Reader
 	text bytes.Buffer
@@ -259,13 +275,13 @@ func (r *rereader) Read(b []byte) (int, error) {
 }
 
 // reader gives the text of files by their names in positions.
-func (s *suites) reader(stdin io.Reader) func(string) ([]byte, error) {
+func (s *suites) reader() func(string) ([]byte, error) {
 	return func(file string) ([]byte, error) {
 		if text, ok := s.texts[file]; ok {
 			return text, nil
 		}
-		if r, ok := stdin.(*rereader); ok && file == "-" {
-			return r.text.Bytes(), nil
+		if s.stdin != nil && file == "-" {
+			return s.stdin.text.Bytes(), nil
 		}
 		return files.ReadText(file, maxManifest)
 	}

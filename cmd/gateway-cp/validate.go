@@ -119,6 +119,8 @@ func (c *validateConfig) unchecked(reason api.Reason) bool {
 		return c.envoy == ""
 	case api.ReasonSourceHeld, api.ReasonLastGoodInEffect, api.ReasonVersionUnhealthy:
 		return true // only a running control plane knows
+	case api.ReasonTestFailed, api.ReasonInvalidTest:
+		return true // test does
 	}
 	return c.schemas.mode == "off" || c.report.severities[reason] == findings.Off
 }

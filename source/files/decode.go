@@ -227,7 +227,7 @@ func (d *decoder) unknown(p *place, n *node, gvk schema.GroupVersionKind) {
 	name, _ := n.get("metadata").get("name").text()
 	namespace, _ := n.get("metadata").get("namespace").text()
 	e := entry{place: p, guess: true}
-	path, hint := "kind", ""
+	path, hint := "kind", api.TestHint(gvk)
 	for i := range kindsRead {
 		info := &kindsRead[i]
 		switch {
