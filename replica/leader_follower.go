@@ -146,7 +146,9 @@ func (l *Leader) hear(f *follower, m toLeader) {
 		l.observed.add(cluster)
 	}
 	if m.Load != nil {
-		l.loads.add(f, *m.Load)
+		for _, cluster := range l.loads.add(f, *m.Load) {
+			l.observed.add(cluster)
+		}
 	}
 	if m.Answer != nil {
 		l.questions.answer(*m.Answer)

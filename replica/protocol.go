@@ -137,8 +137,8 @@ const (
 	tick = time.Second
 	// silence is how long a follower hears nothing before it takes the leader for gone.
 	silence = 5 * time.Second
-	// loadInterval is how often load is forwarded.
-	loadInterval = 5 * time.Second
+	// loadInterval is how often load is forwarded, if Envoys have reported any.
+	loadInterval = time.Second
 	// helloTimeout is how long either side may take to say who it is.
 	helloTimeout = 10 * time.Second
 )

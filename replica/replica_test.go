@@ -410,7 +410,7 @@ func TestLoadAddsUp(t *testing.T) {
 	f.instance = "2"
 	l.add(f, loadReport{Base: true}) // it has started anew
 	say(false, 5)
-	if got := l.sum[loadKey{"x", "web"}].Success; got != 55 {
+	if got := l.sum["web"]["x"].Success; got != 55 {
 		t.Errorf("%d requests, want 55", got)
 	}
 }

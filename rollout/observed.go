@@ -12,6 +12,9 @@ type Observed struct {
 	// after its start. No version passes its gate before, since the fleet is not complete;
 	// zero: the fleet is what is connected.
 	SettleUntil time.Time
+
+	// Counting tells counts apart that have begun anew, as after a start of the process.
+	Counting string
 }
 
 // VersionObserved is what is known about one version. A version consists of a cluster per port
@@ -27,6 +30,9 @@ type VersionObserved struct {
 	// Its clusters are so new that no Envoy can have been given them: what Envoys say does not count
 	// yet, and it will be asked for again at once.
 	Fresh bool
+
+	// What Envoys have counted for it, over all its clusters.
+	Load Load
 
 	// Every connected Envoy that serves the version, in any order.
 	Envoys []EnvoyObserved

@@ -53,7 +53,7 @@ func (o *observed) ring() {
 func (s *Server) Observed() <-chan struct{} { return s.observed.bell }
 
 // Observations returns the clusters that have become warm or have changed in health on some
-// Envoy since the last call; every is true when an Envoy has come or gone, which may concern
+// Envoy, or whose load is watched and was reported, since the last call; every is true when an Envoy has come or gone, which may concern
 // any cluster.
 func (s *Server) Observations() (clusters map[string]struct{}, every bool) {
 	o := &s.observed

@@ -2,6 +2,7 @@ package xds
 
 import (
 	"testing"
+	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
@@ -131,11 +132,15 @@ func TestLoadReports(t *testing.T) {
 		}
 	}
 	send(&loadv3.LoadStatsRequest{Node: &corev3.Node{Id: "e", Cluster: "f"}})
-	r, err := stream.Recv()
-	if err != nil || !r.SendAllClusters || r.LoadReportingInterval.AsDuration() != loadInterval {
-		t.Fatalf("%v, %v", r, err)
+	asksEvery := func(interval time.Duration) {
+		t.Helper()
+		r, err := stream.Recv()
+		if err != nil || !r.SendAllClusters || r.LoadReportingInterval.AsDuration() != interval {
+			t.Fatalf("%v, %v", r, err)
+		}
 	}
-	for range 2 {
+	asksEvery(loadInterval)
+	report := func() {
 		send(&loadv3.LoadStatsRequest{ClusterStats: []*endpointv3.ClusterStats{{
 			ClusterName: "a", TotalDroppedRequests: 1,
 			UpstreamLocalityStats: []*endpointv3.UpstreamLocalityStats{
@@ -144,10 +149,32 @@ func TestLoadReports(t *testing.T) {
 			},
 		}}})
 	}
+	report()
+	report()
 	want := Load{Issued: 22, Success: 18, Error: 4, Dropped: 2}
 	f.eventually("the load is known", func() bool {
 		known := false
 		f.server.EachLoad(func(fleet, cluster string, l Load) { known = fleet == "f" && cluster == "a" && l == want })
 		return known
 	})
+	if got := f.server.Load("a"); got != want {
+		t.Errorf("the load of a is %+v", got)
+	}
+	if seen, _ := f.server.Observations(); len(seen) > 0 {
+		t.Errorf("%v was observed, and nobody watches it", seen)
+	}
+
+	f.server.WatchLoad(map[string]struct{}{"a": {}})
+	asksEvery(watchedInterval)
+	report()
+	f.eventually("the report is an observation", func() bool {
+		seen, _ := f.server.Observations()
+		_, is := seen["a"]
+		return is
+	})
+	if got := f.server.Load("a").Issued; got != 33 {
+		t.Errorf("%d requests, and three reports of 11", got)
+	}
+	f.server.WatchLoad(nil)
+	asksEvery(loadInterval)
 }

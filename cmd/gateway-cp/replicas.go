@@ -101,7 +101,7 @@ func (r *replicas) decider() decider {
 // attach connects the rollouts with what is known of Envoys, here and elsewhere.
 func (r *replicas) attach(rs *rollouts) {
 	r.rollouts = rs
-	rs.on = r.on
+	rs.on, rs.load, rs.watch = r.on, r.loadOf, r.watchLoad
 	if r.leader != nil {
 		rs.moved = func(k api.Key) { r.untold[k] = struct{}{} }
 	}
@@ -261,6 +261,27 @@ func (r *replicas) on(name string, content uint64) []replica.ClusterOn {
 		}
 	}
 	return all
+}
+
+// loadOf is what the Envoys of all replicas have reported for a cluster.
+func (r *replicas) loadOf(cluster string) rollout.Load {
+	here := r.xds.Load(cluster)
+	sum := rollout.Load{Success: here.Success, Error: here.Error}
+	if r.leader != nil {
+		for _, n := range r.leader.Load(cluster) {
+			sum.Success += n.Success
+			sum.Error += n.Error
+		}
+	}
+	return sum
+}
+
+// watchLoad says of which clusters load is waited for.
+func (r *replicas) watchLoad(clusters map[string]struct{}) {
+	r.xds.WatchLoad(clusters)
+	if r.leader != nil {
+		r.leader.WatchLoad(clusters)
+	}
 }
 
 // load is what Envoys have reported here.

@@ -42,6 +42,11 @@ type rollouts struct {
 	settled    time.Time
 	// on says how a cluster is on every Envoy.
 	on func(name string, content uint64) []replica.ClusterOn
+	// load is what all Envoys have counted for a cluster, counting when that began; watch says of
+	// which clusters they are to report it often.
+	load     func(cluster string) rollout.Load
+	counting string
+	watch    func(clusters map[string]struct{})
 
 	objects  map[api.Key]*api.Object
 	decided  map[api.Key]*v1alpha1.Rollout    // with the status that is in effect
@@ -59,6 +64,9 @@ func newRollouts(d decider, t *translator.Translator, log *slog.Logger, started 
 	return &rollouts{
 		decider: d, translator: t, log: log, settled: started.Add(settleTime),
 		on:       func(string, uint64) []replica.ClusterOn { return nil },
+		load:     func(string) rollout.Load { return rollout.Load{} },
+		counting: started.UTC().Format(time.RFC3339Nano),
+		watch:    func(map[string]struct{}) {},
 		objects:  map[api.Key]*api.Object{},
 		decided:  map[api.Key]*v1alpha1.Rollout{},
 		byTarget: map[api.Key]map[api.Key]struct{}{},
@@ -199,7 +207,7 @@ func (r *rollouts) step(now time.Time) ([]translator.Change, time.Time) {
 // observed says what is known of the versions of a Rollout: over all ports of the Service, the
 // lowest.
 func (r *rollouts) observed(ro *v1alpha1.Rollout, versions []v1alpha1.VersionStatus) rollout.Observed {
-	o := rollout.Observed{Versions: map[string]rollout.VersionObserved{}, SettleUntil: r.settled}
+	o := rollout.Observed{Versions: map[string]rollout.VersionObserved{}, SettleUntil: r.settled, Counting: r.counting}
 	object := r.translator.Object(api.Key{Kind: api.KindService, Namespace: ro.Namespace, Name: ro.Spec.TargetRef.Name})
 	if object == nil {
 		return o

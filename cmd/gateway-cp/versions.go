@@ -67,6 +67,9 @@ func (r *rollouts) version(clusters []string) (rollout.VersionObserved, bool) {
 		}
 		v.Total = max(v.Total, c.total)
 		v.Checked = v.Checked || c.checked
+		load := r.load(name)
+		v.Load.Success += load.Success
+		v.Load.Error += load.Error
 		_, fresh := r.fresh[name]
 		v.Fresh = v.Fresh || fresh
 		for _, on := range r.on(name, c.content) {
