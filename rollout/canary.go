@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+	"github.com/gateway-cp/gateway-cp/rollout/analysis"
 )
 
 // mostSetbacks is how often a canary may lose its share for want of healthy endpoints before it is
@@ -24,6 +25,8 @@ type canary struct {
 	until    time.Time
 	waiting  bool // for healthy endpoints
 	pausing  bool // at a step that waits to be told to go on
+	found    *analysis.Verdict
+	judging  bool // the analysis has yet to let it have all traffic
 	returned bool // nothing is asked for the canary that was given up
 }
 
@@ -173,6 +176,7 @@ func (c *canary) begin() {
 // again starts a canary that was given up anew, from the first step.
 func (c *canary) again(why string) {
 	c.state.Stage, c.state.Aborted, c.state.Setbacks, c.state.FallSince, c.state.Retry = canaryMoving, "", 0, time.Time{}, false
+	c.state.Analysis = nil
 	c.event(EventCanaryStarted, false, "%s is tried again: %s", c.trial.label, why)
 	c.goTo(0)
 }
@@ -181,7 +185,7 @@ func (c *canary) again(why string) {
 func (c *canary) abort(why string) {
 	c.state.abort(why)
 	// What it was to wait for is over.
-	c.waiting, c.pausing, c.until, c.wake = false, false, time.Time{}, time.Time{}
+	c.waiting, c.pausing, c.judging, c.until, c.wake = false, false, false, time.Time{}, time.Time{}
 	c.stable.HeldUntil = time.Time{}
 	c.event(EventCanaryAborted, c.to == c.trial, "%s was given up: %s", c.trial.label, why)
 }

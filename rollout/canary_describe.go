@@ -12,6 +12,9 @@ import (
 // describe gives the phase and completes the message.
 func (c *canary) describe() v1alpha1.RolloutPhase {
 	phase := c.tell()
+	if c.found != nil && c.state.Stage == canaryMoving {
+		c.say("analysis: %s", c.found.Message)
+	}
 	for _, v := range c.versions {
 		if lacks := v.lacks(); v.Weight > 0 && lacks != "" {
 			c.say("%s %s and no other version can take its %s", v.label, lacks, percent(v.Weight))
@@ -39,6 +42,8 @@ func (c *canary) tell() v1alpha1.RolloutPhase {
 	case c.pausing:
 		c.say("%swaits to be promoted; %s", c.place(), c.shares())
 		return v1alpha1.PhasePaused
+	case c.judging:
+		c.say("%s%s gets all traffic once the analysis has found it good enough; %s", c.place(), c.trial.label, c.shares())
 	case !st.FallSince.IsZero():
 		c.say("%s%s returns traffic, as fast as %s can take it; %s", c.place(), c.trial.label, c.stable.label, c.shares())
 	case c.until.IsZero():

@@ -12,6 +12,7 @@ import (
 // move goes as far as it can at this moment. It is true when what was given up has returned, and
 // the spec names something else: then there is more to begin.
 func (c *canary) move() bool {
+	c.judge()
 	if c.state.Stage == canaryMoving && c.serves() && c.state.PausedAt.IsZero() {
 		c.advance()
 	}
@@ -110,6 +111,10 @@ func (c *canary) over(wait time.Duration) bool {
 func (c *canary) ask(share int32) bool {
 	if share < c.state.Share {
 		return c.lower(share)
+	}
+	if share == v1alpha1.WeightTotal && share > c.state.Share && !c.passed() {
+		c.judging = true
+		return false
 	}
 	if share > c.state.Share {
 		g := c.gate(c.trial, c.spec.MinHealthy, c.deadline())

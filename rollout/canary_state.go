@@ -60,6 +60,9 @@ type CanaryState struct {
 	// it goes down each time.
 	FallSince time.Time `json:"fallSince,omitzero"`
 	FallBy    int32     `json:"fallBy,omitempty"`
+
+	// Analysis is what is known of how the canary compares with the stable version.
+	Analysis *AnalysisState `json:"analysis,omitempty"`
 }
 
 // CanaryStage is what a canary is at.

@@ -24,11 +24,30 @@ func (r *report) canary(c *v1alpha1.Canary, names map[string]int) {
 	for i := range c.Steps {
 		r.canaryStep(at.Child("steps").Index(i), &c.Steps[i])
 	}
+	if c.Analysis != nil {
+		r.analysis(at.Child("analysis"), c.Analysis)
+	}
 	r.minHealthy(at.Child("minHealthy"), *c.MinHealthy)
 	r.notNegative(at.Child("deadline"), c.Deadline)
 	r.notNegative(at.Child("progressDeadline"), c.ProgressDeadline)
 	r.notNegative(at.Child("bake"), c.Bake)
 	r.notNegative(at.Child("holdOld"), c.HoldOld)
+}
+
+// analysis asks for values that mean something: 0 would, to the reader, be the strictest.
+func (r *report) analysis(at *field.Path, a *v1alpha1.CanaryAnalysis) {
+	for _, f := range []struct {
+		name  string
+		value *v1alpha1.Percent
+	}{{"margin", a.Margin}, {"maxErrorRate", a.MaxErrorRate}} {
+		if f.value == nil {
+			continue
+		}
+		r.weight(at.Child(f.name), *f.value)
+		if w, err := f.value.Weight(); err == nil && (w == 0 || w == v1alpha1.WeightTotal) {
+			r.fail(at.Child(f.name), api.ReasonInvalidField, "use a share between 0 and 100, such as \"0.5\"", "it must be more than 0 and less than 100")
+		}
+	}
 }
 
 // canaryStep asks for exactly one action.

@@ -33,6 +33,13 @@ type Canary struct {
 	// +kubebuilder:validation:MaxItems=64
 	Steps []CanaryStep `json:"steps,omitempty"`
 
+	// Compare how often requests to the canary fail with how often those to the stable version do, for
+	// as long as both have traffic: a canary that is worse is given up, and it gets all traffic only
+	// once it is known to be good enough. Without requests to both, nothing is known: it waits.
+	//
+	// +optional
+	Analysis *CanaryAnalysis `json:"analysis,omitempty"`
+
 	// How many endpoints of to must be healthy, on every Envoy, before its share grows: a number,
 	// or a percentage of all endpoints that it selects, ready or not. At least one is always
 	// asked for.
@@ -126,6 +133,22 @@ type CanaryRamp struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	Over metav1.Duration `json:"over"`
+}
+
+// CanaryAnalysis is how the canary is compared with the stable version. Requests that are answered
+// 5xx, or not at all, have failed.
+type CanaryAnalysis struct {
+	// By how many points the error rate of the canary may be above that of the stable version: with 1,
+	// 1.5 % beside 0.5 % is good enough. Without it: 1.
+	//
+	// +optional
+	Margin *Percent `json:"margin,omitempty"`
+
+	// The highest error rate of the canary, in percent, however bad the stable version is. Without
+	// it there is none.
+	//
+	// +optional
+	MaxErrorRate *Percent `json:"maxErrorRate,omitempty"`
 }
 
 // CanaryStatus is where a canary stands.

@@ -47,6 +47,7 @@ type rollouts struct {
 	load     func(cluster string) rollout.Load
 	counting string
 	watch    func(clusters map[string]struct{})
+	judged   map[api.Key][]string // the clusters of Rollouts whose versions are compared
 
 	objects  map[api.Key]*api.Object
 	decided  map[api.Key]*v1alpha1.Rollout    // with the status that is in effect
@@ -67,6 +68,7 @@ func newRollouts(d decider, t *translator.Translator, log *slog.Logger, started 
 		load:     func(string) rollout.Load { return rollout.Load{} },
 		counting: started.UTC().Format(time.RFC3339Nano),
 		watch:    func(map[string]struct{}) {},
+		judged:   map[api.Key][]string{},
 		objects:  map[api.Key]*api.Object{},
 		decided:  map[api.Key]*v1alpha1.Rollout{},
 		byTarget: map[api.Key]map[api.Key]struct{}{},
@@ -97,6 +99,7 @@ func (r *rollouts) delete(k api.Key) {
 	r.untarget(k)
 	delete(r.objects, k)
 	delete(r.decided, k)
+	r.compare(k, nil)
 	r.decider.Delete(k)
 	r.moved(k)
 }
@@ -198,6 +201,7 @@ func (r *rollouts) step(now time.Time) ([]translator.Change, time.Time) {
 	for _, d := range decided {
 		k := rollout.Key(d.Namespace, d.Name)
 		r.decided[k] = d
+		r.compare(k, d)
 		r.moved(k)
 		changes = append(changes, translator.Change{Key: k, Object: rolloutObject(r.objects[k], d)})
 	}
