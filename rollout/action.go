@@ -12,7 +12,8 @@ import (
 // Action is what a person tells a canary to do.
 type Action struct {
 	Kind ActionKind
-	// Full has promote leave out all the steps that are left, rather than the one under way.
+	// Full has promote leave out all the steps that are left, rather than the one under way. The
+	// canary need not have passed an analysis then; one that is worse is still given up.
 	Full bool
 	// By says who, for the history.
 	By string
@@ -152,6 +153,7 @@ func (c *CanaryState) promote(full bool, steps int, now time.Time) {
 		c.unpause(now)
 	}
 	c.Promoted = true
+	c.Waived = c.Waived || full
 	if full {
 		c.Step, c.Moves, c.Since, c.Promoted = max(c.Step, steps), 0, now, c.Full
 	}

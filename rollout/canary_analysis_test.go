@@ -71,6 +71,15 @@ func TestSilentCanaryWaits(t *testing.T) {
 	}
 }
 
+// Who promotes a canary in full says that it need not pass.
+func TestPromotedInFullNeedNotPass(t *testing.T) {
+	r, _ := judged(t, Load{}, Load{Success: 95, Error: 1})
+	r.State.Canary.promote(true, 1, time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC))
+	if c := (&canary{spec: v1alpha1.Canary{Analysis: &v1alpha1.CanaryAnalysis{}}, state: *r.State.Canary}); !c.passed() {
+		t.Error("it waits for the analysis")
+	}
+}
+
 func weightOf(r Result, name string) int32 {
 	for _, v := range r.Versions {
 		if v.Name == name {

@@ -63,6 +63,8 @@ type CanaryState struct {
 
 	// Analysis is what is known of how the canary compares with the stable version.
 	Analysis *AnalysisState `json:"analysis,omitempty"`
+	// Waived: it was said that it need not pass the analysis.
+	Waived bool `json:"waived,omitempty"`
 }
 
 // CanaryStage is what a canary is at.
