@@ -60,16 +60,16 @@ func validateTable() error {
 
 func printChecked(documents int, all []checked) error {
 	w := table()
-	fmt.Fprintln(w, "\ttime\tleast\ta document\tCPU\tpeak memory\tagainst gateway-cp\t")
-	var first time.Duration
+	fmt.Fprintln(w, "\ttime\tleast\ta document\tCPU\tpeak memory\ttime, against gateway-cp\tits CPU\t")
+	var first usage
 	for i, c := range all {
 		slices.SortFunc(c.runs, func(a, b usage) int { return int(a.ready - b.ready) })
 		median := c.runs[len(c.runs)/2]
 		if i == 0 {
-			first = median.ready
+			first = median
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%.1f×\t\n", c.name, short(median.ready), short(c.runs[0].ready),
-			short(median.ready/time.Duration(documents)), short(median.cpu), mib(median.peak), float64(median.ready)/float64(first))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%.2f×\t%.2f×\t\n", c.name, short(median.ready), short(c.runs[0].ready),
+			short(median.ready/time.Duration(documents)), short(median.cpu), mib(median.peak), float64(median.ready)/float64(first.ready), float64(median.cpu)/float64(first.cpu))
 	}
 	return w.Flush()
 }
