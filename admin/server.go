@@ -41,6 +41,7 @@ func Serve(ctx context.Context, l net.Listener, view View) error {
 	handleExplain(mux, view)
 	handleTranslation(mux, view)
 	handleRollouts(mux, view)
+	handleServices(mux, view)
 	return serve(ctx, l, mux)
 }
 

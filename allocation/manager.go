@@ -141,6 +141,15 @@ func (m *Manager) Step() ([]*api.Object, error) {
 	return objects, m.save()
 }
 
+// Services gives all Services with what they have, sorted.
+func (m *Manager) Services() []*api.Object {
+	var all []*api.Object
+	for _, k := range slices.SortedFunc(maps.Keys(m.services), api.Key.Compare) {
+		all = append(all, m.filled(m.services[k]))
+	}
+	return all
+}
+
 // Problems says which numbers that manifests ask for cannot be had.
 func (m *Manager) Problems() []api.Problem { return m.problems }
 

@@ -30,7 +30,7 @@ func (c *claim) problem(g grant) api.Problem {
 }
 
 func (n nodePort) explain(c *claim, g grant, p *api.Problem) {
-	kept := "there is none"
+	kept := "it has none"
 	if g.port != 0 {
 		kept = fmt.Sprintf("it stays at %d, where it was before", g.port)
 	}

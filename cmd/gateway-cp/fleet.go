@@ -46,6 +46,7 @@ named is not known, is not connected or refuses something.`,
   gateway-cp fleet -o json | jq '.envoys[] | select(.inSync | not) | .id'
   gateway-cp fleet diff gw-1
   gateway-cp fleet problems
+  gateway-cp fleet services
   gateway-cp fleet confirm`,
 		Args: atMostOneEnvoy,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -60,7 +61,7 @@ named is not known, is not connected or refuses something.`,
 	_ = cmd.MarkPersistentFlagFilename("admin-socket")
 	cmd.Flags().BoolVarP(&c.watch, "watch", "w", false, "show it again whenever something changes, until interrupted")
 	outputFlag(cmd, &c.format)
-	cmd.AddCommand(newFleetDiffCommand(&c.socket), newFleetProblemsCommand(&c.socket), newFleetConfirmCommand(&c.socket))
+	cmd.AddCommand(newFleetDiffCommand(&c.socket), newFleetProblemsCommand(&c.socket), newFleetServicesCommand(&c.socket), newFleetConfirmCommand(&c.socket))
 	return cmd
 }
 

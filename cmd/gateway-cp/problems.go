@@ -10,13 +10,18 @@ import (
 // come from, sorted. The translator knows no files.
 func placed(problems []api.Problem, object func(api.Key) *api.Object) []api.Problem {
 	out := slices.Clone(problems)
-	for i, p := range out {
-		if p.Position != (api.Position{}) {
-			continue
+	place := func(at *api.Position, key api.Key, path string) {
+		if *at != (api.Position{}) || key == (api.Key{}) {
+			return
 		}
-		if o := object(p.Object); o != nil && o.Origin != nil {
-			out[i].Position = o.Origin.At(p.Path)
+		if o := object(key); o != nil && o.Origin != nil {
+			*at = o.Origin.At(path)
 		}
+	}
+	for i := range out {
+		p := &out[i]
+		place(&p.Position, p.Object, p.Path)
+		place(&p.Other.Position, p.Other.Object, p.Other.Path)
 	}
 	slices.SortFunc(out, api.Problem.Compare)
 	return out
