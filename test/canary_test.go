@@ -81,7 +81,7 @@ func (w *canaryWorld) stands(phase string, v2 float64) {
 		w.t.FailNow()
 	}
 	from := time.Now()
-	if w.Pause(1500*time.Millisecond) != nil {
+	if w.Pause(700*time.Millisecond) != nil {
 		w.t.FailNow()
 	}
 	if err := harness.Split(w.load.Samples().Within(from, time.Now()).Versions(), map[string]float64{"v1": 1 - v2/100, "v2": v2 / 100}); err != nil {
