@@ -39,12 +39,16 @@ tools: ## Fetch what the rest needs: modules, staticcheck, controller-gen, Envoy
 	.ci/dnspython
 
 .PHONY: test
-test: check test-unit test-crds test-schemas fuzz-short test-e2e test-oldest-envoy ## All that CI runs
+test: check test-unit test-fire test-crds test-schemas fuzz-short test-e2e test-oldest-envoy ## All that CI runs
 
 .PHONY: test-unit
 test-unit: ## Tests that take seconds, with the race detector
 	$(GO) test -race $(UNIT)
 	$(GO) test -count=1 -run '^TestManyTransitions$$' ./rollout
+
+.PHONY: test-fire
+test-fire: ## 200 virtual Envoys under fire, 600,000 steps (docs/xds.md); the race detector would take minutes
+	$(GO) test -count=1 ./xds -run '^TestFleetUnderFire$$' -fire.seed=9 -fire.seeds=6 -fire.steps=100000
 
 .PHONY: test-crds
 test-crds: ## The CRDs, in the API server's own code (a module of its own)

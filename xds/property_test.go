@@ -22,10 +22,20 @@ type world struct {
 	listeners map[string]string
 	// names are those of clusters and listeners, holders those of scopes and route configurations.
 	names, holders []string
+	revisions      int // that there were
 }
 
 func newWorld(names, holders []string) *world {
-	return &world{map[string]int{}, map[string]map[string]rev{}, map[string]map[string]rev{}, map[string]string{}, names, holders}
+	return &world{map[string]int{}, map[string]map[string]rev{}, map[string]map[string]rev{}, map[string]string{}, names, holders, 0}
+}
+
+// revision is that of a new content, or one that there may have been before.
+func (w *world) revision(t chance) int {
+	if t.pick(2, "again") == 0 {
+		return t.pick(4, "revision")
+	}
+	w.revisions++
+	return 3 + w.revisions
 }
 
 type rev struct {
@@ -106,7 +116,7 @@ func (w *world) edit(t chance) {
 	some := func() string { return w.holders[t.pick(len(w.holders), kind)] }
 	switch t.pick(8, "edit") {
 	case 0:
-		w.clusters[one("cluster")] = t.pick(4, "revision")
+		w.clusters[one("cluster")] = w.revision(t)
 	case 1: // a cluster goes, and everything that names it points elsewhere
 		gone := one("cluster")
 		delete(w.clusters, gone)
@@ -129,7 +139,7 @@ func (w *world) edit(t chance) {
 		if resources[holder] == nil {
 			resources[holder] = map[string]rev{}
 		}
-		resources[holder][part] = rev{to, t.pick(4, "revision"), t.pick(10, "invalid") == 1, t.pick(4, "healthy") == 1}
+		resources[holder][part] = rev{to, w.revision(t), t.pick(10, "invalid") == 1, t.pick(4, "healthy") == 1}
 	case 4: // and with a route configuration go the listeners that name it
 		gone := some()
 		delete(resources, gone)
@@ -243,7 +253,7 @@ func (e *envoy) quiesce(now *time.Time, want map[resource.Key]*resource.Output) 
 		for name := range e.has[t] {
 			// What an Envoy brought along from before a restart keeps its clusters for as long
 			// as it cannot be replaced; so does a part whose new content is invalid.
-			if !names[name] && (t >= resource.Listener || e.s.unknown == 0 && !e.uses(name)) {
+			if !names[name] && (t >= resource.Listener || e.s.unknown == 0 && e.uses[name] == 0) {
 				e.t.Fatalf("%s %s is still there: named %v, retiring %v", t, name, e.s.named, e.s.retiring.m)
 			}
 		}

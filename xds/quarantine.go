@@ -102,6 +102,9 @@ func (s *session) refuse(r *response, message string) {
 		}
 		s.setHeld(r.kind, c.id, h)
 		sub.touch(c.id)
+		if r.kind == resource.Endpoint && s.awaitsEndpoints(c.id) {
+			sub.force(c.id) // to be answered, also if they are gone meanwhile
+		}
 	}
 	s.stays(r)
 	if r.kind == resource.Cluster && len(s.unsure) > 0 {

@@ -32,14 +32,33 @@ func (s *session) compose(t resource.Type, id uint32) (*composed, verdict) {
 	if !s.usable(this, target.head) {
 		return stay(h, has)
 	}
+	whole, ok := s.assemble(this, target, h, h.acked == nil)
+	if ok && h.acked == nil && s.isRefusedTogether(this, whole) {
+		whole, ok = s.assemble(this, target, h, false) // what is known to be good is not, here
+	}
+	if !ok {
+		return nil, keep // the last version of a part is not known: keep all
+	}
+	if len(target.parts) > 0 && len(whole.parts) == 0 || s.isRefusedTogether(this, whole) {
+		return stay(h, has) // without any of its parts it is of no use, or not even valid
+	}
+	if t == resource.Endpoint {
+		whole = s.withReplaced(h, whole)
+	}
+	return whole, deliver
+}
+
+// assemble gives a resource with what stands in for the parts that are not usable; cautious, also
+// for those that some Envoy refused: they are tried when there is something to go back to. It is
+// not ok if what stands in for a part is not known.
+func (s *session) assemble(this of, target *composed, h held, cautious bool) (whole *composed, ok bool) {
 	var parts []*content // nil as long as there is no deviation
 	for i, p := range target.parts {
 		use := p
-		// What was refused once is tried when there is something to go back to.
 		good := s.good(this, p.part)
-		if first := h.acked == nil; !s.usable(this, p) || first && good.isThere() {
+		if !s.usable(this, p) || cautious && good.isThere() && !s.isHeldBack(this, good) {
 			if h.unknown != "" && good == nil {
-				return nil, keep // the last version of the part is not known: keep all
+				return nil, false
 			}
 			use = s.standIn(this, h, p, good)
 		}
@@ -53,17 +72,10 @@ func (s *session) compose(t resource.Type, id uint32) (*composed, verdict) {
 			parts = append(parts, use)
 		}
 	}
-	whole := target
-	if parts != nil {
-		whole = compose(id, target.name, target.head, parts)
+	if parts == nil {
+		return target, true
 	}
-	if len(target.parts) > 0 && len(whole.parts) == 0 || s.isRefusedTogether(this, whole) {
-		return stay(h, has) // without any of its parts it is of no use, or not even valid
-	}
-	if t == resource.Endpoint {
-		whole = s.withReplaced(h, whole)
-	}
-	return whole, deliver
+	return compose(this.id, target.name, target.head, parts), true
 }
 
 // of is the resource that a content is of.

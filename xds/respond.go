@@ -29,6 +29,11 @@ func (s *session) next() *response {
 	if s.idle() && s.earlier != nil {
 		s.store.dismiss(s.earlier)
 		s.earlier = nil
+		for _, sub := range s.subs {
+			if sub != nil {
+				sub.doubts = nil
+			}
+		}
 	}
 	s.tidy()
 	return nil

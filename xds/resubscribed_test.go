@@ -85,7 +85,7 @@ func TestWhatWasIgnoredIsNotWhatItHas(t *testing.T) {
 	apply()
 	e.drain()
 
-	delete(e.has[resource.Route], "r")
+	e.put(resource.Route, "r", nil)
 	delete(e.routes, "r")
 	e.s.unsubscribe(resource.Route, "r")
 	e.open() // and ignores it

@@ -39,11 +39,13 @@ func (s *session) mayRemove(t resource.Type, id uint32) bool {
 	return !s.now().Before(at)
 }
 
+// drainTime is how long a cluster is kept when nothing names it any more. Of one that the Envoy
+// has brought along in a version that is not known here, it is not known either.
 func (s *session) drainTime(cluster uint32) time.Duration {
 	if h, _ := s.held(resource.Cluster, cluster); h.sent != nil {
 		return h.sent.head.output.Drain
 	}
-	return 0
+	return settleTime
 }
 
 // wake is when the session has to be looked at again without anything happening; the zero

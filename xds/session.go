@@ -2,6 +2,8 @@ package xds
 
 import (
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,6 +111,7 @@ type subscription struct {
 	since    uint64 // how many responses had been sent when it asked for all of it
 	greet    bool   // a response is due even if there is nothing to say
 	through  uint64 // the newest change set that the last answer covers: see progress
+	doubts   doubts // of an earlier stream, about what it has not asked for yet
 	// suspects were in a refused response and are held back; each is in one of the trials, or
 	// in one that is on its way. trying are those that may go out right now.
 	suspects map[atom]struct{}
@@ -243,6 +246,9 @@ func (s *session) subscribeAll(t resource.Type) {
 			sub.touch(id)
 		}
 	}
+	for _, id := range slices.Sorted(maps.Keys(sub.doubts)) {
+		s.inherit(t, id)
+	}
 	sub.ids(sub.touch)
 }
 
@@ -253,6 +259,9 @@ func (s *session) subscribe(t resource.Type, name string, again bool) {
 	sub.asked = true
 	id := s.store.names.use(name, s.number)
 	sub.names.add(id)
+	if !again {
+		s.inherit(t, id)
+	}
 	if again || !sub.has(id) || t == resource.Endpoint && s.awaitsEndpoints(id) {
 		sub.force(id)
 	} else {
@@ -330,6 +339,7 @@ func (s *session) report(t resource.Type, versions iter.Seq2[string, string]) {
 			s.reported(id)
 		}
 	}
+	sub.doubts = s.doubtsOf(t)
 }
 
 // recognise finds the bytes of a version that an Envoy says it has.

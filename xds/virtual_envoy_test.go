@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -19,10 +20,24 @@ type envoy struct {
 	mk   func() *session
 	has  [resource.NumTypes]map[string]*composed
 	warm map[string]bool
+	// recorded are the versions that it will say it has on its next stream: those of responses
+	// that it took as a whole. What it took of one that it refused is not in it (measured: a
+	// cluster that was changed by a refused response is reported in its version before).
+	recorded [resource.NumTypes]map[string]string
+	// uses is how many contents that it has send traffic to a cluster; unused is since when none
+	// does, by now, for clusters that had some. Without now, drain times are not checked.
+	uses   map[string]int
+	unused map[string]time.Time
+	now    func() time.Time
+	// tamper, in tests of the tests, has something else delivered than the session says, or nothing.
+	// misheard is the same for its answers.
+	tamper   func(*response) *response
+	misheard func(answer) answer
 	// mail are responses that are on their way, answers those that are to be acknowledged.
 	mail    []*response // in order: it is one stream
 	answers []answer
 	bad     map[hash]bool // contents that this Envoy refuses
+	took    map[hash]bool // those that it has had, and will never refuse
 	subs    map[string]bool
 	edsFor  map[string]bool // endpoints have arrived since the cluster was added or changed
 	rounds  map[string]bool // a round of health checks was done since then
@@ -50,11 +65,19 @@ type answer struct {
 }
 
 func newEnvoy(t chance, mk func() *session) *envoy {
-	e := &envoy{t: t, mk: mk, warm: map[string]bool{}, bad: map[hash]bool{}}
-	for i := range e.has {
-		e.has[i] = map[string]*composed{}
-	}
+	e := unconnected(t, mk)
 	e.connect()
+	return e
+}
+
+func unconnected(t chance, mk func() *session) *envoy {
+	e := &envoy{
+		t: t, mk: mk, warm: map[string]bool{}, bad: map[hash]bool{}, took: map[hash]bool{},
+		uses: map[string]int{}, unused: map[string]time.Time{},
+	}
+	for i := range e.has {
+		e.has[i], e.recorded[i] = map[string]*composed{}, map[string]string{}
+	}
 	return e
 }
 
@@ -64,20 +87,10 @@ func (e *envoy) connect() {
 	e.mail = nil
 	e.subs, e.edsFor, e.rounds = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, t := range []resource.Type{resource.Cluster, resource.Listener, resource.Scope} {
-		versions := map[string]string{}
-		for name, c := range e.has[t] {
-			versions[name] = c.version
-		}
-		e.s.report(t, sorted(versions))
+		e.s.report(t, sorted(e.recorded[t]))
 		e.s.subscribeAll(t)
 	}
-	versions := map[string]string{}
-	for name := range e.has[resource.Cluster] {
-		if c := e.has[resource.Endpoint][name]; c != nil {
-			versions[name] = c.version
-		}
-	}
-	e.s.report(resource.Endpoint, sorted(versions))
+	e.s.report(resource.Endpoint, sorted(e.recorded[resource.Endpoint]))
 	for _, name := range slices.Sorted(maps.Keys(e.has[resource.Cluster])) {
 		e.subs[name] = true
 		e.s.subscribe(resource.Endpoint, name, false)
@@ -85,11 +98,7 @@ func (e *envoy) connect() {
 			e.edsFor[name], e.rounds[name] = true, true
 		}
 	}
-	versions = map[string]string{}
-	for name, c := range e.has[resource.Route] {
-		versions[name] = c.version
-	}
-	e.s.report(resource.Route, sorted(versions))
+	e.s.report(resource.Route, sorted(e.recorded[resource.Route]))
 	for _, name := range slices.Sorted(maps.Keys(e.routes)) {
 		e.s.subscribe(resource.Route, name, false)
 	}
@@ -114,11 +123,15 @@ func (e *envoy) drain() {
 		if r == nil {
 			return
 		}
-		e.mail = append(e.mail, r)
 		e.heard++
+		if e.tamper != nil {
+			r = e.tamper(r)
+		}
+		e.mail = append(e.mail, r)
+		e.drained(r)
 		for _, c := range r.items {
-			if has := e.has[r.kind][c.name]; has != nil && has.version == c.version {
-				continue // it is told once more what it has
+			if has := e.has[r.kind][c.name]; has != nil && has.version == c.version || e.recorded[r.kind][c.name] == c.version {
+				continue // it is told once more what it has, or had before it refused something
 			}
 			for _, ref := range c.head.output.Fetches {
 				if e.has[ref.Type][ref.Name] == nil && !e.s.store.has(e.s.audiences, ref.Type, ref.Name) {
@@ -151,6 +164,11 @@ func (e *envoy) open() {
 	for _, c := range e.takenOf(r, message != "") {
 		e.take(t, c)
 	}
+	for _, c := range r.items {
+		if message == "" && e.wants(t, c.name) {
+			e.recorded[t][c.name] = c.version
+		}
+	}
 	for _, name := range r.none { // an empty assignment
 		if t == resource.Endpoint && e.subs[name] {
 			e.edsFor[name] = true
@@ -158,14 +176,14 @@ func (e *envoy) open() {
 		}
 	}
 	for _, name := range r.removed {
-		e.losing(t, name)
-		delete(e.has[t], name)
+		e.put(t, name, nil)
 		if t == resource.Cluster {
 			delete(e.warm, name)
 			delete(e.subs, name)
 			delete(e.edsFor, name)
 			delete(e.rounds, name)
-			delete(e.has[resource.Endpoint], name)
+			delete(e.unused, name)
+			e.put(resource.Endpoint, name, nil)
 			e.s.unsubscribe(resource.Endpoint, name)
 		}
 		if t == resource.Endpoint {
@@ -173,7 +191,6 @@ func (e *envoy) open() {
 		}
 		e.askForRoutes()
 		e.settleWarm()
-		e.check()
 	}
 	e.answers = append(e.answers, answer{t, r.nonce, message})
 }
@@ -219,10 +236,71 @@ func (e *envoy) take(t resource.Type, c *composed) {
 			e.s.subscribe(resource.Endpoint, c.name, true)
 		}
 	}
-	e.has[t][c.name] = c
-	e.askForRoutes()
+	e.put(t, c.name, c)
+	if t == resource.Listener {
+		e.askForRoutes()
+	}
 	e.settleWarm()
-	e.check()
+}
+
+// wants says whether it has asked for a resource.
+func (e *envoy) wants(t resource.Type, name string) bool {
+	return t == resource.Endpoint && e.subs[name] || t == resource.Route && e.routes[name] || fullState(t)
+}
+
+// put has a version of a resource take the place of what was there; nil: it is gone. That is
+// when the promises could break: nothing that this Envoy has sends traffic to a cluster that
+// is not there and warm.
+func (e *envoy) put(t resource.Type, name string, c *composed) {
+	before := e.has[t][name]
+	if c != nil {
+		e.has[t][name] = c
+		c.contents(func(p *content) { e.took[p.hash] = true })
+	} else {
+		delete(e.has[t], name)
+		delete(e.recorded[t], name)
+	}
+	if t == resource.Cluster && c == nil && e.uses[name] > 0 {
+		e.t.Fatalf("cluster %s is taken away, and in use", name)
+	}
+	if t != resource.Scope && t != resource.Route {
+		return
+	}
+	e.eachUse(c, func(p *content, cluster string) {
+		if e.has[resource.Cluster][cluster] == nil || !e.warm[cluster] {
+			e.t.Fatalf("%s %s part %q sends traffic to cluster %q, which is not warm", t, name, p.part, cluster)
+		}
+		e.uses[cluster]++
+		delete(e.unused, cluster)
+	})
+	e.eachUse(before, func(_ *content, cluster string) {
+		if e.uses[cluster]--; e.uses[cluster] == 0 && e.now != nil {
+			e.unused[cluster] = e.now()
+		}
+	})
+}
+
+// eachUse calls f with every cluster that a version sends traffic to.
+func (e *envoy) eachUse(c *composed, f func(p *content, cluster string)) {
+	c.contents(func(p *content) {
+		for _, ref := range p.output.Clusters {
+			f(p, ref.Name)
+		}
+	})
+}
+
+// drained checks that a cluster which is being taken away has had its drain time.
+func (e *envoy) drained(r *response) {
+	if r.kind != resource.Cluster || e.now == nil {
+		return
+	}
+	for _, name := range r.removed {
+		since, once := e.unused[name]
+		has := e.has[resource.Cluster][name]
+		if once && has != nil && e.now().Sub(since) < has.head.output.Drain {
+			e.t.Fatalf("cluster %s is taken away %s after its last use, before its drain time has passed", name, e.now().Sub(since))
+		}
+	}
 }
 
 // askForRoutes subscribes to what listeners name, and drops the rest.
@@ -235,7 +313,7 @@ func (e *envoy) askForRoutes() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.routes)) {
 		if !want[name] {
-			delete(e.has[resource.Route], name)
+			e.put(resource.Route, name, nil)
 			e.s.unsubscribe(resource.Route, name)
 		}
 	}
@@ -275,29 +353,6 @@ func (e *envoy) checkHealth(healthy func() int) {
 	e.drain()
 }
 
-// check is the promise: nothing that this Envoy has sends traffic to a cluster that is not
-// there and warm.
-func (e *envoy) check() {
-	for _, t := range []resource.Type{resource.Scope, resource.Route} {
-		for name, c := range e.has[t] {
-			c.contents(func(p *content) {
-				for _, ref := range p.output.Clusters {
-					if e.has[resource.Cluster][ref.Name] == nil || !e.warm[ref.Name] {
-						e.t.Fatalf("%s %s part %q sends traffic to cluster %q, which is not warm", t, name, p.part, ref.Name)
-					}
-				}
-			})
-		}
-	}
-}
-
-// losing checks that a cluster which is taken away is not in use.
-func (e *envoy) losing(t resource.Type, name string) {
-	if t == resource.Cluster && e.uses(name) {
-		e.t.Fatalf("cluster %s is taken away, and in use", name)
-	}
-}
-
 // reply delivers one answer, in order for each type; cluster answers wait for all to be warm.
 func (e *envoy) reply() {
 	for i, a := range e.answers {
@@ -315,25 +370,11 @@ func (e *envoy) reply() {
 			continue
 		}
 		e.answers = slices.Delete(e.answers, i, i+1)
+		if e.misheard != nil {
+			a = e.misheard(a)
+		}
 		e.s.answer(a.t, a.nonce, a.message)
 		e.drain()
 		return
 	}
 }
-
-// used are the clusters that something which this Envoy has sends traffic to.
-func (e *envoy) used() map[string]bool {
-	used := map[string]bool{}
-	for _, t := range []resource.Type{resource.Scope, resource.Route} {
-		for _, c := range e.has[t] {
-			c.contents(func(p *content) {
-				for _, ref := range p.output.Clusters {
-					used[ref.Name] = true
-				}
-			})
-		}
-	}
-	return used
-}
-
-func (e *envoy) uses(cluster string) bool { return e.used()[cluster] }
