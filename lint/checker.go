@@ -18,6 +18,7 @@ type checker struct {
 	namespaces map[string]bool  // those that the set has anything of
 	addressed  map[api.Key]bool // Services whose endpoints are written down
 	invalid    map[api.Key]bool // those that are in the set but not admitted
+	invalidIn  map[kindIn]bool  // where there are such
 	promised   map[api.Key]bool // objects that other software makes from what is in the set
 	templates  *templates
 	patterns   *patterns
@@ -39,7 +40,7 @@ func newChecker(w World, o Options) *checker {
 		World: w, options: o,
 		objects: make(map[api.Key]*api.Object, len(w.Objects)), kinds: map[api.Kind][]*api.Object{},
 		holds: map[kindIn]bool{}, namespaces: map[string]bool{},
-		addressed: map[api.Key]bool{}, invalid: map[api.Key]bool{}, promised: map[api.Key]bool{},
+		addressed: map[api.Key]bool{}, invalid: map[api.Key]bool{}, invalidIn: map[kindIn]bool{}, promised: map[api.Key]bool{},
 		templates: newTemplates(), patterns: newPatterns(),
 	}
 	sorted := slices.Clone(w.Objects)
@@ -63,6 +64,7 @@ func newChecker(w World, o Options) *checker {
 	for _, p := range w.Said {
 		if p.Severity == api.Error && c.objects[p.Object] == nil {
 			c.invalid[p.Object] = true
+			c.invalidIn[kindIn{p.Object.Kind, p.Object.Namespace}] = true
 		}
 	}
 	for i := range w.Foreign {

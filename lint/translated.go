@@ -20,6 +20,8 @@ func (c *checker) translated(p api.Problem) {
 		api.ReasonTargetNotFound, api.ReasonRefNotPermitted:
 		to := c.referred(p)
 		switch {
+		case p.Reason == api.ReasonRefNotPermitted && c.invalidIn[kindIn{api.KindReferenceGrant, to.Namespace}]:
+			return // a grant that may permit it is there, and what is wrong with it has been said
 		case to.Name == "" || c.objects[to] != nil:
 		case p.Reason != api.ReasonRefNotPermitted && c.invalid[to]:
 			return // it is there, and what is wrong with it has been said

@@ -165,3 +165,27 @@ func TestInvalidIsNotMissing(t *testing.T) {
 		}
 	}
 }
+
+// A ReferenceGrant that is not valid is one cause, and one finding: not also a reference that nothing permits.
+func TestInvalidGrantIsNotMissing(t *testing.T) {
+	const manifests = "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: gateway-cp}\nspec: {controllerName: gateway-cp.io/gateway-controller}\n" +
+		"---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: public, namespace: web}\n" +
+		"spec: {gatewayClassName: gateway-cp, listeners: [{name: http, protocol: HTTP, port: 80}]}\n" +
+		"---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: shop, namespace: web}\n" +
+		"spec: {parentRefs: [{name: public}], rules: [{backendRefs: [{name: shop, namespace: other, port: 80}]}]}\n" +
+		"---\napiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: other}\nspec: {ports: [{port: 80}]}\n"
+	refused := func(p api.Problem) bool { return p.Reason == api.ReasonRefNotPermitted }
+	for namespace, want := range map[string]bool{"other": false, "elsewhere": true} {
+		file := filepath.Join(t.TempDir(), "m.yaml")
+		grant := "---\napiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\nmetadata: {name: g, namespace: " + namespace + "}\n" +
+			"spec: {from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: web}], too: [{group: '', kind: Service}]}\n"
+		if err := os.WriteFile(file, []byte(manifests+grant), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w, said := load(t, file)
+		w.Said = said
+		if found := Check(w, Options{Now: now}); slices.ContainsFunc(found, refused) != want {
+			t.Errorf("with a wrong grant in %s: %v", namespace, found)
+		}
+	}
+}
