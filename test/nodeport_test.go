@@ -133,7 +133,12 @@ func answeredBy(address string, names ...string) func() error {
 // echoDatagrams answers datagrams with a name.
 func echoDatagrams(e *harness.Env, name string) int {
 	e.Helper()
-	c, err := net.ListenPacket("udp", e.Address(0))
+	return echoDatagramsAt(e, name, e.Address(0))
+}
+
+func echoDatagramsAt(e *harness.Env, name, address string) int {
+	e.Helper()
+	c, err := net.ListenPacket("udp", address)
 	if err != nil {
 		e.Fatalf("%v", err)
 	}

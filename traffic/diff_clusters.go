@@ -108,7 +108,12 @@ func diffClusterSettings(a, b *Cluster) []Aspect {
 	return all
 }
 
+// balance names the load balancer: the first of a policy's is the one that Envoy takes.
 func balance(c *clusterv3.Cluster) string {
+	if p := c.LoadBalancingPolicy.GetPolicies(); len(p) > 0 {
+		name := p[0].TypedExtensionConfig.GetName()
+		return strings.ReplaceAll(name[strings.LastIndex(name, ".")+1:], "_", " ")
+	}
 	return strings.ToLower(strings.ReplaceAll(clusterv3.Cluster_LbPolicy_name[int32(c.LbPolicy)], "_", " "))
 }
 

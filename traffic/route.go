@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -144,7 +143,7 @@ func (f *flow) clusterShare(s Split) ClusterShare {
 	if len(c.Envoy.TypedExtensionProtocolOptions) > 0 {
 		share.Protocol = HTTP2
 	}
-	share.Balance = strings.ToLower(strings.ReplaceAll(clusterv3.Cluster_LbPolicy_name[int32(c.Envoy.LbPolicy)], "_", " "))
+	share.Balance = balance(c.Envoy)
 	if !c.Available() {
 		share.Why = "it has no endpoint that is ready: answered 503"
 	}

@@ -3,6 +3,7 @@ package translator
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -26,6 +27,7 @@ type target struct {
 type backend struct {
 	weight uint64
 	shares []share // as the Service's traffic is split now
+	sticky bool    // a client stays with one endpoint
 	headers
 }
 
@@ -36,14 +38,14 @@ func (c *compiler) target(path string, rule *gatewayv1.HTTPRouteRule) target {
 	for i := range rule.BackendRefs {
 		ref := &rule.BackendRefs[i]
 		at := fmt.Sprintf("%s[%d]", path, i)
-		shares, ok := c.backend(at, &ref.BackendObjectReference)
+		shares, service, ok := c.backend(at, &ref.BackendObjectReference)
 		c.clusters = append(c.clusters, shares...)
 		h, supported := c.backendFilters(at+".filters", ref.Filters)
 		weight := uint64(max(valueOr(ref.Weight, 1), 0))
 		switch {
 		case weight == 0:
 		case ok && supported:
-			t.backends = append(t.backends, backend{weight, shares, h})
+			t.backends = append(t.backends, backend{weight, shares, sticky(service), h})
 		default:
 			t.invalid += weight
 		}
@@ -66,7 +68,7 @@ func (c *compiler) target(path string, rule *gatewayv1.HTTPRouteRule) target {
 }
 
 // backend resolves a reference to a Service port into its clusters; false when it is invalid.
-func (c *compiler) backend(path string, ref *gatewayv1.BackendObjectReference) ([]share, bool) {
+func (c *compiler) backend(path string, ref *gatewayv1.BackendObjectReference) ([]share, *corev1.Service, bool) {
 	if group, kind := valueOr(ref.Group, ""), valueOr(ref.Kind, "Service"); group != "" || kind != "Service" {
 		return c.invalidBackend(path+".kind", gatewayv1.RouteReasonInvalidKind, api.ReasonUnsupportedField,
 			fmt.Sprintf("%s of group %q is not a kind of backend that is supported", kind, group), "refer to a Service")
@@ -92,7 +94,7 @@ func (c *compiler) backend(path string, ref *gatewayv1.BackendObjectReference) (
 	}
 	port := valueOr(ref.Port, 0)
 	if servedPort(service, port) != nil && service.Spec.Type != corev1.ServiceTypeExternalName {
-		return c.split(c.r, to.Namespace, to.Name, port), true
+		return c.split(c.r, to.Namespace, to.Name, port), service, true
 	}
 	if service.Spec.Type == corev1.ServiceTypeExternalName {
 		return c.invalidBackend(path+".name", gatewayv1.RouteReasonInvalidKind, api.ReasonUnsupportedField,
@@ -102,10 +104,10 @@ func (c *compiler) backend(path string, ref *gatewayv1.BackendObjectReference) (
 		fmt.Sprintf("%s has no TCP port %d", to, port), "it has "+portList(service))
 }
 
-func (c *compiler) invalidBackend(path string, condition gatewayv1.RouteConditionReason, reason api.Reason, message, hint string) ([]share, bool) {
+func (c *compiler) invalidBackend(path string, condition gatewayv1.RouteConditionReason, reason api.Reason, message, hint string) ([]share, *corev1.Service, bool) {
 	c.refs.no(string(condition), path+": "+message)
 	c.problem(path, reason, message, hint)
-	return nil, false
+	return nil, nil, false
 }
 
 // portList names the ports of a Service, for people.
@@ -162,12 +164,16 @@ func (t *target) route(action *routev3.RouteAction) {
 	all := t.weighted()
 	if w := all[0]; len(all) == 1 && !modifiesHeaders(w) {
 		action.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: w.Name}
-		return
+	} else {
+		if t.invalid > 0 {
+			decorrelate(all)
+		}
+		action.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: &routev3.WeightedCluster{Clusters: all}}
 	}
-	if t.invalid > 0 {
-		decorrelate(all)
+	// A client cannot stay with an endpoint of one backend without staying with the backend.
+	if slices.ContainsFunc(t.backends, func(b backend) bool { return b.sticky }) {
+		stickToAddress(action)
 	}
-	action.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: &routev3.WeightedCluster{Clusters: all}}
 }
 
 // failureDenominator is the denominator of the share that is answered 500.

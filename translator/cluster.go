@@ -35,6 +35,9 @@ func buildCluster(r *Reader, u Unit) Result {
 	if speaksHTTP2(port.AppProtocol) {
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}
 	}
+	if sticky(service) {
+		e.balanceByHash(c, false, e.alternatives(port)...)
+	}
 	out := resource.Output{
 		Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
 		Sources: []api.Key{serviceKey(u)},

@@ -132,7 +132,7 @@ func appendHeaders(options []*corev3.HeaderValueOption, list []gatewayv1.HTTPHea
 // mirror copies requests to a Service; nil when it is invalid, or gets nothing. Of the versions
 // of a Rollout the one with the most traffic gets the copies: a copy goes to a single place.
 func (c *compiler) mirror(path string, f *gatewayv1.HTTPRequestMirrorFilter) *routev3.RouteAction_RequestMirrorPolicy {
-	shares, ok := c.backend(path+".backendRef", &f.BackendRef)
+	shares, _, ok := c.backend(path+".backendRef", &f.BackendRef)
 	if !ok {
 		return nil
 	}

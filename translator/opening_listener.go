@@ -86,7 +86,7 @@ func buildOpeningChain(r *Reader, u Unit) Result {
 		chain.Filters = []*listenerv3.Filter{e.connectionManager(connectionManager{statPrefix: stats, routes: o.name()})}
 		out.Fetches = []resource.Ref{{Type: resource.Route, Name: o.name()}}
 	} else {
-		chain.Filters = []*listenerv3.Filter{e.streamProxy(stats, o.cluster())}
+		chain.Filters = []*listenerv3.Filter{e.streamProxy(stats, o)}
 		out.Clusters = []resource.ClusterRef{{Name: o.cluster()}}
 	}
 	if len(o.from) > 0 { // others find no filter chain: Envoy closes their connections, and counts them
@@ -96,12 +96,13 @@ func buildOpeningChain(r *Reader, u Unit) Result {
 }
 
 // streamProxy passes bytes on.
-func (e *encoder) streamProxy(stats, cluster string) *listenerv3.Filter {
+func (e *encoder) streamProxy(stats string, o *opening) *listenerv3.Filter {
 	return &listenerv3.Filter{
 		Name: "envoy.filters.network.tcp_proxy",
 		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: e.any(&tcpproxyv3.TcpProxy{
 			StatPrefix:       stats,
-			ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: cluster},
+			ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: o.cluster()},
+			HashPolicy:       connectionHash(o.service),
 			IdleTimeout:      seconds(streamIdle),
 			// An endpoint that refuses the connection has not seen a byte: others may.
 			MaxConnectAttempts: wrapperspb.UInt32(1 + retries),
@@ -129,6 +130,7 @@ func (e *encoder) datagramListener(l *listenerv3.Listener, o *opening) {
 		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: e.any(&udpproxyv3.UdpProxyConfig{
 			StatPrefix:     hostName(o.service.Namespace, o.service.Name, o.servicePort().Port),
 			IdleTimeout:    seconds(datagramIdle),
+			HashPolicies:   datagramHash(o.service),
 			RouteSpecifier: &udpproxyv3.UdpProxyConfig_Matcher{Matcher: matcher},
 		})},
 	}}
@@ -178,7 +180,7 @@ func buildOpeningHost(r *Reader, u Unit) Result {
 	name, all := hostName(u.Namespace, u.Name, o.servicePort().Port), []string{"*"}
 	e := &encoder{}
 	key := routeKey(u.Fleet, o.name(), openingPart)
-	result := e.result(key, &routev3.VirtualHost{Name: name, Domains: all, Routes: []*routev3.Route{e.serviceRoute(shares)}},
+	result := e.result(key, &routev3.VirtualHost{Name: name, Domains: all, Routes: []*routev3.Route{e.serviceRoute(o.service, shares)}},
 		resource.Output{
 			Clusters: clusterRefs(shares),
 			Fallback: (&encoder{}).content(key, unavailableHost(name, all)),

@@ -145,7 +145,7 @@ func buildServiceHosts(r *Reader, u Unit) Result {
 		split := splitOf(r, u.Namespace, u.Name, p.Port)
 		shares = append(shares, split...)
 		content = append(content, &routev3.VirtualHost{
-			Name: name, Domains: domains, Routes: []*routev3.Route{e.serviceRoute(split)},
+			Name: name, Domains: domains, Routes: []*routev3.Route{e.serviceRoute(service, split)},
 		})
 		fallback = append(fallback, unavailableHost(name, domains))
 		ports = append(ports, Origin{serviceKey(u), portPath(service, p)})
@@ -162,10 +162,13 @@ func buildServiceHosts(r *Reader, u Unit) Result {
 
 // serviceRoute sends everything to the Service. It sets no time limit on the whole answer, as
 // kube-proxy sets none; streamIdleTimeout ends what hangs.
-func (e *encoder) serviceRoute(shares []share) *routev3.Route {
+func (e *encoder) serviceRoute(service *corev1.Service, shares []share) *routev3.Route {
 	action := &routev3.RouteAction{Timeout: seconds(0), RetryPolicy: e.retryPolicy()}
 	if !routeTo(action, shares) {
 		return unavailableRoute()
+	}
+	if sticky(service) {
+		stickToAddress(action)
 	}
 	return &routev3.Route{Match: everyPath(), Action: &routev3.Route_Route{Route: action}}
 }

@@ -99,10 +99,14 @@ func buildStreamCluster(r *Reader, u Unit) Result {
 	}
 	name := streamClusterName(u.Namespace, u.Name, port, stream.local)
 	c := edsCluster(name)
-	c.CommonLbConfig.LocalityConfigSpecifier = &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig_{
-		LocalityWeightedLbConfig: &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig{},
-	}
 	e := &encoder{}
+	if sticky(service) {
+		e.balanceByHash(c, true)
+	} else {
+		c.CommonLbConfig.LocalityConfigSpecifier = &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig_{
+			LocalityWeightedLbConfig: &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig{},
+		}
+	}
 	http2 := speaksPlainHTTP(port) && speaksHTTP2(port.AppProtocol)
 	if http2 {
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}

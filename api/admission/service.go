@@ -161,10 +161,13 @@ func (r *report) sessionAffinity(sp *corev1.ServiceSpec) {
 			r.fail(spec.Child("sessionAffinityConfig"), api.ReasonInvalidField, "set spec.sessionAffinity to ClientIP, or leave the configuration out", "has no meaning when sessionAffinity is None")
 		}
 	case corev1.ServiceAffinityClientIP:
+		timeout := spec.Child("sessionAffinityConfig", "clientIP", "timeoutSeconds")
 		if t := *sp.SessionAffinityConfig.ClientIP.TimeoutSeconds; t <= 0 || t > 86400 {
-			r.fail(spec.Child("sessionAffinityConfig", "clientIP", "timeoutSeconds"), api.ReasonInvalidField, "use 1 to 86400 seconds", "%d is out of range", t)
+			r.fail(timeout, api.ReasonInvalidField, "use 1 to 86400 seconds", "%d is out of range", t)
+		} else if t != corev1.DefaultClientIPServiceAffinitySeconds {
+			r.warn(timeout, api.ReasonUnsupportedField, "leave it out: nothing depends on it",
+				"it has no effect: a client keeps its endpoint while the endpoints stay the same, however long it is away")
 		}
-		r.warn(at, api.ReasonUnsupportedField, "do not rely on it for now", "requests of one client may reach different endpoints: session affinity is not supported yet")
 	default:
 		r.fail(at, api.ReasonInvalidField, "use None or ClientIP", "%q is not a session affinity", sp.SessionAffinity)
 	}
