@@ -65,7 +65,7 @@ type Translator struct {
 	dirty   []*node
 	reader  Reader
 	built   int
-	many    int // from how many units on they are built by several goroutines
+	many    int // from how many nodes on they are built by several goroutines
 	// problemsChanged is set when the last Apply made problems appear or vanish.
 	problemsChanged bool
 }
@@ -99,7 +99,7 @@ func newTranslator(rules Rules) *Translator {
 		rules:   rules,
 		objects: newObjects(rules),
 		nodes:   newNodes(),
-		many:    manyUnits,
+		many:    manyNodes,
 		calls:   map[uint32][]uint32{},
 	}
 	t.mark(t.nodes.add(rootUnit(api.Key{})))
@@ -122,34 +122,20 @@ func (t *Translator) Apply(changes []Change) resource.ChangeSet {
 	t.built, t.problemsChanged = 0, false
 	changed := differences{}
 	// Roots first: they decide which units there are.
-	var units, uncalled []*node
-	for len(t.dirty) > 0 {
-		n := t.dirty[len(t.dirty)-1]
-		t.dirty = t.dirty[:len(t.dirty)-1]
-		if n.isRoot() {
-			uncalled = append(uncalled, t.buildRoot(n)...)
-		} else {
-			units = append(units, n)
-		}
-	}
+	roots, units := t.takeDirty()
+	var uncalled []*node
+	build(t, roots, t.calledFor, func(n *node, asked []uint32, calls []Unit) {
+		uncalled = append(uncalled, t.call(n, asked, calls)...)
+	})
+	_, called := t.takeDirty()
 	for _, n := range uncalled {
 		if n.callers == 0 && !n.gone {
 			t.drop(n, changed)
 		}
 	}
-	units = slices.DeleteFunc(units, func(n *node) bool {
-		n.dirty = false
-		return n.gone
-	})
-	if len(units) >= t.many {
-		t.buildMany(units, changed)
-	} else {
-		for _, n := range units {
-			reader := t.newReader()
-			result := n.unit.Feature.Build(reader, n.unit)
-			t.adopt(n, reader.asked, result, changed)
-		}
-	}
+	units = slices.DeleteFunc(append(units, called...), func(n *node) bool { return n.gone })
+	build(t, units, func(r *Reader, n *node) Result { return n.unit.Feature.Build(r, n.unit) },
+		func(n *node, asked []uint32, result Result) { t.adopt(n, asked, result, changed) })
 	return changed.changeSet()
 }
 
@@ -172,21 +158,36 @@ func (t *Translator) mark(n *node) {
 	}
 }
 
-// buildRoot finds out what the object calls for now. It returns the units that it has
-// stopped calling for and that nobody else calls for at the moment.
-func (t *Translator) buildRoot(n *node) (uncalled []*node) {
-	n.dirty = false
-	var calls []Unit
-	key := n.object()
-	object := t.objects.get(key)
-	reader := t.newReader()
-	switch {
-	case key == api.Key{}:
-		calls = t.rules.Always(reader)
-	case object != nil:
-		calls = t.rules.CalledFor(reader, object)
+// takeDirty gives the nodes to build, the last marked first. They are no longer marked.
+func (t *Translator) takeDirty() (roots, units []*node) {
+	for _, n := range slices.Backward(t.dirty) {
+		if n.dirty = false; n.isRoot() {
+			roots = append(roots, n)
+		} else {
+			units = append(units, n)
+		}
 	}
-	t.connect(n, reader.asked)
+	clear(t.dirty)
+	t.dirty = t.dirty[:0]
+	return roots, units
+}
+
+// calledFor finds out what the object of a root calls for now.
+func (t *Translator) calledFor(r *Reader, n *node) []Unit {
+	key := n.object()
+	if key == (api.Key{}) {
+		return t.rules.Always(r)
+	}
+	if object := t.objects.get(key); object != nil {
+		return t.rules.CalledFor(r, object)
+	}
+	return nil
+}
+
+// call takes in what a root calls for now, and the cells that it asked for. It returns the units that
+// it has stopped calling for and that nobody else calls for at the moment.
+func (t *Translator) call(n *node, asked []uint32, calls []Unit) (uncalled []*node) {
+	t.connect(n, asked)
 	before := t.calls[n.id]
 	var now []uint32
 	if len(calls) > 0 {
@@ -210,7 +211,7 @@ func (t *Translator) buildRoot(n *node) (uncalled []*node) {
 	if t.calls[n.id] = now; now == nil {
 		delete(t.calls, n.id)
 	}
-	if object == nil && key != (api.Key{}) {
+	if key := n.object(); key != (api.Key{}) && t.objects.get(key) == nil {
 		t.nodes.remove(n)
 	}
 	return uncalled

@@ -50,7 +50,7 @@ func incrementalEqualsFull(t *rapid.T) {
 				objects[c.Key] = c.Object
 			}
 		}
-		if tr.many = manyUnits; rapid.Bool().Draw(t, "several goroutines") {
+		if tr.many = manyNodes; rapid.Bool().Draw(t, "several goroutines") {
 			tr.many = 1
 		}
 		for _, e := range tr.Apply(changes).Entries {
