@@ -25,12 +25,9 @@ type use struct {
 	listener api.Other
 }
 
-// chains gives the chains of the Secrets that listeners of Gateways name.
-func (c *checker) chains() map[api.Key]*use {
-	if c.certificates != nil {
-		return c.certificates
-	}
-	c.certificates = map[api.Key]*use{}
+// findChains gives the chains of the Secrets that listeners of Gateways name.
+func (c *shared) findChains() map[api.Key]*use {
+	chains := map[api.Key]*use{}
 	for _, o := range c.of(api.KindGateway) {
 		gateway := o.Value.(*gatewayv1.Gateway)
 		for i := range gateway.Spec.Listeners {
@@ -40,8 +37,8 @@ func (c *checker) chains() map[api.Key]*use {
 			}
 			for j := range l.TLS.CertificateRefs {
 				k := secretKey(gateway, &l.TLS.CertificateRefs[j])
-				if secret := c.objects[k]; secret != nil && c.certificates[k] == nil {
-					c.certificates[k] = &use{
+				if secret := c.objects[k]; secret != nil && chains[k] == nil {
+					chains[k] = &use{
 						chain:    certificatesIn(secret.Value.(*corev1.Secret)),
 						listener: api.Other{Object: o.Key, Path: fmt.Sprintf("spec.listeners[%d].tls.certificateRefs[%d]", i, j)},
 					}
@@ -49,7 +46,7 @@ func (c *checker) chains() map[api.Key]*use {
 			}
 		}
 	}
-	return c.certificates
+	return chains
 }
 
 // certificatesIn reads the chain in a Secret of type kubernetes.io/tls; nil when there is none.

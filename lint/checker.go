@@ -2,13 +2,20 @@ package lint
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/gateway-cp/gateway-cp/api"
 )
 
-// checker is what the checks share: the objects, found in the ways they are asked for, and the
-// problems found so far.
+// checker is what one check works with: what all share, and the problems that it has found so far.
 type checker struct {
+	*shared
+	problems []api.Problem
+}
+
+// shared is what the checks share: the objects, found in the ways they are asked for. They run at the
+// same time, so none changes it.
+type shared struct {
 	World
 	options Options
 
@@ -22,11 +29,11 @@ type checker struct {
 	promised   map[api.Key]bool // objects that other software makes from what is in the set
 	templates  *templates
 	patterns   *patterns
-	hosts      []virtualHost // of routing
-	// certificates are those of listeners, by Secret; see chains.
-	certificates map[api.Key]*use
-
-	problems []api.Problem
+	// said is what the translator says, routing the virtual hosts, chains the certificates of listeners, by
+	// Secret. They are made when they are first asked for.
+	said    func() []api.Problem
+	routing func() []virtualHost
+	chains  func() map[api.Key]*use
 }
 
 // kindIn is a kind in a namespace.
@@ -35,14 +42,17 @@ type kindIn struct {
 	namespace string
 }
 
-func newChecker(w World, o Options) *checker {
-	c := &checker{
+func newShared(w World, o Options) *shared {
+	c := &shared{
 		World: w, options: o,
 		objects: make(map[api.Key]*api.Object, len(w.Objects)), kinds: map[api.Kind][]*api.Object{},
 		holds: map[kindIn]bool{}, namespaces: map[string]bool{},
 		addressed: map[api.Key]bool{}, invalid: map[api.Key]bool{}, invalidIn: map[kindIn]bool{}, promised: map[api.Key]bool{},
 		templates: newTemplates(), patterns: newPatterns(),
 	}
+	c.said = sync.OnceValue(w.Translator.Problems)
+	c.routing = sync.OnceValue(c.findHosts)
+	c.chains = sync.OnceValue(c.findChains)
 	sorted := slices.Clone(w.Objects)
 	slices.SortFunc(sorted, func(a, b *api.Object) int { return a.Key.Compare(b.Key) })
 	for _, object := range sorted {
@@ -75,7 +85,7 @@ func newChecker(w World, o Options) *checker {
 }
 
 // of gives the objects of a kind, sorted by key.
-func (c *checker) of(k api.Kind) []*api.Object { return c.kinds[k] }
+func (c *shared) of(k api.Kind) []*api.Object { return c.kinds[k] }
 
 // add takes a problem in, with its positions, unless its reason is turned off.
 func (c *checker) add(p api.Problem) {
@@ -89,7 +99,7 @@ func (c *checker) add(p api.Problem) {
 	c.problems = append(c.problems, p)
 }
 
-func (c *checker) position(k api.Key, path string) api.Position {
+func (c *shared) position(k api.Key, path string) api.Position {
 	if o := c.objects[k]; o != nil && o.Origin != nil {
 		return o.Origin.At(path)
 	}

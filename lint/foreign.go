@@ -30,7 +30,7 @@ func ReadForeign(content map[string]any, position api.Position) Foreign {
 }
 
 // addForeign takes a manifest in that gateway-cp does not read.
-func (c *checker) addForeign(f *Foreign) {
+func (c *shared) addForeign(f *Foreign) {
 	c.namespaces[f.key.Namespace] = true
 	if f.promised != "" {
 		c.promised[api.Key{Kind: api.KindSecret, Namespace: f.key.Namespace, Name: f.promised}] = true

@@ -50,7 +50,7 @@ func hostnames(c *checker) {
 // excused are routes and Gateways of which the translator has said why they are not served.
 func (c *checker) excused() map[api.Key]bool {
 	all := map[api.Key]bool{}
-	for _, p := range c.Translator.Problems() {
+	for _, p := range c.said() {
 		switch p.Reason {
 		case api.ReasonListenerConflict, api.ReasonHostnameMismatch, api.ReasonParentNotFound, api.ReasonRouteNotAllowed:
 			all[p.Object] = true

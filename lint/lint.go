@@ -2,6 +2,7 @@ package lint
 
 import (
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -44,17 +45,26 @@ func Check(w World, o Options) []api.Problem {
 	if o.ExpiringWithin == 0 {
 		o.ExpiringWithin = 30 * 24 * time.Hour
 	}
-	c := newChecker(w, o)
-	for _, p := range w.Translator.Problems() {
-		c.translated(p)
-	}
+	c := newShared(w, o)
+	looks := []func(*checker){takeTranslated}
 	for _, check := range checks() {
 		if !allOff(check.reasons, o.Off) {
-			check.run(c)
+			looks = append(looks, check.run)
 		}
 	}
-	slices.SortFunc(c.problems, api.Problem.Compare)
-	return slices.Compact(c.problems)
+	found := make([][]api.Problem, len(looks))
+	var group sync.WaitGroup
+	for i, look := range looks {
+		group.Go(func() {
+			one := &checker{shared: c}
+			look(one)
+			found[i] = one.problems
+		})
+	}
+	group.Wait()
+	problems := slices.Concat(found...)
+	slices.SortFunc(problems, api.Problem.Compare)
+	return slices.Compact(problems)
 }
 
 func allOff(reasons []api.Reason, off map[api.Reason]bool) bool {

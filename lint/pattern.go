@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
@@ -37,21 +38,21 @@ type condition struct {
 	value string
 }
 
-// patterns makes and keeps patterns, and the regular expressions in them.
+// patterns makes patterns, and keeps the regular expressions in them. Several checks may use it at once.
 type patterns struct {
-	compiled map[string]*regexp.Regexp
+	compiled sync.Map // *regexp.Regexp by what is written
 }
 
-func newPatterns() *patterns { return &patterns{compiled: map[string]*regexp.Regexp{}} }
+func newPatterns() *patterns { return &patterns{} }
 
 // whole gives a regular expression that must match all of a text, as Envoy's do; nil when it is
 // none. Admission refuses those.
 func (p *patterns) whole(expression string) *regexp.Regexp {
-	re, known := p.compiled[expression]
-	if !known {
-		re, _ = regexp.Compile(`\A(?:` + expression + `)\z`)
-		p.compiled[expression] = re
+	if known, ok := p.compiled.Load(expression); ok {
+		return known.(*regexp.Regexp)
 	}
+	re, _ := regexp.Compile(`\A(?:` + expression + `)\z`)
+	p.compiled.Store(expression, re)
 	return re
 }
 

@@ -65,12 +65,9 @@ func gatewayKey(g *gatewayv1.Gateway) api.Key {
 	return api.Key{Kind: api.KindGateway, Namespace: g.Namespace, Name: g.Name}
 }
 
-// routing gives the virtual hosts of the set, once for each listener, whatever the number of its
-// addresses. They are made when they are first asked for.
-func (c *checker) routing() []virtualHost {
-	if c.hosts != nil {
-		return c.hosts
-	}
+// findHosts gives the virtual hosts of the set, once for each listener, whatever the number of its
+// addresses.
+func (c *shared) findHosts() []virtualHost {
 	type place struct {
 		gateway  *gatewayv1.Gateway
 		listener int
@@ -78,7 +75,7 @@ func (c *checker) routing() []virtualHost {
 	}
 	seen, known := map[place]bool{}, map[matchID]pattern{}
 	broken := c.brokenRoutes()
-	c.hosts = []virtualHost{}
+	var hosts []virtualHost
 	for _, h := range c.Translator.Hosts() {
 		if p := (place{h.Gateway, h.Listener, h.Hostname}); seen[p] {
 			continue
@@ -96,15 +93,15 @@ func (c *checker) routing() []virtualHost {
 			v.patterns[i] = placedPattern{p, i}
 		}
 		v.by = shadows(c.patterns, v.patterns, func(i int) bool { return broken[routeKey(h.Matches[i].Route)] })
-		c.hosts = append(c.hosts, v)
+		hosts = append(hosts, v)
 	}
-	return c.hosts
+	return hosts
 }
 
 // brokenRoutes are those of which a match may have been left out by the translator.
-func (c *checker) brokenRoutes() map[api.Key]bool {
+func (c *shared) brokenRoutes() map[api.Key]bool {
 	broken := map[api.Key]bool{}
-	for _, p := range c.Translator.Problems() {
+	for _, p := range c.said() {
 		if p.Object.Kind == api.KindHTTPRoute && p.Reason == api.ReasonInvalidResource {
 			broken[p.Object] = true
 		}

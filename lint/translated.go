@@ -8,6 +8,13 @@ import (
 	"github.com/gateway-cp/gateway-cp/api"
 )
 
+// takeTranslated takes in all that the translator says.
+func takeTranslated(c *checker) {
+	for _, p := range c.said() {
+		c.translated(p)
+	}
+}
+
 // translated takes in what the translator says. Two things are different when manifests are
 // looked at, rather than served. What stands behind a Service is known better here, where the
 // templates of Pods are; see selectors.go. And an object that is not in the set may be elsewhere:
