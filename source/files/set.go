@@ -85,7 +85,17 @@ func (s *set) apply(changes map[string]*content, confirmed bool) delta {
 	if len(s.lost) > 0 {
 		before = s.base
 	}
-	touched := make(map[api.Key]bool, len(changes))
+	entries := 0
+	for _, c := range changes {
+		if c != nil {
+			entries += len(c.decoded.entries)
+		}
+	}
+	touched := make(map[api.Key]bool, entries)
+	if len(s.files) == 0 { // the first time, most is new
+		s.files = make(map[string]*content, len(changes))
+		s.claims = make(map[api.Key][]claim, entries)
+	}
 	for _, waiting := range []map[api.Key]bool{s.kept, s.lost} {
 		for key := range waiting {
 			touched[key] = true
@@ -95,7 +105,7 @@ func (s *set) apply(changes map[string]*content, confirmed bool) delta {
 		s.replace(path, c, touched)
 	}
 	s.letGo = confirmed
-	d := delta{set: make(map[api.Key]*live), record: make(map[api.Key]*entry)}
+	d := delta{set: make(map[api.Key]*live, len(touched)), record: make(map[api.Key]*entry, len(touched))}
 	for key := range touched {
 		s.resolve(key, &d)
 	}
