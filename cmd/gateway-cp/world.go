@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -141,15 +142,18 @@ func (w *world) settle(manager *rollout.Manager) error {
 			changes = append(changes, translator.Change{Key: o.Key, Object: o})
 		}
 	}
+	now := time.Now()
+	var decided []translator.Change
+	var deciding sync.WaitGroup
+	deciding.Go(func() { decided, _ = moved.step(now) }) // without a look at the numbers
 	services, err := w.allocations.Step()
+	deciding.Wait()
 	if err != nil {
 		return err
 	}
 	for _, o := range services {
 		changes = append(changes, translator.Change{Key: o.Key, Object: o})
 	}
-	now := time.Now()
-	decided, _ := moved.step(now)
 	changes = append(changes, decided...)
 	for range maxRounds {
 		moved.notice(w.translator.Apply(changes))
