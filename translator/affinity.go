@@ -1,19 +1,16 @@
 package translator
 
 import (
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	udpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/udp/udp_proxy/v3"
-	commonv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/load_balancing_policies/common/v3"
-	maglevv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/load_balancing_policies/maglev/v3"
-	roundrobinv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/load_balancing_policies/round_robin/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
-// With sessionAffinity ClientIP the endpoint of a client is a function of its address and of the endpoints
+// With sessionAffinity ClientIP, or the scheduler sh, the endpoint of a client is a function of its address and of the endpoints
 // that there are. Nobody remembers clients, so all Envoys send a client to the same endpoint, also after a
 // restart. Maglev moves hardly more clients than it must when endpoints come or go; a hash ring of
 // Envoy's moves a tenth of all without need.
@@ -24,34 +21,8 @@ const hashAttempts = 20
 
 // sticky says whether a client of the Service is to stay with one endpoint.
 func sticky(service *corev1.Service) bool {
-	return service.Spec.SessionAffinity == corev1.ServiceAffinityClientIP
-}
-
-// balanceByHash has a cluster choose endpoints by a hash. Where weighLocalities is set, each locality has the
-// share of the clients that its weight says. Alternatives are for who does not know the balancer.
-func (e *encoder) balanceByHash(c *clusterv3.Cluster, weighLocalities bool, alternatives ...*clusterv3.LoadBalancingPolicy_Policy) {
-	maglev := &maglevv3.Maglev{}
-	if weighLocalities {
-		maglev.LocalityWeightedLbConfig = &commonv3.LocalityLbConfig_LocalityWeightedLbConfig{}
-	}
-	c.LoadBalancingPolicy = &clusterv3.LoadBalancingPolicy{Policies: append(
-		[]*clusterv3.LoadBalancingPolicy_Policy{e.balancer("maglev", maglev)}, alternatives...,
-	)}
-}
-
-// alternatives are the balancers of gRPC clients that dial a port without an Envoy, and do not know Maglev:
-// each of them spreads its own calls.
-func (e *encoder) alternatives(port *corev1.ServicePort) []*clusterv3.LoadBalancingPolicy_Policy {
-	if !speaksGRPC(port) {
-		return nil
-	}
-	return []*clusterv3.LoadBalancingPolicy_Policy{e.balancer("round_robin", &roundrobinv3.RoundRobin{})}
-}
-
-func (e *encoder) balancer(name string, config message) *clusterv3.LoadBalancingPolicy_Policy {
-	return &clusterv3.LoadBalancingPolicy_Policy{TypedExtensionConfig: &corev3.TypedExtensionConfig{
-		Name: "envoy.load_balancing_policies." + name, TypedConfig: e.any(config),
-	}}
+	return service.Spec.SessionAffinity == corev1.ServiceAffinityClientIP ||
+		service.Annotations[v1alpha1.SchedulerAnnotation] == v1alpha1.SchedulerSource
 }
 
 // stickToAddress makes the address of the client choose among clusters, such as the versions of a Rollout,

@@ -35,9 +35,7 @@ func buildCluster(r *Reader, u Unit) Result {
 	if speaksHTTP2(port.AppProtocol) {
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}
 	}
-	if sticky(service) {
-		e.balanceByHash(c, false, e.alternatives(port)...)
-	}
+	e.balance(c, service, port)
 	out := resource.Output{
 		Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
 		Sources: []api.Key{serviceKey(u)},

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -100,13 +99,7 @@ func buildStreamCluster(r *Reader, u Unit) Result {
 	name := streamClusterName(u.Namespace, u.Name, port, stream.local)
 	c := edsCluster(name)
 	e := &encoder{}
-	if sticky(service) {
-		e.balanceByHash(c, true)
-	} else {
-		c.CommonLbConfig.LocalityConfigSpecifier = &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig_{
-			LocalityWeightedLbConfig: &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig{},
-		}
-	}
+	e.balanceStream(c, service)
 	http2 := speaksPlainHTTP(port) && speaksHTTP2(port.AppProtocol)
 	if http2 {
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
 // defaultService sets what the API server sets.
@@ -75,6 +76,7 @@ func (r *report) service(s *corev1.Service) {
 	r.labels(spec.Child("selector"), sp.Selector)
 	r.servicePorts(sp)
 	r.sessionAffinity(sp)
+	r.scheduler(s.Annotations)
 	r.clusterIPs(sp)
 	r.loadBalancer(sp)
 	switch sp.ExternalTrafficPolicy {
@@ -170,6 +172,22 @@ func (r *report) sessionAffinity(sp *corev1.ServiceSpec) {
 		}
 	default:
 		r.fail(at, api.ReasonInvalidField, "use None or ClientIP", "%q is not a session affinity", sp.SessionAffinity)
+	}
+}
+
+// scheduler checks the name of an IPVS scheduler.
+func (r *report) scheduler(annotations map[string]string) {
+	at := metadata.Child("annotations").Key(v1alpha1.SchedulerAnnotation)
+	switch name, given := annotations[v1alpha1.SchedulerAnnotation]; name {
+	case v1alpha1.SchedulerRoundRobin, v1alpha1.SchedulerWeightedRoundRobin, v1alpha1.SchedulerSource,
+		v1alpha1.SchedulerLeast, v1alpha1.SchedulerWeightedLeast, v1alpha1.SchedulerShortestDelay:
+	case v1alpha1.SchedulerDestination:
+		r.warn(at, api.ReasonUnsupportedField, "use sh to choose by the client",
+			"dh has no effect: the destination of all clients is the Service, so they are spread by round robin")
+	default:
+		if given {
+			r.fail(at, api.ReasonInvalidField, "use rr, wrr, lc, wlc, sed or sh", "%q is not a scheduler of IPVS", name)
+		}
 	}
 }
 

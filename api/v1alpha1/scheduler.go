@@ -1,0 +1,18 @@
+package v1alpha1
+
+// SchedulerAnnotation of a Service says how its connections and requests are spread over endpoints, in the names
+// that kube-proxy's IPVS mode has (--ipvs-scheduler):
+// https://kubernetes.io/docs/reference/networking/virtual-ips/#proxy-mode-ipvs
+const SchedulerAnnotation = "gateway-cp.io/ipvs-scheduler"
+
+// The schedulers of IPVS. Endpoints have no weights, so the weighted ones are what the plain ones are.
+const (
+	SchedulerRoundRobin         = "rr"
+	SchedulerWeightedRoundRobin = "wrr"
+	SchedulerLeast              = "lc"
+	SchedulerWeightedLeast      = "wlc"
+	SchedulerShortestDelay      = "sed"
+	SchedulerSource             = "sh"
+	// SchedulerDestination has one destination to choose by, the Service.
+	SchedulerDestination = "dh"
+)
