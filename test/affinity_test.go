@@ -95,7 +95,7 @@ func TestClientIPAffinity(t *testing.T) {
 	backends := e.Backends("v1", 4)
 	three := func() { e.Write("workloads.yaml", harness.Workloads("web", backends[:3]...)) }
 	three()
-	c := e.Run()
+	c := e.Run("--envoy-drain-time", "1s")
 	url := "http://" + e.Address(port) + "/"
 	e.Await("web answers", 20*time.Second, harness.Stream{Name: "web", URL: url, Host: "web.default"}.Answers("v1"))
 	n, fewest, most := 500, 0.17, 0.33 // a share of 500 clients is left to chance: four standard deviations
