@@ -25,9 +25,13 @@ func (s *session) doubtsOf(t resource.Type) doubts {
 		}
 	}
 	was := s.earlier.subs[t]
+	newest := map[uint32]int{} // how often the newest that was sent was sent
 	for _, r := range was.inflight {
 		for _, c := range r.items {
 			add(c)
+			if last, _ := s.earlier.held(t, c.id); last.sent != nil && last.sent.version == c.version {
+				newest[c.id]++
+			}
 		}
 	}
 	for _, h := range was.others.m {
@@ -36,9 +40,15 @@ func (s *session) doubtsOf(t resource.Type) doubts {
 		}
 	}
 	for id := range all {
-		// If the newest that was sent has come, all before it does not matter.
+		// If the newest that was sent has come, all before it does not matter. That it was sent once
+		// before, or is what the Envoy said then, too, says nothing.
 		last, _ := s.earlier.held(t, id)
-		if now, _ := s.held(t, id); now.sent != nil && last.sent != nil && last.sent != last.acked && now.sent.version == last.sent.version {
+		said := last.unknown
+		if last.acked != nil {
+			said = last.acked.version
+		}
+		now, _ := s.held(t, id)
+		if now.sent != nil && last.sent != nil && now.sent.version == last.sent.version && last.sent.version != said && newest[id] < 2 {
 			delete(all, id)
 		}
 	}

@@ -125,6 +125,10 @@ func (u *under) usable(out *resource.Output) bool {
 		if u.has[resource.Cluster][ref.Name] == nil {
 			return false // it is refused, or its endpoints are
 		}
+		newest := u.at.have[resource.Key{Type: resource.Cluster, Audience: audience, Name: ref.Name}]
+		if newest != nil && u.bad[hashOf(newest.Bytes)] && u.recorded[resource.Cluster][ref.Name] == "" {
+			return false // it is refused, and nobody can know that there is one of a refused response
+		}
 	}
 	return true
 }

@@ -93,7 +93,7 @@ func (s *session) refuse(r *response, message string) {
 			atoms = append(atoms, a)
 			sources[a] = p.output.Sources
 		}
-		h.maybe = append(slices.Clone(h.maybe), c)
+		h.maybe = append(slices.DeleteFunc(slices.Clone(h.maybe), func(m *composed) bool { return m == c }), c)
 		if s.goesBack(r.kind, h, c) {
 			h.sent = h.acked // as Envoy has
 			if r.kind == resource.Cluster && h.acked == nil && h.unknown == "" {
@@ -202,10 +202,23 @@ func (s *session) tried(t resource.Type, trial []atom, r *response) {
 		}
 		delete(sub.suspects, a)
 		sub.touch(s.store.names.find(a.name))
+		s.holdWhole(t, a.name)
 	}
 	if len(again) > 0 {
 		sub.trials = append(sub.trials, again)
 	}
+}
+
+// holdWhole holds back the version that the Envoy has refused last, if it has nothing in place of it and
+// nothing of it could be tried by itself: what stands in for the rest was refused before. Without
+// that it would be sent at once, and refused, over and over.
+func (s *session) holdWhole(t resource.Type, name string) {
+	h, _ := s.held(t, s.store.names.find(name))
+	if h.sent != nil || len(h.maybe) == 0 {
+		return
+	}
+	all := h.maybe[len(h.maybe)-1].together()
+	s.condemn(atom{t, name, together, all.hash}, "it was refused, and no part of it could be tried by itself", all.output.Sources)
 }
 
 // acquit ends all suspicion about what was in a response that was answered; a refusal raises

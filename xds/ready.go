@@ -210,11 +210,15 @@ func (s *session) sending(t resource.Type, c *composed) {
 	}
 }
 
-// awaitsEndpoints says whether a cluster was sent on this stream, and is not warm yet. Envoy then
-// waits for endpoints, also for those that it has.
+// awaitsEndpoints says whether a cluster was sent on this stream, and is not warm yet, or not in a
+// version that the Envoy may have taken since. Envoy then waits for endpoints, also for those that
+// it has.
 func (s *session) awaitsEndpoints(cluster uint32) bool {
-	state, _ := s.clusters.get(cluster)
-	return state.sent > 0 && !state.warm
+	if state, _ := s.clusters.get(cluster); state.sent > 0 && !state.warm {
+		return true
+	}
+	h, _ := s.held(resource.Cluster, cluster)
+	return h.sent != h.acked || len(h.maybe) > 0
 }
 
 // accepted notes what an acknowledgement means for clusters.

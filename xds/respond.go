@@ -176,7 +176,7 @@ func (s *session) add(r *response, id uint32, force bool) int {
 		sub.putBack(id, force)
 		return 0
 	}
-	if r.kind == resource.Cluster {
+	if r.kind == resource.Cluster && verdict == deliver {
 		s.retiring.remove(id)
 	}
 	doubtful := len(h.maybe) > 0 && h.sent == h.acked // else what is on its way ends the doubt
