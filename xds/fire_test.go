@@ -163,18 +163,6 @@ func (f *fire) reconnect(u *under) {
 	u.connect()
 }
 
-// inDoubt says whether the Envoy has anything else than it will say.
-func (u *under) inDoubt() bool {
-	for t, all := range u.has {
-		for name, c := range all {
-			if u.recorded[t][name] != c.version {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // sayTwice has an Envoy ask again for what it has, or answer what was answered.
 func (f *fire) sayTwice(u *under) {
 	t := []resource.Type{resource.Cluster, resource.Endpoint, resource.Scope, resource.Listener}[f.pick(4, "type")]

@@ -105,6 +105,18 @@ func (e *envoy) connect() {
 	e.drain()
 }
 
+// inDoubt says whether the Envoy has anything else than it will say.
+func (e *envoy) inDoubt() bool {
+	for t, all := range e.has {
+		for name, c := range all {
+			if e.recorded[t][name] != c.version {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // sorted gives a map in order: what a seed decides must not depend on chance.
 func sorted(versions map[string]string) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
