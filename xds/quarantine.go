@@ -128,11 +128,16 @@ func (s *session) refuse(r *response, message string) {
 		return
 	}
 	for _, trial := range trials {
-		for _, a := range trial {
-			sub.suspects[a] = struct{}{}
-		}
-		sub.trials = append(sub.trials, trial)
+		sub.try(trial)
 	}
+}
+
+// try puts contents under suspicion, to be tried together, without the others.
+func (s *subscription) try(trial []atom) {
+	for _, a := range trial {
+		s.suspects[a] = struct{}{}
+	}
+	s.trials = append(s.trials, trial)
 }
 
 // stays notes that nothing was taken away by a response that was refused.
@@ -310,9 +315,7 @@ func (s *session) retryRefused() {
 	}
 	slices.SortFunc(due, atom.compare) // so that the same events make the same responses
 	for _, a := range due {
-		sub := s.subs[a.kind]
-		sub.trials = append(sub.trials, []atom{a})
-		sub.suspects[a] = struct{}{}
+		s.subs[a.kind].try([]atom{a})
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -180,7 +181,11 @@ func (s *suites) read(file string) error {
 		return nil
 	}
 	info, err := os.Stat(file)
-	if err == nil && info.Size() > maxManifest {
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = errors.New("it is not a regular file") // a pipe would be waited for
+	case info.Size() > maxManifest:
 		err = fmt.Errorf("it is larger than %d MiB", maxManifest>>20)
 	}
 	if err != nil {
