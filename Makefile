@@ -67,14 +67,14 @@ kube-assets: ## Build kube-apiserver and etcd into the cache for test-schemas: 1
 	-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37" k8s.io/kubernetes/cmd/kube-apiserver
 
 .PHONY: test-e2e
-test-e2e: ## Tests against a real Envoy, in test/
-	GATEWAY_CP_RACE=1 $(GO) test -count=1 -v -timeout 20m ./test/... 2>&1 | .ci/progress
+test-e2e: ## Tests against a real Envoy, in test/; those that mostly wait run four at a time
+	GATEWAY_CP_RACE=1 $(GO) test -count=1 -v -timeout 20m -parallel 4 ./test/... 2>&1 | .ci/progress
 
 # The tests of traffic that would notice a field which the oldest supported Envoy does not know.
 .PHONY: test-oldest-envoy
 test-oldest-envoy: ## The tests of routes, weights, endpoints, HTTPS, flips and own ports of Services against the oldest supported Envoy
 	@envoy=$$($(GO) run ./envoybin/find-envoy oldest); echo "with $$envoy"; \
-	ENVOY=$$envoy $(GO) test -count=1 -v -timeout 10m ./test -run \
+	ENVOY=$$envoy $(GO) test -count=1 -v -timeout 10m -parallel 4 ./test -run \
 	'^Test(ServicesByName|RoutesMatch|RouteFilters|Weights|HTTPSWithRotation|EndpointsComeAndGo|EdgeDefaults|FlipsToNewVersionsLoseNothing|ARouteThatEnvoyRefuses|AListenerThatEnvoyRefuses|OtherBytesDrainNobody|NodePorts|LoadBalancer)$$' 2>&1 | .ci/progress
 
 .PHONY: check
@@ -123,7 +123,7 @@ bench: ## What a change and clients cost, against others in the same run (docs/b
 
 .PHONY: soak
 soak: ## The long forms of the tests against a real Envoy, with full counts
-	GATEWAY_CP_SOAK=1 GATEWAY_CP_RACE=1 $(GO) test -count=1 -v -timeout 2h ./test/...
+	GATEWAY_CP_SOAK=1 GATEWAY_CP_RACE=1 $(GO) test -count=1 -v -timeout 2h -parallel 1 ./test/...
 
 .PHONY: clean
 clean: ## Remove what was built here

@@ -85,6 +85,7 @@ func moved(before, after []string, came string) (all, needless int) {
 // endpoint comes, it takes over its quarter of the clients, and no more than 1 % move among the others; when
 // it goes, all are where they were. The clients of an endpoint that dies are answered by others.
 func TestClientIPAffinity(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("other systems have one loopback address only: there is one client")
 	}

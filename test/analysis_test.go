@@ -15,6 +15,7 @@ import (
 // Three canaries beside each other on one Envoy: one half of whose requests fail loses its traffic within
 // seconds, one that is good gets all of it, and one that nobody calls has neither happen to it.
 func TestAnalysisDecides(t *testing.T) {
+	t.Parallel()
 	e := harness.New(t)
 	port := e.FreePort()
 	e.Write("fleet.yaml", e.Fleet(e.FreePort()))

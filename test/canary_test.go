@@ -92,6 +92,7 @@ func (w *canaryWorld) stands(phase string, v2 float64) {
 // A canary goes through its steps under load: the shares are as asked, it is given up in the middle
 // and returns, a kill of the control plane resumes the same step, and no request fails.
 func TestCanary(t *testing.T) {
+	t.Parallel()
 	w := newCanaryWorld(t)
 	w.to("v2")
 	w.stands("Paused", 5)

@@ -31,6 +31,7 @@ const dnsChange = 100 * time.Millisecond
 // Services come and go under load. Each is answered right soon, and no query gets lost or is
 // answered wrong, neither of those that stay nor of others.
 func TestDNSFollowsServicesUnderLoad(t *testing.T) {
+	t.Parallel()
 	e := harness.New(t)
 	var stay strings.Builder
 	for i := range 500 {

@@ -12,6 +12,7 @@ import (
 
 // SIGTERM lets clients finish what they have begun, and then ends everything, cleanly.
 func TestDrainFinishesRequests(t *testing.T) {
+	t.Parallel()
 	e, c, url := drained(t, "30s")
 	var requests sync.WaitGroup
 	for _, http2 := range []bool{false, true} {
@@ -40,6 +41,7 @@ func TestDrainFinishesRequests(t *testing.T) {
 
 // A request without an end does not keep it from ending.
 func TestDrainIsBounded(t *testing.T) {
+	t.Parallel()
 	e, c, url := drained(t, "2s")
 	var request sync.WaitGroup
 	request.Go(func() { _, _, _ = harness.Stream{URL: url + "?delay=20s", Host: "web"}.Do() })
@@ -66,6 +68,7 @@ func drained(t *testing.T, timeout string) (e *harness.Env, c *harness.ControlPl
 // A load balancer needs time to notice that Envoy's health check fails: whoever comes until
 // then is served.
 func TestDrainServesWhoStillComes(t *testing.T) {
+	t.Parallel()
 	e, c, url := drained(t, "20s")
 	load := e.Load(
 		harness.Stream{Name: "HTTP/1.1", URL: url, Host: "web", Rate: 200},

@@ -32,6 +32,7 @@ func ask(address, request string) (*http.Response, error) {
 
 // What docs/edge-defaults.md says of requests, on both kinds of listeners.
 func TestEdgeDefaults(t *testing.T) {
+	t.Parallel()
 	e := harness.New(t)
 	services, gateway := e.FreePort(), e.FreePort()
 	web := e.Backend("web")

@@ -10,12 +10,16 @@ import (
 
 // Processes come and go under load, each stopped when Envoy no longer has it. Nobody notices.
 func TestEndpointsComeAndGo(t *testing.T) {
+	t.Parallel()
 	for _, probed := range []bool{false, true} {
 		name := "without probes"
 		if probed {
 			name = "with probes"
 		}
-		t.Run(name, func(t *testing.T) { comeAndGo(t, probed) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			comeAndGo(t, probed)
+		})
 	}
 }
 

@@ -16,6 +16,7 @@ func base64Of(data []byte) string { return base64.StdEncoding.EncodeToString(dat
 // A running control plane says where a request goes now: with the split that a rollout has
 // reached, what its Envoys find healthy, and the files that the objects come from.
 func TestExplainLive(t *testing.T) {
+	t.Parallel()
 	e := harness.New(t)
 	port := e.FreePort()
 	blue, green := e.Backend("blue"), e.Backend("green")

@@ -41,6 +41,7 @@ const requestsPerWorld = 1000
 // backend is sent, and the status and place of every answer that comes from Envoy itself; for
 // 10,000 requests that are made to be difficult, over configurations that are.
 func TestExplainAgreesWithEnvoy(t *testing.T) {
+	t.Parallel()
 	seed := *explainSeed
 	if seed == 0 {
 		seed = rand.Uint64()

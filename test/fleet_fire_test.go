@@ -33,6 +33,7 @@ type fireRun struct {
 // edited again and again, faster than the slow one hears of it. At all times every Envoy answers
 // whatever must be answered, and in the end all have the same, which is what they should have.
 func TestEnvoysUnderFire(t *testing.T) {
+	t.Parallel()
 	runs := []fireRun{{1, 40, true}}
 	if soaking {
 		runs = []fireRun{{1, 300, false}, {2, 300, false}, {3, 300, false}, {4, 300, true}, {5, 300, true}}

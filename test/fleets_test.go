@@ -147,6 +147,7 @@ spec:
 // A Service moves from one fleet to another by its label: by way of both, nobody notices; at one
 // go, an Envoy has the whole way or none: no route without its cluster.
 func TestAServiceMovesToAnotherFleet(t *testing.T) {
+	t.Parallel()
 	f := newTwoFleets(t)
 	f.label("a")
 	f.Write("workload.yaml", harness.Workloads("web", f.Backends("one", 2)...))

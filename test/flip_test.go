@@ -16,6 +16,7 @@ import (
 // when Envoy has forgotten it. Nobody may notice, neither at the Gateway nor at the Service's
 // own name, over HTTP/1.1 and HTTP/2.
 func TestFlipsToNewVersionsLoseNothing(t *testing.T) {
+	t.Parallel()
 	f := &flips{Env: harness.New(t)}
 	f.gateway, f.services = f.FreePort(), f.FreePort()
 	f.Write("fleet.yaml", f.Fleet(f.services))

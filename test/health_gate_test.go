@@ -12,6 +12,7 @@ import (
 // A version gets traffic only when all of its processes have passed Envoy's own check. The way
 // back needs no waiting.
 func TestUnhealthyVersionGetsNothing(t *testing.T) {
+	t.Parallel()
 	e := harness.New(t)
 	port := e.FreePort()
 	var workloads strings.Builder

@@ -35,6 +35,7 @@ import (
 // again, without losing a request; when it is killed and comes back with the same content, Envoy
 // changes nothing.
 func TestLibraryProgramServesAnEnvoy(t *testing.T) {
+	t.Parallel()
 	e := harness.New(t)
 	program := filepath.Join(e.Dir, "library")
 	if out, err := exec.Command("go", "build", "-o", program, "../examples/library").CombinedOutput(); err != nil {

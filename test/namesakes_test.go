@@ -13,6 +13,7 @@ import (
 // who asks for one of that name, in whatever form: those that Envoy finds at once, and those that
 // it looks up again.
 func TestNamesakesComeAndGo(t *testing.T) {
+	t.Parallel()
 	e := harness.New(t)
 	port := e.FreePort()
 	bare, shop, blue, green := e.Backend("bare"), e.Backend("shop"), e.Backend("blue"), e.Backend("green")

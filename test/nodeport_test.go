@@ -264,6 +264,7 @@ func openPorts(e *harness.Env, first, last int) (open []int) {
 
 // 100 connections that are open survive 20 steps of a Rollout, while new ones go where its weights say.
 func TestStreamsSurviveARollout(t *testing.T) {
+	t.Parallel()
 	e := harness.New(t)
 	e.Write("fleet.yaml", nodePortFleet(e, "30000-30009"))
 	blue, green := newSpeaker(e, "blue"), newSpeaker(e, "green")

@@ -190,6 +190,7 @@ func (p *proxyless) noFailures(after string) {
 // Programs with gRPC's own xDS client dial a Service of a running gateway-cp, beside an Envoy of the
 // same fleet that has nothing of it.
 func TestProxylessGRPC(t *testing.T) {
+	t.Parallel()
 	e := harness.New(t)
 	blue := []*rpcServer{newRPCServer(e, "blue", ""), newRPCServer(e, "blue", "a"), newRPCServer(e, "blue", "a")}
 	green := newRPCServer(e, "green", "b")

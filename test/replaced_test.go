@@ -12,6 +12,7 @@ import (
 // check takes a while. Those before serve until then, and nobody notices. Once the new ones are
 // healthy, Envoy forgets the others.
 func TestAllEndpointsReplacedAtOnce(t *testing.T) {
+	t.Parallel()
 	e := harness.New(t)
 	port := e.FreePort()
 	e.Write("fleet.yaml", e.Fleet(port))

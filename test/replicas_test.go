@@ -24,6 +24,7 @@ type replicasWorld struct {
 // One replica decides for all, nobody notices when one dies, and without the one that decides
 // everything stays as it is.
 func TestReplicas(t *testing.T) {
+	t.Parallel()
 	w := newReplicasWorld(t)
 	w.start()
 	w.aFlipWaitsForTheEnvoysOfAll()

@@ -115,6 +115,7 @@ func (r *resilience) shows(host string, c certificate) func() error {
 // A regular expression that is fine for Go, and too large for Envoy's RE2: classes of letters
 // are large in UTF-8. The route keeps its last good version.
 func TestARouteThatEnvoyRefuses(t *testing.T) {
+	t.Parallel()
 	r := newResilience(t)
 	fine := func(name, path string) string {
 		return strings.Replace(harness.Route(name, name+".example.com", 80), "{backendRefs",

@@ -126,6 +126,7 @@ func (r *resilience) awaitReconnect() {
 }
 
 func TestKillAgainAndAgain(t *testing.T) {
+	t.Parallel()
 	r := newResilience(t)
 	envoys := fmt.Sprint(r.c.SupervisedEnvoys())
 	span := time.Duration(counts(600)) * 100 * time.Millisecond // a minute
@@ -152,6 +153,7 @@ func TestKillAgainAndAgain(t *testing.T) {
 
 // The control plane is away, the world changes meanwhile, and Envoy hears of it afterwards.
 func TestControlPlaneIsDown(t *testing.T) {
+	t.Parallel()
 	r := newResilience(t)
 	outage := 5 * time.Second
 	if soaking {

@@ -26,6 +26,7 @@ func unhealthyVersions(want bool) func(admin.Status) error {
 // A version whose processes all fail while it has a share by hand loses it to the other one, and
 // gets it again once they are back. When both fail, nothing moves.
 func TestUnhealthyVersionLosesItsShare(t *testing.T) {
+	t.Parallel()
 	e := harness.New(t)
 	port := e.FreePort()
 	blue, green := e.Backend("blue"), e.Backend("green")

@@ -11,6 +11,7 @@ import (
 // Weights of a route and of a Rollout are kept as exactly as chance allows, and multiply when
 // one leads to the other.
 func TestWeights(t *testing.T) {
+	t.Parallel()
 	e := harness.New(t)
 	gateway, services := e.FreePort(), e.FreePort()
 	e.Write("fleet.yaml", e.Fleet(services))

@@ -93,6 +93,7 @@ func (s *securedXDS) heals() {
 // Certificates and CAs of the xDS connection are replaced on both sides while requests go through,
 // and an Envoy whose certificate is no good keeps serving what it has until it has a good one.
 func TestXDSCertificatesAreReplaced(t *testing.T) {
+	t.Parallel()
 	s := newSecuredXDS(t)
 	port := s.FreePort()
 	web, other := s.Backend("one"), s.Backend("two")
