@@ -132,6 +132,8 @@ type Resource struct {
 	Objects []string `json:"objects,omitempty"`
 	// Why says what keeps the Envoy from having exactly this, as far as is known.
 	Why []string `json:"why,omitempty"`
-	// KeptUntil is, of a cluster that it shall lose, until when it is kept for running requests.
+	// Kept says, of one that it shall lose, why the Envoy may keep it for now; KeptUntil is, of a cluster
+	// that is kept for requests that may still be running, until when.
+	Kept      string    `json:"kept,omitempty"`
 	KeptUntil time.Time `json:"keptUntil,omitzero"`
 }

@@ -19,7 +19,9 @@ type Want struct {
 	Content json.RawMessage
 	// Why says what the control plane knows to keep the Envoy from having it.
 	Why []string
-	// Until, if not zero, is how long one that it shall lose is kept for running requests.
+	// Kept says why the Envoy may keep one that it shall lose for now, empty: it has no reason; Until
+	// is until when, if that is known.
+	Kept  string
 	Until time.Time
 }
 
@@ -51,12 +53,21 @@ type Difference struct {
 	Why []string `json:"why,omitempty"`
 }
 
+// Kept is a resource that the Envoy shall lose, and has for a good reason.
+type Kept struct {
+	Type  string    `json:"type"`
+	Name  string    `json:"name"`
+	Until time.Time `json:"until,omitzero"` // zero: until the reason is gone
+	Why   string    `json:"why"`            // in words
+}
+
 // Result is what a comparison has found.
 type Result struct {
 	Same        int          `json:"same"` // resources that are as they shall be
 	Differences []Difference `json:"differences"`
-	// Kept are clusters that the Envoy shall lose, and has for requests that are still running.
-	Kept []string `json:"kept,omitempty"`
+	// Kept are resources that the Envoy shall lose and still needs, or may need, for what it has begun.
+	// They are no differences.
+	Kept []Kept `json:"kept,omitempty"`
 	// Unknown are types that the dump says nothing about.
 	Unknown []string `json:"unknown,omitempty"`
 }
@@ -108,8 +119,8 @@ func Compare(want []Want, d *Dump) Result {
 
 // lose looks at a resource that the Envoy still has and shall lose.
 func (r *Result) lose(w Want, have *dumped) {
-	if !w.Until.IsZero() || w.Type == resource.Endpoint || w.Type == resource.Route || w.Type == resource.Secret {
-		r.Kept = append(r.Kept, w.Type.String()+" "+w.Name) // Envoy drops the last three with what needs them
+	if w.Kept != "" {
+		r.Kept = append(r.Kept, Kept{Type: w.Type.String(), Name: w.Name, Until: w.Until, Why: w.Kept})
 		return
 	}
 	r.Differences = append(r.Differences, Difference{

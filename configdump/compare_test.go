@@ -163,14 +163,15 @@ func TestLosing(t *testing.T) {
 	for i := range whole {
 		if whole[i].Type == resource.Cluster {
 			whole[i].Content = nil
-			whole[i].Until = time.Now()
+			whole[i].Kept, whole[i].Until = "it drains", time.Unix(1, 0)
 		}
 	}
-	if r := Compare(whole, d); text(r) != "" || len(r.Kept) != 1 {
+	want := []Kept{{"cluster", "default/web/80", time.Unix(1, 0), "it drains"}}
+	if r := Compare(whole, d); text(r) != "" || !slices.Equal(r.Kept, want) {
 		t.Errorf("%v\n%s", r.Kept, text(r))
 	}
 	for i := range whole {
-		whole[i].Until = time.Time{}
+		whole[i].Kept = ""
 	}
 	if got := text(Compare(whole, d)); got != "extra cluster default/web/80\n" {
 		t.Error(got)

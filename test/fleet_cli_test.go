@@ -164,6 +164,38 @@ func TestDiffOfARefusedListener(t *testing.T) {
 	})
 }
 
+// A listener drains, with a request that is still running: what it needs is no difference.
+func TestDiffWhileAListenerDrains(t *testing.T) {
+	e := harness.New(t)
+	port := e.FreePort()
+	e.Write("fleet.yaml", e.Fleet(e.FreePort()))
+	e.Write("gateway.yaml", harness.Gateway(port))
+	e.Write("web.yaml", harness.Service("web", 80)+e.Backend("one").Workload("web")+harness.Route("web", "web.example.com", 80))
+	c := e.Run()
+	stream := harness.Stream{URL: "http://" + e.Address(port) + "/", Host: "web.example.com"}
+	e.Await("web answers", 20*time.Second, stream.Answers("one"))
+	stream.URL += "?delay=4s"
+	answered := make(chan error, 1)
+	go func() { answered <- stream.Answers("one")() }()
+	_ = e.Pause(300 * time.Millisecond)
+	c.Apply(20*time.Second, func() {
+		e.Remove("gateway.yaml")
+		e.Remove("web.yaml")
+	})
+	says(t, c, 0, []string{
+		`^On its way out, kept: cluster default/web/80 \(route \S+ sends requests to it, and is still in use there\)\.$`,
+		`^On its way out, kept: .*route ` + regexp.QuoteMeta(e.Address(port)) + ` \(the Envoy drops it with the listener`,
+		`^Envoy gw-1 has what it should: `,
+	}, "fleet", "diff", "gw-1")
+	out, _ := c.CLI("fleet", "diff", "gw-1", "-o", "json")
+	if !strings.Contains(out, `"differences": []`) || !regexp.MustCompile(`"kept": \[\s+\{\s+"type": "cluster",\s+"name": "default/web/80",`).MatchString(out) {
+		t.Error(out)
+	}
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+}
+
 // An Envoy that is fed by something else has nothing of ours, and something of theirs.
 func TestDiffOfAnEnvoyThatSomethingElseFeeds(t *testing.T) {
 	e := harness.New(t)

@@ -21,7 +21,9 @@ type Wanted struct {
 	// Why says, in words, what keeps the Envoy from having exactly this; empty: nothing that is
 	// known here.
 	Why []string
-	// Until is, of a cluster that it shall lose, how long it is kept for running requests.
+	// Kept says, in words, why the Envoy may keep what it shall lose for now; empty: it has no reason.
+	Kept string
+	// Until is, of a cluster that is kept for requests that may still be running, until when.
 	Until time.Time
 }
 
@@ -72,17 +74,7 @@ func (c *conn) wanted() Config {
 		w.Why = s.whyOther(ref, target)
 		all = append(all, w)
 	}
-	for t, sub := range s.subs {
-		if sub == nil {
-			continue
-		}
-		sub.ids(func(id uint32) {
-			if of := s.refOf(ref{resource.Type(t), id}); there[of] == nil {
-				until, _ := s.retiring.get(id)
-				all = append(all, Wanted{Ref: of, Until: until})
-			}
-		})
-	}
+	all = append(all, s.lost(there)...)
 	return Config{Node: s.node, Peer: c.peer, Connected: c.ended.IsZero(), Resources: sortWanted(all)}
 }
 

@@ -37,8 +37,9 @@ func newFleetDiffCommand(socket *string) *cobra.Command {
 		Short: "Compare what an Envoy should have with its own config dump",
 		Long: `Diff asks a running gateway-cp what an Envoy should have, and the Envoy what it has, and tells for
 every resource what is missing there, extra there, different (field by field), taken but not in use
-yet (warming), or failed in its last update, and what gateway-cp knows of the cause. Private keys are
-never shown; that one differs shows in the version. The health of endpoints is not compared.
+yet (warming), or failed in its last update, and what gateway-cp knows of the cause. What the Envoy is
+to lose and still needs, because a route that it has names it, or a request may still run, is no
+difference: it is told as being on its way out, with the reason. Private keys are never shown; that one differs shows in the version. The health of endpoints is not compared.
 
 Envoy's admin interface is usually on its own machine only. The Envoy of 'gateway-cp run' is asked by
 itself; of others give --envoy-admin, or the page that it answered with as --config-dump. An Envoy that
@@ -209,7 +210,8 @@ func wants(config admin.EnvoyConfig) []configdump.Want {
 			continue
 		}
 		all = append(all, configdump.Want{
-			Ref: resource.Ref{Type: t, Name: r.Name}, Version: r.Version, Content: r.Content, Why: r.Why, Until: r.KeptUntil,
+			Ref: resource.Ref{Type: t, Name: r.Name}, Version: r.Version, Content: r.Content, Why: r.Why,
+			Kept: r.Kept, Until: r.KeptUntil,
 		})
 	}
 	return all
@@ -247,9 +249,7 @@ func writeDiff(w io.Writer, config admin.EnvoyConfig, known bool, r configdump.R
 	for _, t := range r.Unknown {
 		fmt.Fprintf(&b, "The dump says nothing about %ss: get it with /config_dump?include_eds.\n", t)
 	}
-	if n := len(r.Kept); n > 0 {
-		fmt.Fprintf(&b, "On its way out, kept for requests that are still running: %s.\n", some(r.Kept, n))
-	}
+	writeKept(&b, r.Kept)
 	if n := len(r.Differences); n == 0 {
 		fmt.Fprintf(&b, "Envoy %s has what it should: %s.\n", config.ID, plural(r.Same, "resource"))
 	} else {
@@ -257,6 +257,28 @@ func writeDiff(w io.Writer, config admin.EnvoyConfig, known bool, r configdump.R
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeKept tells of what is on its way out, a line for each reason.
+func writeKept(b *strings.Builder, all []configdump.Kept) {
+	names, until := map[string][]string{}, map[string]time.Time{}
+	var reasons []string // in the order of all
+	for _, k := range all {
+		if len(names[k.Why]) == 0 {
+			reasons = append(reasons, k.Why)
+		}
+		names[k.Why] = append(names[k.Why], k.Type+" "+k.Name)
+		if k.Until.After(until[k.Why]) {
+			until[k.Why] = k.Until
+		}
+	}
+	for _, why := range reasons {
+		fmt.Fprintf(b, "On its way out, kept")
+		if at := until[why]; !at.IsZero() {
+			fmt.Fprintf(b, " until %s", stamp(at))
+		}
+		fmt.Fprintf(b, ": %s (%s).\n", some(names[why], len(names[why])), why)
+	}
 }
 
 func writeField(b *strings.Builder, f configdump.Field) {

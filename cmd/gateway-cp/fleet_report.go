@@ -93,7 +93,7 @@ func (c *controlPlane) envoyConfig(e xds.Config) admin.EnvoyConfig {
 		Resources: make([]admin.Resource, 0, len(e.Resources)),
 	}
 	for _, w := range e.Resources {
-		r := admin.Resource{Type: w.Type.String(), Name: w.Name, Version: w.Version, Why: w.Why, KeptUntil: w.Until}
+		r := admin.Resource{Type: w.Type.String(), Name: w.Name, Version: w.Version, Why: w.Why, Kept: w.Kept, KeptUntil: w.Until}
 		if w.Version != "" {
 			content, err := configdump.JSON(w.Type, w.Message)
 			if err != nil { // only what failed its validation, and is never sent
