@@ -75,6 +75,7 @@ const (
 	ReasonNoWayBack               Reason = "NoWayBack"
 	ReasonStepGoesDown            Reason = "StepGoesDown"
 	ReasonStepWithoutEffect       Reason = "StepWithoutEffect"
+	ReasonAnalysisCannotConclude  Reason = "AnalysisCannotConclude"
 	ReasonCertificateExpired      Reason = "CertificateExpired"
 	ReasonCertificateExpiring     Reason = "CertificateExpiring"
 	ReasonCertificateNotYetValid  Reason = "CertificateNotYetValid"

@@ -293,6 +293,11 @@ var Reasons = []ReasonInfo{
 		"Put a pause between the steps, or leave the step out.",
 	},
 	{
+		ReasonAnalysisCannotConclude, groupSet,
+		"The analysis of a canary cannot be done when its steps are. Either no step gives the canary a part of the traffic, so that there is nothing to compare: it waits without end. Or the Service gets so few requests (`analysis.expectedRequestsPerSecond`) that even a canary without any error does not pass by the end of the steps: it waits with the last share until it does.",
+		"Begin with a step such as weight: 5 and a pause. Where there is too little traffic, give the steps more time or larger shares, or the analysis a larger margin.",
+	},
+	{
 		ReasonCertificateExpired, groupSet,
 		"A certificate is past its end at the date that is looked at. It is served, but clients refuse it.",
 		"Renew the certificate and replace the Secret.",

@@ -15,6 +15,7 @@ func checks() []check {
 		{"selectors of Services", []api.Reason{api.ReasonSelectorMatchesNone, api.ReasonPortNotFound}, serviceSelectors},
 		{"versions of Rollouts", []api.Reason{api.ReasonVersionEmpty, api.ReasonVersionsOverlap}, rolloutVersions},
 		{"the steps of canaries", []api.Reason{api.ReasonStepGoesDown, api.ReasonStepWithoutEffect}, canarySteps},
+		{"the analysis of canaries", []api.Reason{api.ReasonAnalysisCannotConclude}, canaryAnalysis},
 		{"the way back of Rollouts", []api.Reason{api.ReasonNoWayBack}, rolloutHold},
 		{"ReferenceGrants", []api.Reason{api.ReasonGrantToAllSecrets, api.ReasonGrantWithoutTarget}, grants},
 		{"controller names", []api.Reason{api.ReasonControllerNameMistyped}, controllerNames},

@@ -30,17 +30,7 @@ func (c *canary) judge() {
 
 // settingsOf reads the spec. What is not a percentage is refused by admission, and is as if not set.
 func settingsOf(a v1alpha1.CanaryAnalysis) analysis.Settings {
-	fraction := func(p *v1alpha1.Percent) float64 {
-		if p == nil {
-			return 0
-		}
-		w, err := p.Weight()
-		if err != nil {
-			return 0
-		}
-		return float64(w) / v1alpha1.WeightTotal
-	}
-	return analysis.Settings{Margin: fraction(a.Margin), MaxErrorRate: fraction(a.MaxErrorRate)}
+	return analysis.Settings{Margin: a.Margin.Fraction(), MaxErrorRate: a.MaxErrorRate.Fraction()}
 }
 
 // passed says whether nothing is asked of the canary but what it has shown.

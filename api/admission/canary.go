@@ -48,6 +48,9 @@ func (r *report) analysis(at *field.Path, a *v1alpha1.CanaryAnalysis) {
 			r.fail(at.Child(f.name), api.ReasonInvalidField, "use a share between 0 and 100, such as \"0.5\"", "it must be more than 0 and less than 100")
 		}
 	}
+	if q := a.ExpectedRequestsPerSecond; q != nil && q.Sign() <= 0 {
+		r.fail(at.Child("expectedRequestsPerSecond"), api.ReasonInvalidField, "write what the Service gets in quiet hours, such as 40 or \"0.5\"", "it must be more than 0")
+	}
 }
 
 // canaryStep asks for exactly one action.

@@ -55,6 +55,18 @@ func (p Percent) Weight() (int32, error) {
 	return int32(weight), nil
 }
 
+// Fraction gives the share as a part of 1; 0 where there is none, or none that Weight takes.
+func (p *Percent) Fraction() float64 {
+	if p == nil {
+		return 0
+	}
+	w, err := p.Weight()
+	if err != nil {
+		return 0
+	}
+	return float64(w) / WeightTotal
+}
+
 // digits says whether s is one to limit decimal digits.
 func digits(s string, limit int) bool {
 	return s != "" && len(s) <= limit && strings.Trim(s, "0123456789") == ""

@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -149,6 +150,13 @@ type CanaryAnalysis struct {
 	//
 	// +optional
 	MaxErrorRate *Percent `json:"maxErrorRate,omitempty"`
+
+	// How many requests a second the Service gets in quiet hours, all versions and all Envoys together:
+	// 40, or "0.5". With it, validate says when the steps are over before the analysis can be. The
+	// rollout itself counts what there is.
+	//
+	// +optional
+	ExpectedRequestsPerSecond *resource.Quantity `json:"expectedRequestsPerSecond,omitempty"`
 }
 
 // CanaryStatus is where a canary stands.

@@ -93,6 +93,39 @@ func TestGoodCanariesPassAsPredicted(t *testing.T) {
 	}
 }
 
+// So it does where its share grows meanwhile, and a phase without requests only takes time.
+func TestGoodCanariesPassAsPredictedInPhases(t *testing.T) {
+	phases := []Phase{{Lasts: 20 * time.Second, StablePerSecond: 100}, {time.Minute, 2, 98}, {0, 20, 80}}
+	predicted := PredictPhases(Settings{}, 0.005, phases)
+	if alone := Predict(Settings{}, 0.005, 20, 80); predicted <= alone || predicted >= alone+80*time.Second {
+		t.Errorf("%s, and with all its share from the beginning %s", predicted, alone)
+	}
+	rollouts, passed := many(10000, 40), 0
+	for seed := range uint64(rollouts) {
+		w := &world{random: source(seed), rps: 100, stable: 0.005, canary: 0.005}
+		var s State
+		var v Verdict
+		for second := 0; v.Outcome == Running && second < int(predicted/time.Second); second++ {
+			w.share = 0.2
+			if second < 80 {
+				w.share = 0.02
+			}
+			sample := w.sample()
+			if second < 20 {
+				sample.Canary = Counts{}
+			}
+			s, v = Next(Settings{}, s, sample)
+		}
+		if v.Outcome == Pass {
+			passed++
+		}
+	}
+	t.Logf("passed %d of %d within the predicted %s", passed, rollouts, predicted)
+	if passed < rollouts*95/100 {
+		t.Errorf("only %d of %d passed within the predicted %s", passed, rollouts, predicted)
+	}
+}
+
 // A canary half of whose requests fail is found within seconds, from 5 requests a second.
 func TestBadCanariesAreFoundAtOnce(t *testing.T) {
 	rollouts := many(10000, 200)
