@@ -11,9 +11,23 @@ type arena struct {
 
 	openFields []field // those read so far of maps that go on
 	openItems  []*node // and of lists
+
+	texts *texts
+	// keeps says that texts outlive the document.
+	keeps bool
 }
 
-var arenas = sync.Pool{New: func() any { return new(arena) }}
+var arenas = sync.Pool{New: func() any { return newArena() }}
+
+func newArena() *arena { return &arena{texts: newTexts()} }
+
+// own gives a piece of the document that may be kept.
+func (a *arena) own(s string) string {
+	if a.keeps {
+		return a.texts.own(s)
+	}
+	return s
+}
 
 // reset says that nobody looks at the nodes any more.
 func (a *arena) reset() {

@@ -65,6 +65,7 @@ func decode(ref *fileRef, data []byte, visit visitor) decoded {
 	}
 	in := arenas.Get().(*arena)
 	defer arenas.Put(in)
+	in.keeps = !visit.once
 	for _, seg := range split(text) {
 		in.reset()
 		if d.bad > maxBad {

@@ -231,7 +231,7 @@ func (p *simple) key() (name string, length int) {
 	if length > maxKey || length < len(p.rest) && p.rest[length] != ' ' {
 		return "", 0
 	}
-	return name, length
+	return p.own(name), length
 }
 
 // quotedEnd gives the end of a quoted scalar without escapes; 0 when there is none.
@@ -299,7 +299,7 @@ func (p *simple) scalarLine() *node {
 
 func (p *simple) quotedNode(start, end int) *node {
 	n := p.node(scalarNode, p.indent+start)
-	n.scalar, n.isText = p.rest[start+1:end-1], true
+	n.scalar, n.isText = p.own(p.rest[start+1:end-1]), true
 	return n
 }
 
@@ -310,7 +310,10 @@ func (p *simple) plainNode(start int, text string) *node {
 	}
 	n := p.node(scalarNode, p.indent+start)
 	n.scalar, n.isText = s.text, s.tag == "!!str"
-	if !n.isText && s.tag != "!!null" && s.text != text {
+	switch {
+	case n.isText:
+		n.scalar = p.own(s.text)
+	case s.tag != "!!null" && s.text != text:
 		n.plain = text
 	}
 	return n

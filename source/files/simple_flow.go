@@ -66,7 +66,7 @@ func (p *simple) flowName(at int) (name string, next int) {
 	if len(p.rest) < next+2 || p.rest[next:next+2] != ": " || len(name) > maxKey {
 		p.fail()
 	}
-	return name, p.spaces(next + 1)
+	return p.own(name), p.spaces(next + 1)
 }
 
 func (p *simple) flowValue(at, depth int) (*node, int) {

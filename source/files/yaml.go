@@ -35,7 +35,7 @@ type fieldError struct {
 // parse reads the documents of a segment. Where the syntax is broken it gives the documents
 // before that, and the error.
 func parse(text []byte, seg segment) ([]document, *textError) {
-	return parseIn(new(arena), text, seg)
+	return parseIn(newArena(), text, seg)
 }
 
 // parseIn is parse with documents that are gone once the arena is reset.
