@@ -72,10 +72,10 @@ test-e2e: ## Tests against a real Envoy, in test/; those that mostly wait run fo
 
 # The tests of traffic that would notice a field which the oldest supported Envoy does not know.
 .PHONY: test-oldest-envoy
-test-oldest-envoy: ## The tests of routes, weights, endpoints, HTTPS, flips and own ports of Services against the oldest supported Envoy
+test-oldest-envoy: ## The tests of routes, weights, endpoints, HTTPS, flips, own ports of Services and explain against the oldest supported Envoy
 	@envoy=$$($(GO) run ./envoybin/find-envoy oldest); echo "with $$envoy"; \
 	ENVOY=$$envoy $(GO) test -count=1 -v -timeout 10m -parallel 4 ./test -run \
-	'^Test(ServicesByName|RoutesMatch|RouteFilters|Weights|HTTPSWithRotation|EndpointsComeAndGo|EdgeDefaults|FlipsToNewVersionsLoseNothing|ARouteThatEnvoyRefuses|AListenerThatEnvoyRefuses|OtherBytesDrainNobody|NodePorts|LoadBalancer)$$' 2>&1 | .ci/progress
+	'^Test(ServicesByName|RoutesMatch|RouteFilters|Weights|HTTPSWithRotation|EndpointsComeAndGo|EdgeDefaults|FlipsToNewVersionsLoseNothing|ARouteThatEnvoyRefuses|AListenerThatEnvoyRefuses|OtherBytesDrainNobody|NodePorts|LoadBalancer|ExplainAgreesWithEnvoy|AllEndpointsReplacedAtOnce)$$' 2>&1 | .ci/progress
 
 .PHONY: check
 check: check-format check-vet check-staticcheck check-generated ## Format, vet, staticcheck, generated files fresh

@@ -13,6 +13,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os/exec"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,8 +77,12 @@ func agree(t *testing.T, seed uint64, counts map[string]int) {
 	model := startStatic(t, e, e.Address(w.admin))
 	c := &rawClients{}
 	t.Cleanup(c.close)
+	old := strings.Contains(envoyVersion(t, e), "/1.38.")
 	for range requestsPerWorld {
 		q := w.request()
+		for old && differsOn138(q) {
+			q = w.request()
+		}
 		explained, err := model.Explain(q)
 		if err != nil {
 			t.Fatalf("%+v: %v", q, err)
@@ -91,6 +97,31 @@ func agree(t *testing.T, seed uint64, counts map[string]int) {
 			t.Errorf("%s\n%s\nheaders %q, server name %q\nexplain: %s\nEnvoy: %s", why, describe(q), q.Headers, q.ServerName, outcomes(explained), got)
 		}
 	}
+}
+
+func envoyVersion(t *testing.T, e *harness.Env) string {
+	out, err := exec.Command(e.EnvoyBinary(), "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// parameterised is a dot segment with a path parameter.
+var parameterised = regexp.MustCompile(`[/\\](\.|%2[eE]){1,2};`)
+
+// differsOn138 says whether Envoy 1.38 may do something else with a request than explain and Envoy 1.39:
+// see docs/envoy-versions.md.
+func differsOn138(q traffic.Request) bool {
+	names := map[string]bool{}
+	for _, h := range q.Headers {
+		name := strings.ToLower(h.Name)
+		if names[name] {
+			return true
+		}
+		names[name] = true
+	}
+	return parameterised.MatchString(q.Path)
 }
 
 // startStatic starts an Envoy with what the manifests come to, and gives the model of it. Each
