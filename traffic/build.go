@@ -12,6 +12,7 @@ import (
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	compositev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/composite/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/proto"
@@ -186,6 +187,7 @@ func newChain(c *listenerv3.FilterChain, from []Origin) (*Chain, error) {
 func (b *builder) connect() {
 	for name, c := range b.model.Clusters {
 		c.Endpoints = endpointsOf(b.endpoints[name], c.HealthChecked)
+		c.First, c.Then = attempts(c.Envoy, b.model.Clusters)
 	}
 	for _, l := range b.model.Listeners {
 		for _, c := range l.Chains {
@@ -214,6 +216,22 @@ func newCluster(c *clusterv3.Cluster, from []Origin) *Cluster {
 		cluster.Version = v1alpha1.VersionName(parts[3])
 	}
 	return cluster
+}
+
+// attempts are the clusters that a composite one sends the first attempt and the others to; nil for any
+// other.
+func attempts(c *clusterv3.Cluster, all map[string]*Cluster) (first, then *Cluster) {
+	composite := &compositev3.ClusterConfig{}
+	if config := c.GetClusterType().GetTypedConfig(); !config.MessageIs(composite) || config.UnmarshalTo(composite) != nil {
+		return nil, nil
+	}
+	if len(composite.Clusters) > 0 {
+		first = all[composite.Clusters[0].Name]
+	}
+	if len(composite.Clusters) > 1 {
+		then = all[composite.Clusters[1].Name]
+	}
+	return first, then
 }
 
 func endpointsOf(a *endpointv3.ClusterLoadAssignment, checked bool) []Endpoint {

@@ -121,6 +121,9 @@ type ClusterShare struct {
 	Balance  string  `json:"balance,omitempty"`
 	// Endpoints that take requests, and those that drain.
 	Endpoints []Endpoint `json:"endpoints"`
+	// Rescue is the version that GET, HEAD and OPTIONS are sent to when this one has failed them: of a
+	// canary, the stable version.
+	Rescue string `json:"rescue,omitempty"`
 	// Why requests to it fail; empty when they do not have to.
 	Why            string   `json:"why,omitempty"`
 	RequestHeaders []string `json:"requestHeaders,omitempty"`

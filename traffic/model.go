@@ -144,6 +144,9 @@ type Cluster struct {
 	Endpoints     []Endpoint
 	From          []Origin
 	Envoy         *clusterv3.Cluster
+	// First and Then are set on a cluster without endpoints of its own: where it sends the first attempt of
+	// a request, and the others.
+	First, Then *Cluster
 }
 
 // Endpoint is an address that requests are sent to.

@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,6 +137,11 @@ func (f *flow) clusterShare(s Split) ClusterShare {
 	if c == nil {
 		share.Why = "there is no such cluster: answered 503"
 		return share
+	}
+	if c.First != nil && c.Then != nil {
+		share.Rescue = c.Then.Version
+		share.RequestHeaders = slices.DeleteFunc(share.RequestHeaders, func(h string) bool { return strings.Contains(h, "x-envoy-retry-on") })
+		c = c.First
 	}
 	share.Service, share.Port, share.Version, share.From = c.Service, c.Port, c.Version, c.From
 	share.Endpoints = c.Endpoints

@@ -150,9 +150,9 @@ func (t *target) weighted() []*routev3.WeightedCluster_ClusterWeight {
 		}
 		for _, s := range b.shares {
 			if s.weight > 0 {
-				w := &routev3.WeightedCluster_ClusterWeight{Name: s.cluster, Weight: wrapperspb.UInt32(uint32(weight) * s.weight)}
+				w := &routev3.WeightedCluster_ClusterWeight{Weight: wrapperspb.UInt32(uint32(weight) * s.weight)}
 				b.headers.modifyCluster(w)
-				all = append(all, w)
+				all = append(all, s.weighted(w))
 			}
 		}
 	}

@@ -46,6 +46,9 @@ func buildCluster(r *Reader, u Unit) Result {
 		e.checkHealth(c, probe)
 		out.HealthChecked = true
 	}
+	if version.isRescue() {
+		problems = nil
+	}
 	return e.result(resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}, c, out, problems...).from(clusterOrigins(u, service, port, version)...)
 }
 

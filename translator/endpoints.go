@@ -60,7 +60,10 @@ func buildEndpoints(r *Reader, u Unit) Result {
 	version := unpackVersion(u.Extra)
 	s := selectEndpoints(r, service, port, version)
 	total := s.settle(behind.PrimaryFamily(service))
-	problems := s.problems(service, port, version, total)
+	var problems []api.Problem
+	if !version.isRescue() {
+		problems = s.problems(service, port, version, total)
+	}
 	s.serve()
 
 	workloads := selectedWorkloads(r, service, version)

@@ -63,7 +63,7 @@ func buildGatewayHost(r *Reader, fleetName, routes string, owner *gatewayListene
 	var clusters []share
 	var sources []api.Key
 	for _, a := range attached {
-		c := compiler{r: r, fleet: f, route: a.route, site: where, encoder: e, split: splitOf}
+		c := compiler{r: r, fleet: f, route: a.route, site: where, encoder: e, split: rescued}
 		entries = append(entries, c.compile(a.specificity)...)
 		clusters = append(clusters, c.clusters...)
 		sources = append(sources, api.Key{Kind: api.KindHTTPRoute, Namespace: a.route.Namespace, Name: a.route.Name})

@@ -226,6 +226,15 @@ func genRollout(t *rapid.T) api.Value {
 			Name: name, Selector: map[string]string{"version": pick(t, "version", "blue", "green")},
 		})
 	}
+	if len(names) > 1 && maybe(t, "canary") {
+		r.Spec.Canary = &v1alpha1.Canary{To: names[1]}
+		r.Status.Canary = &v1alpha1.CanaryStatus{Canary: names[1], Stable: names[0]}
+		r.Status.Versions = []v1alpha1.VersionStatus{
+			{Name: names[0], Selector: r.Spec.Versions[0].Selector, Weight: 9000},
+			{Name: names[1], Selector: r.Spec.Versions[1].Selector, Weight: pick[int32](t, "weight", 0, 1000)},
+		}
+		return r
+	}
 	if maybe(t, "blue/green") {
 		r.Spec.BlueGreen = &v1alpha1.BlueGreen{Active: pick(t, "active", names...)}
 	} else {

@@ -163,7 +163,7 @@ func (s *routeVerdicts) rules(p placement) *compiler {
 	return c
 }
 
-// unsplit stands in for splitOf where weights do not matter, so that they are not read.
+// unsplit stands in for rescued where weights do not matter, so that they are not read.
 func unsplit(_ *Reader, namespace, service string, port int32) []share {
 	return []share{{cluster: clusterName(namespace, service, port, ""), weight: v1alpha1.WeightTotal}}
 }

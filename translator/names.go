@@ -21,6 +21,12 @@ func clusterName(namespace, service string, port int32, versionID string) string
 	return name
 }
 
+// rescuedName names the cluster that sends first attempts to a canary and the others to the stable
+// version: "shop/web/80/green~1a2b3c4d/rescued-by/blue~5e6f7a8b".
+func rescuedName(namespace, service string, port int32, canaryID, stableID string) string {
+	return clusterName(namespace, service, port, canaryID) + "/rescued-by/" + stableID
+}
+
 // streamClusterName names the cluster that bytes or datagrams for a Service port are passed on to, with
 // all versions of it: "shop/db/5432-tcp", "kube-system/dns/53-udp"; "shop/db/5432-tcp-local" for the endpoints
 // on the node of an Envoy.

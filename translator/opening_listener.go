@@ -173,7 +173,7 @@ func buildOpeningHost(r *Reader, u Unit) Result {
 	if o == nil {
 		return Result{}
 	}
-	shares := splitOf(r, u.Namespace, u.Name, o.servicePort().Port)
+	shares := rescued(r, u.Namespace, u.Name, o.servicePort().Port)
 	if o.local { // the weights are in its endpoints
 		shares = []share{{cluster: o.cluster(), weight: v1alpha1.WeightTotal}}
 	}

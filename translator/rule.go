@@ -25,7 +25,7 @@ type compiler struct {
 	route   *gatewayv1.HTTPRoute
 	site    site
 	encoder *encoder
-	// split is splitOf, or for a status, which weights do not matter to, something that does
+	// split is rescued, or for a status, which weights do not matter to, something that does
 	// not read them.
 	split func(r *Reader, namespace, service string, port int32) []share
 

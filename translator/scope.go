@@ -142,7 +142,7 @@ func buildServiceHosts(r *Reader, u Unit) Result {
 	var ports []Origin
 	for _, p := range servedPorts(service) {
 		name, domains := hostName(u.Namespace, u.Name, p.Port), hostDomains(f, service, p.Port)
-		split := splitOf(r, u.Namespace, u.Name, p.Port)
+		split := rescued(r, u.Namespace, u.Name, p.Port)
 		shares = append(shares, split...)
 		content = append(content, &routev3.VirtualHost{
 			Name: name, Domains: domains, Routes: []*routev3.Route{e.serviceRoute(service, split)},

@@ -34,6 +34,9 @@ func serviceCalls(r *Reader, o *api.Object) []Unit {
 				units = append(units, subject.of(serviceCluster).in(f))
 			}
 		}
+		for _, f := range fleets {
+			units = append(units, rescueCalls(r, service, port.Port, f)...)
+		}
 	}
 	for _, f := range fleets {
 		units = append(units, hostCalls(f, service)...)
@@ -69,7 +72,8 @@ func fleetsServing(r *Reader, service *corev1.Service) []fleet {
 	return serving
 }
 
-// versionKeys gives the packed versions of a Service; without a Rollout just the empty one.
+// versionKeys gives the packed versions of a Service, also of that which stands behind a canary once
+// more; without a Rollout just the empty one.
 func versionKeys(r *Reader, service *corev1.Service) []string {
 	rollout := rolloutOf(r, service.Namespace, service.Name)
 	if rollout == nil || len(rollout.Spec.Versions) == 0 {
@@ -78,6 +82,9 @@ func versionKeys(r *Reader, service *corev1.Service) []string {
 	var keys []string
 	for _, v := range versionsOf(rollout) {
 		keys = append(keys, versionKey{ID: v.id, Rollout: rollout.Name, Selector: v.selector}.pack())
+	}
+	if v, ok := rescueVersion(rollout); ok {
+		keys = append(keys, v)
 	}
 	return keys
 }

@@ -24,6 +24,10 @@ type share struct {
 	cluster string
 	weight  uint32 // of v1alpha1.WeightTotal
 	version bool   // of a Rollout: gets its first traffic only once it is healthy
+
+	// Of a canary: the cluster that routes name in place of this one, and that which it sends further
+	// attempts to. See rescue.go.
+	rescued, rescue string
 }
 
 // version is a version of a Service under a Rollout.
@@ -122,6 +126,10 @@ func clusterRefs(shares []share) []resource.ClusterRef {
 		}
 		ref := byName[s.cluster]
 		byName[s.cluster] = resource.ClusterRef{Name: s.cluster, Healthy: ref.Healthy || s.version}
+		if s.rescued != "" {
+			byName[s.rescued] = resource.ClusterRef{Name: s.rescued}
+			byName[s.rescue] = resource.ClusterRef{Name: s.rescue}
+		}
 	}
 	return slices.SortedFunc(maps.Values(byName), func(a, b resource.ClusterRef) int { return cmp.Compare(a.Name, b.Name) })
 }
@@ -132,10 +140,9 @@ func routeTo(action *routev3.RouteAction, shares []share) bool {
 	weighted := &routev3.WeightedCluster{}
 	for _, s := range shares {
 		if s.weight > 0 {
-			weighted.Clusters = append(weighted.Clusters, &routev3.WeightedCluster_ClusterWeight{
-				Name:   s.cluster,
+			weighted.Clusters = append(weighted.Clusters, s.weighted(&routev3.WeightedCluster_ClusterWeight{
 				Weight: wrapperspb.UInt32(s.weight),
-			})
+			}))
 		}
 	}
 	switch len(weighted.Clusters) {

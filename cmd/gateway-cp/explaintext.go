@@ -174,6 +174,9 @@ func (p *explainWriter) cluster(c traffic.ClusterShare) {
 	}
 	p.line("  %s to %s (cluster %s)%s", share(c.Share), what, c.Name, because(c.Why))
 	p.origins("      ", c.From)
+	if c.Rescue != "" {
+		p.line("      GET, HEAD and OPTIONS that it answers 5xx are sent to version %s", c.Rescue)
+	}
 	for _, h := range [][]string{c.RequestHeaders, c.ResponseHeader} {
 		if len(h) > 0 {
 			p.line("      headers: %s", strings.Join(h, ", "))
