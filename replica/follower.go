@@ -12,8 +12,10 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
+	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/gateway-cp/gateway-cp/rollout"
 )
@@ -26,7 +28,10 @@ type FollowerOptions struct {
 	// Position is that of what is stored already.
 	Position    Position
 	Credentials credentials.TransportCredentials
-	Log         *slog.Logger
+	// Doubt says what a leader will find wrong with the certificate in Credentials, or nil: one that
+	// refuses it only closes the connection. It may be nil.
+	Doubt func() error
+	Log   *slog.Logger
 	// Load gives what Envoys have reported, and Status what the leader shows of them. Both are
 	// called from any goroutine.
 	Load   func() []Load
@@ -233,6 +238,11 @@ func (f *Follower) lost(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	problem := problemOf(err)
+	if f.o.Doubt != nil && grpcstatus.Code(err) == codes.Unavailable {
+		if doubt := f.o.Doubt(); doubt != nil {
+			problem = doubt.Error() + " (" + problem + ")"
+		}
+	}
 	_, refused := err.(*refusedError)
 	if f.leader.Connected {
 		f.leader.Since = time.Now()

@@ -1,12 +1,16 @@
 package replica
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"path"
 	"strings"
+
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
 )
 
 // DefaultIdentity is the name in a certificate that makes a client or server a replica, where
@@ -56,6 +60,22 @@ func (i Identity) Check(c *x509.Certificate) error {
 	return fmt.Errorf("the certificate is not of a replica: it has %s, and a replica's has %s (--replica-identity)", has, i)
 }
 
+// whatToDo ends what is said of a certificate that is not of a replica.
+const whatToDo = "give it an --xds-cert with such a name, or all replicas the same --replica-identity"
+
+// checkFollower refuses the client of a stream that is not a replica, in words for the client.
+func (i Identity) checkFollower(ctx context.Context) error {
+	p, _ := peer.FromContext(ctx)
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	if !ok || len(info.State.VerifiedChains) == 0 {
+		return errors.New("the leader refuses a replica without a verified certificate")
+	}
+	if err := i.Check(info.State.PeerCertificates[0]); err != nil {
+		return fmt.Errorf("the leader refuses this replica: %w: %s", err, whatToDo)
+	}
+	return nil
+}
+
 func match(pattern, name string) bool {
 	ok, err := path.Match(pattern, name)
 	return err == nil && ok
@@ -77,5 +97,8 @@ func (i Identity) CheckServer(cs tls.ConnectionState, roots *x509.CertPool) erro
 	if err != nil {
 		return err
 	}
-	return i.Check(cs.PeerCertificates[0])
+	if err := i.Check(cs.PeerCertificates[0]); err != nil {
+		return fmt.Errorf("the leader is not followed: %w: %s", err, whatToDo)
+	}
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -29,8 +30,10 @@ type LeaderOptions struct {
 	Version string // of gateway-cp
 	// MaxFollowers is how many may follow at once; 0: DefaultMaxFollowers.
 	MaxFollowers int
-	State        *state.Store
-	Log          *slog.Logger
+	// Identity is what the certificate of a follower must be of; nil: whoever the credentials let in.
+	Identity *Identity
+	State    *state.Store
+	Log      *slog.Logger
 }
 
 // DefaultMaxFollowers is how many followers a leader takes if nothing is said.
@@ -51,6 +54,8 @@ type Leader struct {
 	questions questions
 	observed  observed
 	received  uint64 // reports on clusters
+
+	strangers rate.Sometimes // bounds what is logged of clients that are no replicas: they try again every second
 }
 
 // NewLeader makes a leader. Its position is on disk when it returns.
@@ -65,6 +70,7 @@ func NewLeader(o LeaderOptions) (*Leader, error) {
 		decisions: map[name]rollout.Decision{},
 		followers: map[string]*follower{}, gone: map[string]Status{}, lost: map[string]lostNode{},
 		loads: newLoads(), questions: questions{waiting: map[uint64]chan answer{}}, observed: newObserved(),
+		strangers: rate.Sometimes{First: 16, Interval: 10 * time.Second},
 	}, nil
 }
 
@@ -98,6 +104,14 @@ func (l *Leader) Serve(ctx context.Context, listener net.Listener, creds credent
 
 // follow serves one follower.
 func (l *Leader) follow(stream grpc.ServerStream) error {
+	if l.o.Identity != nil {
+		if err := l.o.Identity.checkFollower(stream.Context()); err != nil {
+			l.strangers.Do(func() {
+				l.o.Log.Warn("a client at the replicas' address was refused", "from", peerOf(stream.Context()), "error", err)
+			})
+			return grpcstatus.Error(codes.PermissionDenied, err.Error())
+		}
+	}
 	h, err := readHello(stream)
 	if err != nil {
 		return err

@@ -76,5 +76,13 @@ func (c *serveConfig) replicaCredentials(files *tlsFiles) credentials.TransportC
 	if c.Replica.Follow != "" {
 		return files.clientOf(c.Replica.identity)
 	}
-	return files.serverFor(c.Replica.identity)
+	return files.credentials()
+}
+
+// followers is what those that follow must be; nil where no certificates are asked for.
+func (c *serveConfig) followers(files *tlsFiles) *replica.Identity {
+	if files == nil {
+		return nil
+	}
+	return &c.Replica.identity
 }

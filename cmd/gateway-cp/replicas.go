@@ -62,6 +62,7 @@ func (r *replicas) beLeader() error {
 	}
 	r.leader, err = replica.NewLeader(replica.LeaderOptions{
 		Name: r.instance.config.Replica.Name, Version: readBuildInfo().Version, State: r.instance.store, Log: r.instance.log,
+		Identity: r.instance.config.followers(r.instance.replicaTLS),
 	})
 	if err != nil {
 		return cannotf("read the position of decisions: %w", err)
@@ -84,7 +85,7 @@ func (r *replicas) beFollower(status func() json.RawMessage) (err error) {
 	r.synced.Store(synced)
 	r.follower = replica.NewFollower(replica.FollowerOptions{
 		Leader: followTarget(c.Replica.Follow), Name: c.Replica.Name, Version: readBuildInfo().Version,
-		Position: r.store.Saved(), Credentials: c.replicaCredentials(r.instance.replicaTLS), Log: r.instance.log,
+		Position: r.store.Saved(), Credentials: c.replicaCredentials(r.instance.replicaTLS), Doubt: r.instance.replicaTLS.doubt, Log: r.instance.log,
 		Load: r.load, Status: status,
 	})
 	return nil

@@ -35,28 +35,6 @@ func (r *tlsFiles) credentials() credentials.TransportCredentials {
 	})
 }
 
-// serverFor are those of a server that lets only replicas in.
-func (r *tlsFiles) serverFor(identity replica.Identity) credentials.TransportCredentials {
-	return credentials.NewTLS(&tls.Config{
-		MinVersion: tls.VersionTLS13,
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			config, err := r.current()
-			if err != nil {
-				return nil, err
-			}
-			config = config.Clone()
-			config.VerifyConnection = func(cs tls.ConnectionState) error {
-				err := identity.Check(cs.PeerCertificates[0]) // it has been verified
-				if err != nil {
-					r.log.Warn("a client at the replicas' address was refused", "error", err)
-				}
-				return err
-			}
-			return config, nil
-		},
-	})
-}
-
 // clientOf are those of a client that trusts only replicas.
 func (r *tlsFiles) clientOf(identity replica.Identity) credentials.TransportCredentials {
 	return credentials.NewTLS(&tls.Config{
@@ -79,6 +57,22 @@ func (r *tlsFiles) clientOf(identity replica.Identity) credentials.TransportCred
 			return identity.CheckServer(cs, config.ClientCAs)
 		},
 	})
+}
+
+// doubt says why others that trust the same CAs will not take the certificate of a client; nil: they will.
+func (r *tlsFiles) doubt() error {
+	if r == nil {
+		return nil
+	}
+	config, err := r.current()
+	if err != nil {
+		return err
+	}
+	_, err = config.Certificates[0].Leaf.Verify(x509.VerifyOptions{Roots: config.ClientCAs, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	if err != nil {
+		return fmt.Errorf("the leader will not take the certificate in --xds-cert %s: %w", r.cert, err)
+	}
+	return nil
 }
 
 // expires is when the server's certificate does.

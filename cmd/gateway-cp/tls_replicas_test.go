@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"log/slog"
 	"math/big"
@@ -15,10 +16,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gateway-cp/gateway-cp/replica"
+	"github.com/gateway-cp/gateway-cp/state"
 )
 
 // authority issues certificates.
@@ -87,10 +90,22 @@ func (a *authority) files(t *testing.T, trusts *authority, id string, lasts time
 	return files
 }
 
-// meet has a follower connect to a leader. It gives what either side says.
-func meet(t *testing.T, leader, follower *tlsFiles) error {
+// meet has a follower connect to a leader, and gives what the follower says of it: empty when it follows.
+func meet(t *testing.T, leader, follower *tlsFiles) string {
 	t.Helper()
 	identity, err := replica.ParseIdentity(replica.DefaultIdentity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &serveConfig{Replica: replicaConfig{identity: identity}}
+	serving := c.replicaCredentials(leader)
+	store, err := state.Open(t.TempDir(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	log := slog.New(slog.DiscardHandler)
+	leads, err := replica.NewLeader(replica.LeaderOptions{Name: "a", State: store, Log: log, Identity: c.followers(leader)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,34 +113,32 @@ func meet(t *testing.T, leader, follower *tlsFiles) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	served := make(chan error, 1)
-	go func() {
-		conn, err := l.Accept()
-		if err == nil {
-			defer func() { _ = conn.Close() }()
-			_, _, err = leader.serverFor(identity).ServerHandshake(conn)
-		}
-		served <- err
-	}()
-	conn, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
+	var both sync.WaitGroup
+	defer both.Wait()
 	defer cancel()
-	if follower == nil { // plaintext
-		_, err = conn.Write([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
-	} else {
-		_, _, err = follower.clientOf(identity).ClientHandshake(ctx, "a.example.com", conn)
+	both.Go(func() {
+		if err := leads.Serve(ctx, l, serving); err != nil {
+			t.Error(err)
+		}
+	})
+	c.Replica.Follow = l.Addr().String()
+	follows := replica.NewFollower(replica.FollowerOptions{
+		Leader: c.Replica.Follow, Name: "b", Credentials: c.replicaCredentials(follower), Doubt: follower.doubt, Log: log,
+		Load: func() []replica.Load { return nil }, Status: func() json.RawMessage { return nil },
+	})
+	both.Go(func() {
+		if err := follows.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if l := follows.Leader(); l.Connected || l.Problem != "" {
+			return l.Problem
+		}
 	}
-	if err != nil {
-		_ = conn.Close() // or the leader would wait
-		<-served
-		return err
-	}
-	return <-served
+	t.Fatal("nothing comes of it")
+	return ""
 }
 
 // Whoever may speak to a replica can move traffic: an Envoy may not, though its certificate comes
@@ -145,17 +158,17 @@ func TestReplicasKnowEachOther(t *testing.T) {
 		why              string // empty: they meet
 	}{
 		{"two replicas", a, b, ""},
-		{"an Envoy follows", a, envoy, "is not of a replica"},
-		{"an Envoy says that it leads", envoy, b, "is not of a replica"},
-		{"a follower of another CA", a, stranger, "unknown authority"},
+		{"an Envoy follows", a, envoy, "the leader refuses this replica: the certificate is not of a replica: it has spiffe://example.org/gateway-cp/fleet/default/node/gw-1, " +
+			"and a replica's has spiffe://*/gateway-cp/replica/* (--replica-identity): give it an --xds-cert with such a name, or all replicas the same --replica-identity"},
+		{"an Envoy says that it leads", envoy, b, "the leader is not followed: the certificate is not of a replica: it has spiffe://example.org/gateway-cp/fleet/default/node/gw-1, "},
+		{"a follower of another CA", a, stranger, "the leader will not take the certificate in --xds-cert " + stranger.cert + ": x509: certificate signed by unknown authority"},
 		{"a leader of another CA", stranger, b, "unknown authority"},
-		{"a follower whose certificate has expired", a, late, "expired"},
+		{"a follower whose certificate has expired", a, late, "the leader will not take the certificate in --xds-cert " + late.cert + ": x509: certificate has expired"},
 		{"a leader whose certificate has expired", late, b, "expired"},
-		{"plaintext", a, nil, "first record does not look like a TLS handshake"},
+		{"plaintext", a, nil, "error reading server preface"},
 	} {
-		err := meet(t, c.leader, c.follower)
-		if (err == nil) != (c.why == "") || err != nil && !strings.Contains(err.Error(), c.why) {
-			t.Errorf("%s: %v, want %q", c.name, err, c.why)
+		if why := meet(t, c.leader, c.follower); (why == "") != (c.why == "") || !strings.Contains(why, c.why) {
+			t.Errorf("%s: %q, want %q", c.name, why, c.why)
 		}
 	}
 }
