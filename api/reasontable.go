@@ -29,7 +29,7 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonUnknownKind, groupFiles,
-		"An object is of a kind, or in a version of a kind, that gateway-cp does not read, such as a Deployment. It is ignored, which is fine when other software reads it.",
+		"An object is of a kind, or in a version of a kind, that gateway-cp does not read, such as a Deployment. It is ignored, which is fine when other software reads it. validate knows the kinds of Kubernetes, of the Gateway API and those that have a CRD; in their groups, a kind that there is not is an error.",
 		"Nothing, if the object is meant for other software. Otherwise correct apiVersion and kind.",
 	},
 	{
@@ -44,7 +44,7 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonDuplicateObject, groupFiles,
-		"The same object (kind, namespace and name) is written in more than one place, so it is not clear which one is meant. The place that came first stays in effect, also over a restart; where both are new, the first in the order of paths and lines is. The problem is at the other place and names both.",
+		"The same object (kind, namespace and name) is written in more than one place, so it is not clear which one is meant. The place that came first stays in effect, also over a restart; where both are new, the first in the order of paths and lines is. The problem is at the other place and names both. validate tells of every kind, serve of those that it reads.",
 		"Remove or rename one of the two.",
 	},
 	{

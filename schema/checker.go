@@ -66,6 +66,7 @@ type Checker struct {
 	own      map[schema.GroupKind]*crd // handed in, or among the objects
 	embedded map[schema.GroupKind]*crd // those that were asked for so far
 	waiting  []waiting                 // of kinds that are not built in: their CRD may come later
+	written  []written                 // to find what is there twice
 	problems []api.Problem
 }
 
@@ -81,12 +82,22 @@ func New(o Options) *Checker {
 	return &Checker{o: o, own: make(map[schema.GroupKind]*crd), embedded: make(map[schema.GroupKind]*crd)}
 }
 
-// Visit takes an object, and checks it at once if its kind is known; while another goroutine does so with
+// Visit takes an object of the set that is checked.
+func (c *Checker) Visit(o Object) {
+	c.note(o)
+	c.check(o)
+}
+
+// Define takes a CustomResourceDefinition that is not of the set, which may have it once more, and
+// checks it as well.
+func (c *Checker) Define(o Object) { c.check(o) }
+
+// check checks an object at once if its kind is known; while another goroutine does so with
 // the first of a CRD, which takes as long as hundreds, the object waits, and the goroutine does not. One of a kind that is not built
 // into Kubernetes is checked again if there turns out to be another CRD, when all are known.
-func (c *Checker) Visit(o Object) {
+func (c *Checker) check(o Object) {
 	if o.GVK.Group == crdGroup && o.GVK.Kind == crdKind && o.GVK.Version == "v1" {
-		c.Define(o)
+		c.define(o)
 		return
 	}
 	k := builtinKind(o.GVK)
@@ -105,9 +116,9 @@ func (c *Checker) Visit(o Object) {
 	c.keep(o, checkBuiltin(o, k))
 }
 
-// Define takes a CustomResourceDefinition, and checks it as well. Of two for one kind the one
-// that comes first in the order of files and lines counts.
-func (c *Checker) Define(o Object) {
+// define takes a CustomResourceDefinition. Of two for one kind the one that comes first in the order of
+// files and lines counts.
+func (c *Checker) define(o Object) {
 	d, problems := readCRD(o)
 	c.keep(o, problems)
 	if d == nil {
@@ -169,9 +180,10 @@ func (c *Checker) Problems() []api.Problem {
 	}
 	close(work)
 	group.Wait()
+	twice := c.duplicates()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	problems := slices.Concat(c.problems, c.unknown(unknown))
+	problems := slices.Concat(c.problems, twice, c.unknown(unknown))
 	slices.SortFunc(problems, api.Problem.Compare)
 	return slices.Compact(problems)
 }

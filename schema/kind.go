@@ -102,16 +102,22 @@ func similarKinds(gvk schema.GroupVersionKind, known []string) string {
 		slices.Sort(versions)
 		return fmt.Sprintf("%s is in %s", gvk.Kind, orList(slices.Compact(versions)))
 	}
-	slices.Sort(names)
-	near := nearest.Name(gvk.Kind, slices.Compact(names))
+	var ofGroup []string
+	for _, name := range names {
+		if slices.ContainsFunc(byKind[name], func(version string) bool { return groupOf(version) == gvk.Group }) {
+			ofGroup = append(ofGroup, name)
+		}
+	}
+	slices.Sort(ofGroup)
+	near := nearest.Name(gvk.Kind, slices.Compact(ofGroup))
 	if near == "" || nearest.Distance(strings.ToLower(near), strings.ToLower(gvk.Kind)) > 2 {
 		return ""
 	}
-	for _, version := range byKind[near] {
-		gv, err := schema.ParseGroupVersion(version)
-		if err == nil && gv.Group == gvk.Group {
-			return fmt.Sprintf("did you mean %s?", near)
-		}
-	}
-	return ""
+	return fmt.Sprintf("did you mean %s?", near)
+}
+
+// groupOf gives the group of an apiVersion.
+func groupOf(apiVersion string) string {
+	gv, _ := schema.ParseGroupVersion(apiVersion) // ours are well formed
+	return gv.Group
 }

@@ -23,7 +23,7 @@ func (c *Checker) unknown(kinds map[schema.GroupVersionKind][]Object) []api.Prob
 			known = c.knownKinds()
 		}
 		similar, builtin := similarKinds(gvk, known), isBuiltinGroup(gvk.Group, known)
-		if similar == "" && !builtin && c.o.Unknown == Skip {
+		if similar == "" && !builtin && !isEmbeddedGroup(gvk.Group) && c.o.Unknown == Skip {
 			continue
 		}
 		first := slices.MinFunc(objects, func(a, b Object) int { return comparePositions(a.Origin.At(""), b.Origin.At("")) })
@@ -42,6 +42,12 @@ func (c *Checker) unknown(kinds map[schema.GroupVersionKind][]Object) []api.Prob
 			}
 			if !builtin {
 				p.Hint += "; or give its CRD with --crd"
+			}
+		}
+		if !builtin && isEmbeddedGroup(gvk.Group) {
+			p.Message, p.Severity = fmt.Sprintf("there is no kind %s in %s", gvk.Kind, gvk.Group), api.Error
+			if similar == "" {
+				p.Hint = "correct apiVersion and kind, or give its CRD with --crd"
 			}
 		}
 		if builtin { // where a CRD cannot add any
@@ -100,4 +106,15 @@ func isBuiltinGroup(group string, known []string) bool {
 		gv, err := schema.ParseGroupVersion(apiVersion)
 		return err == nil && gv.Group == group && builtinKind(gv.WithKind(name)) != nil
 	})
+}
+
+// isEmbeddedGroup says whether a group's CRDs are embedded, so that its kinds are known: that of
+// gateway-cp, and those of the Gateway API.
+func isEmbeddedGroup(group string) bool {
+	for _, text := range []data.Text{data.Ours, data.Experimental} {
+		if len(text.Keys("C "+group+" ")) > 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -49,7 +49,7 @@ func (f *schemaFlags) start(skip func(string) bool) (*schemas, error) {
 		}
 		loaded, err := files.Load(files.LoadOptions{Skip: skip, Visit: func(d files.Document) {
 			if d.GVK.Kind == "CustomResourceDefinition" {
-				s.visit(d)
+				s.checker.Define(schema.Object(d))
 			}
 		}}, paths...)
 		if err != nil {
