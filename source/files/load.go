@@ -56,52 +56,84 @@ func Load(o LoadOptions, paths ...string) (*Result, error) {
 	if o.MaxFileSize == 0 {
 		o.MaxFileSize = 16 << 20
 	}
-	t := newOfflineTree(o, paths)
-	refs := make(map[string]fileRef)
-	for _, path := range paths {
-		if path == "-" {
-			ref, err := stdin(o)
-			if err != nil {
-				return nil, err
-			}
-			refs[ref.name] = ref
-			continue
-		}
-		if err := loadPath(t, filepath.Clean(path), refs); err != nil {
-			return nil, err
-		}
+	l := newLoading(o, paths)
+	err := l.look(paths)
+	changes := l.done()
+	if err != nil {
+		return nil, err
 	}
-	for name, data := range o.Contents {
-		if isManifest(name) && !strings.Contains(name, "/.") {
-			refs[name] = fileRef{name: name, data: data}
-		}
-	}
-	changes := make(map[string]*content)
-	for path, f := range t.files {
+	for path, f := range l.tree.files {
 		if f.err != nil {
 			changes[path] = &content{ref: &f.ref, problem: unreadable(f.ref, f.err, o.MaxFileSize)}
-			continue
-		}
-		refs[path] = f.ref
-	}
-	for name, ref := range refs {
-		if text, edited := o.Edited[ref.real]; edited {
-			ref.data = append([]byte{}, text...) // nil would be that on disk
-			refs[name] = ref
 		}
 	}
-	for _, ref := range t.special {
+	for _, ref := range l.tree.special {
 		changes[ref.name] = &content{ref: &ref, problem: unreadable(ref, errNotRegular, o.MaxFileSize)}
 	}
 	s := newSet("", 1<<62, 1<<62)
-	s.treeProbs = t.problems
-	maps.Copy(changes, readAll(refs, o.MaxFileSize, nil, visitor{object: o.Visit, says: o.VisitSays, text: o.Text, once: true}))
+	s.treeProbs = l.tree.problems
 	s.apply(changes, false)
 	result := &Result{Problems: s.problems()}
 	for _, key := range slices.SortedFunc(maps.Keys(s.live), api.Key.Compare) {
 		result.Objects = append(result.Objects, s.live[key].object)
 	}
 	return result, nil
+}
+
+// loading is one look at paths. The files are read while others are still found.
+type loading struct {
+	o    LoadOptions
+	tree *tree
+	*reading
+	taken map[string]bool // files, by the name that is shown
+}
+
+func newLoading(o LoadOptions, paths []string) *loading {
+	l := &loading{
+		o: o, tree: newOfflineTree(o, paths), taken: make(map[string]bool),
+		reading: newReading(o.MaxFileSize, nil, visitor{object: o.Visit, says: o.VisitSays, text: o.Text, once: true}),
+	}
+	l.tree.found = l.take
+	return l
+}
+
+// look finds all files.
+func (l *loading) look(paths []string) error {
+	for _, path := range paths {
+		if path == "-" {
+			ref, err := stdin(l.o)
+			if err != nil {
+				return err
+			}
+			l.take(ref)
+			continue
+		}
+		given := make(map[string]fileRef)
+		if err := loadPath(l.tree, filepath.Clean(path), given); err != nil {
+			return err
+		}
+		for _, ref := range given {
+			l.take(ref)
+		}
+	}
+	for name, data := range l.o.Contents {
+		if isManifest(name) && !strings.Contains(name, "/.") {
+			l.take(fileRef{name: name, data: data})
+		}
+	}
+	return nil
+}
+
+// take has a file read, once.
+func (l *loading) take(ref fileRef) {
+	if l.taken[ref.name] {
+		return
+	}
+	l.taken[ref.name] = true
+	if text, edited := l.o.Edited[ref.real]; edited {
+		ref.data = append([]byte{}, text...) // nil would be that on disk
+	}
+	l.add(ref)
 }
 
 func stdin(o LoadOptions) (fileRef, error) {

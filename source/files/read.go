@@ -82,31 +82,66 @@ func readFile(ref fileRef, limit int64, known *content, visit visitor) (c *conte
 // readAll reads files, several at a time, and gives those that differ from the known ones.
 // Visit is called by several goroutines.
 func readAll(files map[string]fileRef, limit int64, known map[string]*content, visit visitor) map[string]*content {
-	changes := make(map[string]*content, len(files))
-	var mu sync.Mutex
-	work := make(chan fileRef)
-	var group sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(files)) {
-		group.Go(func() {
-			for ref := range work {
-				had := known[ref.name]
-				c, changed := readFile(ref, limit, had, visit)
-				mu.Lock()
-				if changed {
-					changes[ref.name] = c
-				} else if had != nil {
-					had.stat = c.stat
-				}
-				mu.Unlock()
-			}
-		})
-	}
+	r := newReading(limit, known, visit)
 	for _, ref := range files {
-		work <- ref
+		r.add(ref)
 	}
-	close(work)
-	group.Wait()
-	return changes
+	return r.done()
+}
+
+// reading is files being read, several at a time, while others are still looked for.
+type reading struct {
+	limit int64
+	known map[string]*content
+	visit visitor
+
+	waiting chan fileRef
+	readers int
+	group   sync.WaitGroup
+
+	mu      sync.Mutex
+	changes map[string]*content
+}
+
+// waitingFiles is how many files may wait to be read. Finding one takes a small part of the time that
+// reading it does, and to hand over each by itself would take more than that.
+const waitingFiles = 1024
+
+func newReading(limit int64, known map[string]*content, visit visitor) *reading {
+	return &reading{
+		limit: limit, known: known, visit: visit,
+		waiting: make(chan fileRef, waitingFiles), changes: make(map[string]*content),
+	}
+}
+
+// add has a file read soon.
+func (r *reading) add(ref fileRef) {
+	if r.readers < runtime.GOMAXPROCS(0) {
+		r.readers++
+		r.group.Go(r.read)
+	}
+	r.waiting <- ref
+}
+
+// done waits until all is read, and gives what differs from what is known.
+func (r *reading) done() map[string]*content {
+	close(r.waiting)
+	r.group.Wait()
+	return r.changes
+}
+
+func (r *reading) read() {
+	for ref := range r.waiting {
+		had := r.known[ref.name]
+		c, changed := readFile(ref, r.limit, had, r.visit)
+		r.mu.Lock()
+		if changed {
+			r.changes[ref.name] = c
+		} else if had != nil {
+			had.stat = c.stat
+		}
+		r.mu.Unlock()
+	}
 }
 
 type tooLarge int64

@@ -35,6 +35,8 @@ type tree struct {
 	// enter is called with every real directory before it is listed, so that a watch can be
 	// set up and nothing is missed in between.
 	enter func(real string)
+	// found is called with every file that can be read. It may be nil.
+	found func(fileRef)
 }
 
 type treeFile struct {
@@ -132,11 +134,20 @@ func (t *tree) entry(e fs.DirEntry, real, shown string) {
 		t.subdir(real, shown)
 	case e.Type().IsRegular() && isManifest(shown):
 		if info, err := e.Info(); err == nil { // else it vanished just now
-			t.seen[real] = true
-			t.files[shown] = treeFile{ref: fileRef{name: shown, real: real}, stamp: stampOf(info)}
+			t.file(real, shown, info)
 		}
 	case !e.Type().IsRegular() && isManifest(shown):
 		t.special = append(t.special, fileRef{name: shown, real: real})
+	}
+}
+
+// file takes in a file that can be read.
+func (t *tree) file(real, shown string, info fs.FileInfo) {
+	ref := fileRef{name: shown, real: real}
+	t.seen[real] = true
+	t.files[shown] = treeFile{ref: ref, stamp: stampOf(info)}
+	if t.found != nil {
+		t.found(ref)
 	}
 }
 
@@ -174,9 +185,8 @@ func (t *tree) follow(l link) {
 	case info.IsDir():
 		t.subdir(real, l.shown)
 	case info.Mode().IsRegular() && isManifest(l.shown):
-		t.seen[real] = true
 		t.enter(filepath.Dir(real))
-		t.files[l.shown] = treeFile{ref: fileRef{name: l.shown, real: real}, stamp: stampOf(info)}
+		t.file(real, l.shown, info)
 	case !info.Mode().IsRegular() && isManifest(l.shown):
 		t.special = append(t.special, fileRef{name: l.shown, real: real})
 	}
