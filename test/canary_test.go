@@ -21,6 +21,49 @@ func TestCanaryExampleIsValid(t *testing.T) {
 	}
 }
 
+// The commands of the example's README work as they are written there.
+func TestCanaryReadme(t *testing.T) {
+	r := newReadme(t, canaryDir)
+	r.start("go run ./examples/bluegreen/shop v1", "v1")
+	r.start("go run ./examples/bluegreen/shop v2", "v2")
+	r.start("bin/gateway-cp run", "gateway-cp")
+	curl := r.commands("curl http://localhost:" + r.ports["8080"])[0]
+	r.Await("v1 answers", 20*time.Second, r.curl(curl, "v1 from "))
+	do := func(prefix string) string {
+		t.Helper()
+		command := r.commands(prefix)[0]
+		out, code := r.shell(command)
+		if code != 0 {
+			t.Errorf("%s: exit code %d:\n%s", command, code, out)
+		}
+		return out
+	}
+	stands := func(want ...string) {
+		t.Helper()
+		r.Await(fmt.Sprint(want), 20*time.Second, func() error {
+			out := do("bin/gateway-cp rollout status")
+			for _, w := range want {
+				if !strings.Contains(out, w) {
+					return fmt.Errorf("no %q in\n%s", w, out)
+				}
+			}
+			return nil
+		})
+	}
+	do("sed -i.bak 's/to: v1/to: v2/'")
+	stands("Paused", "v2 5 %")
+	r.Await("v2 answers, too", 20*time.Second, r.curl(curl, "v2 from "))
+	do("bin/gateway-cp rollout promote")
+	stands("Progressing", "v2 25 %")
+	do("bin/gateway-cp rollout abort")
+	stands("Aborted", "v1 100 %")
+	do("bin/gateway-cp rollout retry")
+	stands("Paused", "v2 5 %")
+	if out := do("bin/gateway-cp rollout history"); !strings.Contains(out, "told to abort, by ") {
+		t.Errorf("history:\n%s", out)
+	}
+}
+
 // canaryWorld is the shop of the example, under load.
 type canaryWorld struct {
 	*harness.Env

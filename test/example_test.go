@@ -29,7 +29,7 @@ func TestExampleIsValid(t *testing.T) {
 // The commands of the example's README work as they are written there, but for ports, which
 // may be taken, and places.
 func TestExampleReadme(t *testing.T) {
-	r := newReadme(t)
+	r := newReadme(t, exampleDir)
 	r.start("go run ./examples/bluegreen/shop blue", "blue")
 	r.start("go run ./examples/bluegreen/shop green", "green")
 	gatewayCP := r.start("bin/gateway-cp run", "gateway-cp")
@@ -64,7 +64,7 @@ type readme struct {
 	ports map[string]string
 }
 
-func newReadme(t *testing.T) *readme {
+func newReadme(t *testing.T, dir string) *readme {
 	r := &readme{Env: harness.New(t), ports: map[string]string{}}
 	var swaps []string
 	for _, port := range []string{"10080", "18080", "8080", "9001", "9002", "9003", "9011", "9012", "9013"} {
@@ -72,15 +72,19 @@ func newReadme(t *testing.T) *readme {
 		swaps = append(swaps, port, r.ports[port])
 	}
 	free := strings.NewReplacer(swaps...)
-	for _, name := range []string{"README.md", "gateway.yaml", "shop.yaml", "blue.yaml", "green.yaml"} {
-		data, err := os.ReadFile(filepath.Join(exampleDir, name))
+	files, err := filepath.Glob(filepath.Join(dir, "*.*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text := free.Replace(string(data)); name == "README.md" {
+		if text := free.Replace(string(data)); filepath.Base(file) == "README.md" {
 			r.text = text
 		} else {
-			r.Write(name, text)
+			r.Write(filepath.Base(file), text)
 		}
 	}
 	r.Write("fleet.yaml", fmt.Sprintf(`apiVersion: gateway-cp.io/v1alpha1
@@ -94,7 +98,7 @@ spec: {addresses: [127.0.0.1], serviceListener: {address: 127.0.0.1, port: %s}}
 		t.Fatalf("%v\n%s", err, out)
 	}
 	r.text = strings.NewReplacer("go run ./examples/bluegreen/shop", shop, "bin/gateway-cp", r.Binary(),
-		"examples/bluegreen", r.Manifests).Replace(r.text)
+		strings.TrimPrefix(dir, "../"), r.Manifests).Replace(r.text)
 	for name, value := range map[string]string{
 		"ENVOY": r.EnvoyBinary(), "XDG_STATE_HOME": r.Dir, "XDG_RUNTIME_DIR": "",
 		"GATEWAY_CP_HTTP_ADDRESS": "127.0.0.1:" + r.ports["18080"], "GATEWAY_CP_ENVOY_ADMIN_ADDRESS": r.Address(r.FreePort()),

@@ -66,6 +66,35 @@ func TestREADME(t *testing.T) {
 	}
 }
 
+// Every command of the README runs, in its order, against the control plane and the Envoy that its first one
+// starts; what is written in capitals is put in.
+func TestREADMECommandsRun(t *testing.T) {
+	w := newPageWorld(t, "README.md")
+	put := strings.NewReplacer(" DIR", " manifests", "ENVOY", "gw-1", "NAMESPACE", "web", "NAME", "default/shop")
+	ran := 0
+	for _, block := range blocks(t, "../README.md", "sh") {
+		for line := range strings.Lines(block) {
+			line, _, _ = strings.Cut(line, " #")
+			if !strings.HasPrefix(line, "gateway-cp ") {
+				continue
+			}
+			ran++
+			switch command := put.Replace(strings.TrimSpace(line)); {
+			case strings.HasPrefix(command, "gateway-cp run "):
+				w.start("run", command, "gateway-cp fleet diff gw-1")
+			case strings.HasPrefix(command, "gateway-cp serve "):
+				// A state directory is held by one process.
+				w.start("serve", command+" --state-dir beside", "gateway-cp fleet --admin-socket beside/admin.sock").Kill()
+			default:
+				w.works(command)
+			}
+		}
+	}
+	if ran < 15 {
+		t.Errorf("ran %d commands only", ran)
+	}
+}
+
 // subcommand is the part of a command line before flags and placeholders.
 func subcommand(words []string) []string {
 	for i, w := range words {
