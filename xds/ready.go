@@ -21,7 +21,7 @@ const (
 func (s *session) compose(t resource.Type, id uint32) (*composed, verdict) {
 	target := s.view(t, id)
 	s.missNothing(ref{t, id})
-	if target == nil {
+	if target == nil || t == resource.Endpoint && s.isForeign(id) {
 		return nil, absent
 	}
 	if s.subs[t].acked.has(id) {

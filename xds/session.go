@@ -202,11 +202,14 @@ func (s *session) changed(t resource.Type, id uint32, before *composed, news *ne
 	}
 	if sub := s.subs[t]; sub != nil {
 		sub.keep(id, before)
-		if sub.wants(id) {
+		if sub.wants(id) && (t != resource.Endpoint || !s.isForeign(id)) {
 			s.store.names.use(s.store.names.of(id), s.number)
 			sub.touch(id)
 			s.concern(news)
 		}
+	}
+	if t == resource.Cluster && before == nil {
+		s.isForeignNoMore(id)
 	}
 	if s.waits.note(ref{t, id}) {
 		s.concern(news)
