@@ -29,7 +29,7 @@ func (r *report) checkShape(p *path, s *shape, v any) {
 			r.checkFields(p, s, m)
 		case s.Values != nil:
 			for name, value := range m {
-				r.checkShape(p.field(name), s.Values, value)
+				r.checkShape(p.at(name), s.Values, value)
 			}
 		}
 	case "array":

@@ -226,12 +226,14 @@ func checkBuiltin(o Object, k *kind) []api.Problem {
 	if !ok {
 		return r.problems
 	}
+	r.object = object
 	if !k.shape.fits(object) {
 		r.checkShape(new(path), k.shape, object)
 	}
 	typesFit := !hasError(r.problems)
 	if !slices.ContainsFunc(r.problems, func(p api.Problem) bool { return strings.HasPrefix(p.Path, "metadata") }) {
 		r.metadata(object, builtinName(o.GVK), k.Namespaced)
+		r.finalizers(object)
 	}
 	if typesFit {
 		r.semantics(o)

@@ -84,7 +84,7 @@ func TestCases(t *testing.T) {
 
 func TestValidManifestsHaveNoErrors(t *testing.T) {
 	dir := gatewayAPI(t)
-	for _, path := range []string{"testdata/valid.yaml", "../examples", "../deploy/crds", dir + "/examples", dir + "/config/crd"} {
+	for _, path := range []string{"testdata/valid.yaml", "testdata/accepted.yaml", "../examples", "../deploy/crds", dir + "/examples", dir + "/config/crd"} {
 		for _, p := range errorsOf(check(t, checks.Options{}, "", path)) {
 			if p.Reason != api.ReasonDuplicateObject { // examples, and channels, are for use one at a time
 				t.Error(p)

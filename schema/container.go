@@ -1,11 +1,9 @@
 package schema
 
 import (
-	"maps"
-	"slices"
+	"math"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
@@ -52,6 +50,25 @@ func (r *report) container(p *path, c *corev1.Container, names, volumes map[stri
 		r.lifecycle(p.field("lifecycle").field("preStop"), c.Lifecycle.PreStop)
 	}
 	r.resources(p.field("resources"), c.Resources)
+	r.securityContext(p.field("securityContext"), c.SecurityContext)
+}
+
+func (r *report) securityContext(p *path, c *corev1.SecurityContext) {
+	if c == nil {
+		return
+	}
+	r.userID(p.field("runAsUser"), c.RunAsUser)
+	r.userID(p.field("runAsGroup"), c.RunAsGroup)
+	if c.Privileged != nil && *c.Privileged && c.AllowPrivilegeEscalation != nil && !*c.AllowPrivilegeEscalation {
+		r.invalid(p.field("allowPrivilegeEscalation"), "remove it, or privileged", "cannot be false where privileged is true")
+	}
+}
+
+// userID checks the number of a user or a group.
+func (r *report) userID(p *path, id *int64) {
+	if id != nil && (*id < 0 || *id > math.MaxInt32) {
+		r.invalid(p, "use a number from 0 to 2147483647", "%d is not the number of a user or group", *id)
+	}
 }
 
 func (r *report) containerPorts(p *path, ports []corev1.ContainerPort) {
@@ -182,28 +199,4 @@ func (r *report) lifecycle(p *path, l *corev1.LifecycleHandler) {
 	if l != nil {
 		r.handler(p, handler{exec: l.Exec, http: l.HTTPGet, tcp: l.TCPSocket, wait: l.Sleep})
 	}
-}
-
-// resources compares requests with limits.
-func (r *report) resources(p *path, res corev1.ResourceRequirements) {
-	for _, name := range sortedResources(res.Requests) {
-		request := res.Requests[name]
-		r.notNegative(p.field("requests").field(string(name)), request)
-		if limit, there := res.Limits[name]; there && request.Cmp(limit) > 0 {
-			r.invalid(p.field("requests").field(string(name)), "raise the limit or lower the request", "is %s, more than the limit of %s", request.String(), limit.String())
-		}
-	}
-	for _, name := range sortedResources(res.Limits) {
-		r.notNegative(p.field("limits").field(string(name)), res.Limits[name])
-	}
-}
-
-func (r *report) notNegative(p *path, q resource.Quantity) {
-	if q.Sign() < 0 {
-		r.invalid(p, "", "is %s, but must be at least 0", q.String())
-	}
-}
-
-func sortedResources(list corev1.ResourceList) []corev1.ResourceName {
-	return slices.Sorted(maps.Keys(list))
 }

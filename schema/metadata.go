@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/validate/content"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -25,6 +26,7 @@ const (
 	label                        // DNS-1123, without
 	segment                      // anything that can be a part of a URL's path
 	optionalName                 // like subdomain, but the API server makes one up where there is none
+	freeName                     // there is one, of any form
 	anyName                      // not checked
 )
 
@@ -33,15 +35,19 @@ func builtinName(gvk schema.GroupVersionKind) nameRule {
 	switch gvk.Group {
 	case "rbac.authorization.k8s.io":
 		return segment
-	case "apiregistration.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "internal.apiserver.k8s.io":
+	case "authentication.k8s.io", "authorization.k8s.io", "internal.apiserver.k8s.io":
 		return anyName
+	case "apiregistration.k8s.io":
+		return freeName
 	}
 	switch gvk.Kind {
 	case "Namespace", "Service", "StatefulSet":
 		return label
 	case "LimitRange":
 		return optionalName
-	case "PodDisruptionBudget", "IPAddress", "CertificateSigningRequest", "ResourceSlice", "ComponentStatus":
+	case "PodDisruptionBudget", "IPAddress", "CertificateSigningRequest", "ResourceSlice":
+		return freeName
+	case "ComponentStatus":
 		return anyName
 	}
 	return subdomain
@@ -76,10 +82,24 @@ func (r *report) metadata(object map[string]any, rule nameRule, namespaced bool)
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		text, _ := annotations[key].(string)
 		size += len(key) + len(text)
-		r.labelKey(at.field("annotations").field(key), strings.ToLower(key))
+		r.labelKey(at.field("annotations").at(key), strings.ToLower(key))
 	}
 	if size > totalAnnotations {
 		r.fail(at.field("annotations"), api.ReasonInvalidField, "move the data elsewhere, such as into a ConfigMap", "have %d bytes; at most %d are allowed", size, totalAnnotations)
+	}
+}
+
+// finalizers checks those of a kind that is built in.
+func (r *report) finalizers(object map[string]any) {
+	meta, _ := object["metadata"].(map[string]any)
+	names, _ := meta["finalizers"].([]any)
+	for i, name := range names {
+		at := new(path).field("metadata").field("finalizers").item(i)
+		switch text, _ := name.(string); {
+		case text == "kubernetes", text == metav1.FinalizerOrphanDependents, text == metav1.FinalizerDeleteDependents:
+		case len(validation.IsQualifiedName(text)) > 0, !strings.Contains(text, "/"):
+			r.fail(at, api.ReasonInvalidName, "begin it with a domain, as in example.com/finalizer", "%q is not the name of a finalizer", text)
+		}
 	}
 }
 
@@ -116,9 +136,9 @@ func (r *report) labels(at *path, labels map[string]any) {
 		if api.IsPlainKey(key) && api.IsPlainLabel(text) {
 			continue
 		}
-		r.labelKey(at.field(key), key)
+		r.labelKey(at.at(key), key)
 		if len(validation.IsValidLabelValue(text)) > 0 {
-			r.fail(at.field(key), api.ReasonInvalidField,
+			r.fail(at.at(key), api.ReasonInvalidField,
 				"use letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, at most 63 characters",
 				"%q is not a valid label value", text)
 		}

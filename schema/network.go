@@ -4,45 +4,9 @@ import (
 	"net/netip"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
-
-// service checks what api/admission leaves to an API server as it is of no use to Envoy.
-func (r *report) service(s *corev1.Service) {
-	if len(s.Spec.Ports) == 0 && s.Spec.ClusterIP != corev1.ClusterIPNone && s.Spec.Type != corev1.ServiceTypeExternalName {
-		r.missing(spec.field("ports"), "list at least one port")
-	}
-	r.stringLabels(spec.field("selector"), s.Spec.Selector)
-	type portKey struct {
-		port     int32
-		protocol corev1.Protocol
-	}
-	seen, names := make(map[portKey]bool), make(map[string]bool)
-	for i, port := range s.Spec.Ports {
-		at := spec.field("ports").item(i)
-		r.port(at.field("port"), port.Port, false)
-		r.port(at.field("nodePort"), port.NodePort, true)
-		if port.TargetPort.IntVal != 0 || port.TargetPort.StrVal != "" { // else it is the port
-			r.targetPort(at.field("targetPort"), port.TargetPort)
-		}
-		switch {
-		case port.Name != "":
-			r.requiredName(at.field("name"), port.Name, names)
-		case len(s.Spec.Ports) > 1:
-			r.missing(at.field("name"), "where a Service has several ports, each has a name")
-		}
-		key := portKey{port.Port, port.Protocol}
-		if key.protocol == "" {
-			key.protocol = corev1.ProtocolTCP
-		}
-		if seen[key] {
-			r.invalid(at, "remove one of the two", "port %d %s is there twice", key.port, key.protocol)
-		}
-		seen[key] = true
-	}
-}
 
 func (r *report) ingress(o *networkingv1.Ingress) {
 	if len(o.Spec.Rules) == 0 && o.Spec.DefaultBackend == nil {
@@ -193,5 +157,18 @@ func (r *report) ipBlock(p *path, b *networkingv1.IPBlock) {
 		} else if !whole.Contains(part.Addr()) || part.Bits() <= whole.Bits() {
 			r.invalid(p.field("except").item(i), "", "%s is not a part of %s", text, b.CIDR)
 		}
+	}
+}
+
+// maxIngressController is how many characters the controller of an IngressClass may have.
+const maxIngressController = 250
+
+func (r *report) ingressClass(o *networkingv1.IngressClass) {
+	at := spec.field("controller")
+	switch c := o.Spec.Controller; {
+	case len(c) > maxIngressController:
+		r.invalid(at, "shorten it", "has %d characters; at most %d are allowed", len(c), maxIngressController)
+	case len(validation.IsDomainPrefixedPath(nil, c)) > 0:
+		r.invalid(at, "write a domain and a path, as in example.com/ingress-controller", "%q is not the name of a controller", c)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,7 +13,20 @@ import (
 	"github.com/gateway-cp/gateway-cp/api"
 )
 
-func (r *report) pod(pod *corev1.Pod) { r.podSpec(spec, &pod.Spec, nil) }
+func (r *report) pod(pod *corev1.Pod) {
+	r.podSpec(spec, &pod.Spec, nil)
+	r.trimmedImages(spec.field("initContainers"), pod.Spec.InitContainers)
+	r.trimmedImages(spec.field("containers"), pod.Spec.Containers)
+}
+
+// trimmedImages is asked of Pods, and not of templates.
+func (r *report) trimmedImages(p *path, containers []corev1.Container) {
+	for i, c := range containers {
+		if c.Image != strings.TrimSpace(c.Image) {
+			r.invalid(p.item(i).field("image"), "remove the space", "%q begins or ends with a space", c.Image)
+		}
+	}
+}
 
 func (r *report) podTemplateObject(t *corev1.PodTemplate) {
 	r.podTemplate(new(path).field("template"), &t.Template, nil)
@@ -24,7 +38,7 @@ func (r *report) podTemplate(p *path, t *corev1.PodTemplateSpec, claims map[stri
 	meta := p.field("metadata")
 	r.stringLabels(meta.field("labels"), t.Labels)
 	for _, key := range slices.Sorted(maps.Keys(t.Annotations)) {
-		r.labelKey(meta.field("annotations").field(key), key)
+		r.labelKey(meta.field("annotations").at(key), key)
 	}
 	r.podSpec(p.field("spec"), &t.Spec, claims)
 }
@@ -71,6 +85,10 @@ func (r *report) podSpec(p *path, s *corev1.PodSpec, claims map[string]bool) {
 	}
 	r.affinity(p.field("affinity"), s.Affinity)
 	r.spread(p.field("topologySpreadConstraints"), s.TopologySpreadConstraints)
+	r.podNetwork(p, s)
+	if s.OS != nil {
+		r.oneOf(p.field("os").field("name"), string(s.OS.Name), string(corev1.Linux), string(corev1.Windows))
+	}
 }
 
 func (r *report) optionalName(p *path, name string, rule nameRule) {

@@ -15,7 +15,8 @@ const maxProblems = 100
 // report collects the problems of one object.
 type report struct {
 	key      api.Key
-	secret   bool // its values must not be shown
+	secret   bool           // its values must not be shown
+	object   map[string]any // of a kind that is built in
 	problems []api.Problem
 }
 

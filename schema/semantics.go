@@ -7,10 +7,15 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	nodev1 "k8s.io/api/node/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -22,6 +27,11 @@ var byHand = map[schema.GroupVersionKind]func(r *report, o Object){
 	corev1.SchemeGroupVersion.WithKind("PodTemplate"):                           typed((*report).podTemplateObject),
 	corev1.SchemeGroupVersion.WithKind("ReplicationController"):                 typed((*report).replicationController),
 	corev1.SchemeGroupVersion.WithKind("Service"):                               typed((*report).service),
+	corev1.SchemeGroupVersion.WithKind("ConfigMap"):                             (*report).configMap,
+	corev1.SchemeGroupVersion.WithKind("Secret"):                                (*report).secretData,
+	corev1.SchemeGroupVersion.WithKind("ResourceQuota"):                         typed((*report).resourceQuota),
+	corev1.SchemeGroupVersion.WithKind("LimitRange"):                            typed((*report).limitRange),
+	discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"):                    (*report).endpointSlice,
 	corev1.SchemeGroupVersion.WithKind("PersistentVolume"):                      typed((*report).persistentVolume),
 	corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"):                 typed((*report).persistentVolumeClaim),
 	appsv1.SchemeGroupVersion.WithKind("Deployment"):                            typed((*report).deployment),
@@ -36,6 +46,11 @@ var byHand = map[schema.GroupVersionKind]func(r *report, o Object){
 	rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding"):                    typed((*report).clusterRoleBinding),
 	networkingv1.SchemeGroupVersion.WithKind("Ingress"):                         typed((*report).ingress),
 	networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"):                   typed((*report).networkPolicy),
+	networkingv1.SchemeGroupVersion.WithKind("IngressClass"):                    typed((*report).ingressClass),
+	coordinationv1.SchemeGroupVersion.WithKind("Lease"):                         typed((*report).lease),
+	schedulingv1.SchemeGroupVersion.WithKind("PriorityClass"):                   typed((*report).priorityClass),
+	nodev1.SchemeGroupVersion.WithKind("RuntimeClass"):                          typed((*report).runtimeClass),
+	storagev1.SchemeGroupVersion.WithKind("StorageClass"):                       typed((*report).storageClass),
 	policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"):                 typed((*report).podDisruptionBudget),
 	autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"):        typed((*report).horizontalPodAutoscaler),
 	admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"):        typed((*report).admissionPolicy),

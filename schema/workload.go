@@ -1,14 +1,17 @@
 package schema
 
 import (
+	"strconv"
 	"strings"
 
+	"github.com/robfig/cron/v3"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 func (r *report) deployment(d *appsv1.Deployment) {
@@ -20,11 +23,33 @@ func (r *report) deployment(d *appsv1.Deployment) {
 	}
 	if u := d.Spec.Strategy.RollingUpdate; u != nil {
 		r.countOrPercent(spec.field("strategy").field("rollingUpdate").field("maxUnavailable"), u.MaxUnavailable)
-		if u.MaxSurge != nil && u.MaxSurge.Type == intstr.Int { // a percentage may be above 100
+		if u.MaxSurge != nil && (u.MaxSurge.Type == intstr.Int || len(validation.IsValidPercent(u.MaxSurge.StrVal)) > 0) { // a percentage may be above 100
 			r.countOrPercent(spec.field("strategy").field("rollingUpdate").field("maxSurge"), u.MaxSurge)
 		}
+		if isZero(u.MaxUnavailable) && isZero(u.MaxSurge) {
+			r.invalid(spec.field("strategy").field("rollingUpdate").field("maxUnavailable"), "raise one of them", "is 0, and maxSurge as well: nothing could be replaced")
+		}
+	}
+	deadline := int32(600)
+	if d.Spec.ProgressDeadlineSeconds != nil {
+		deadline = *d.Spec.ProgressDeadlineSeconds
+	}
+	if deadline <= d.Spec.MinReadySeconds {
+		r.invalid(spec.field("progressDeadlineSeconds"), "raise it, or lower minReadySeconds", "is %d, but must be more than minReadySeconds, which is %d", deadline, d.Spec.MinReadySeconds)
 	}
 	r.replicated(d.Spec.Selector, &d.Spec.Template, nil)
+}
+
+// isZero says whether a number or percentage of Pods is given, and 0.
+func isZero(v *intstr.IntOrString) bool {
+	if v == nil {
+		return false
+	}
+	if v.Type == intstr.Int {
+		return v.IntVal == 0
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(v.StrVal, "%"))
+	return err == nil && n == 0
 }
 
 func (r *report) replicaSet(s *appsv1.ReplicaSet) {
@@ -37,6 +62,13 @@ func (r *report) daemonSet(d *appsv1.DaemonSet) {
 	if u := d.Spec.UpdateStrategy.RollingUpdate; u != nil {
 		r.countOrPercent(spec.field("updateStrategy").field("rollingUpdate").field("maxUnavailable"), u.MaxUnavailable)
 		r.countOrPercent(spec.field("updateStrategy").field("rollingUpdate").field("maxSurge"), u.MaxSurge)
+		surge := u.MaxSurge != nil && !isZero(u.MaxSurge)
+		switch at := spec.field("updateStrategy").field("rollingUpdate"); {
+		case surge && !isZero(u.MaxUnavailable):
+			r.invalid(at.field("maxSurge"), "set maxUnavailable to 0, or remove this", "cannot be used together with maxUnavailable, which is 1 where it is left out")
+		case !surge && isZero(u.MaxUnavailable):
+			r.invalid(at.field("maxUnavailable"), "raise it or maxSurge", "is 0, and maxSurge as well: nothing could be replaced")
+		}
 	}
 	r.atLeast(spec.field("minReadySeconds"), &d.Spec.MinReadySeconds, 0)
 	r.atLeast(spec.field("revisionHistoryLimit"), d.Spec.RevisionHistoryLimit, 0)
@@ -82,8 +114,8 @@ func (r *report) replicated(selector *metav1.LabelSelector, t *corev1.PodTemplat
 	if selector != nil {
 		if len(selector.MatchLabels)+len(selector.MatchExpressions) == 0 {
 			r.invalid(spec.field("selector"), "select labels of the template", "is empty")
-		} else if s, err := metav1.LabelSelectorAsSelector(selector); err == nil && !s.Matches(labels.Set(t.Labels)) {
-			r.invalid(p.field("metadata").field("labels"), "give the template all labels of the selector: "+s.String(), "the selector does not match the labels of the template")
+		} else {
+			r.selects(selector, t)
 		}
 	}
 	if t.Spec.RestartPolicy != "" && t.Spec.RestartPolicy != corev1.RestartPolicyAlways {
@@ -95,7 +127,32 @@ func (r *report) replicated(selector *metav1.LabelSelector, t *corev1.PodTemplat
 	r.podTemplate(p, t, claims)
 }
 
-func (r *report) job(j *batchv1.Job) { r.jobSpec(spec, &j.Spec) }
+func (r *report) job(j *batchv1.Job) {
+	r.jobSpec(spec, &j.Spec)
+	s, manual := j.Spec.Selector, j.Spec.ManualSelector != nil && *j.Spec.ManualSelector
+	if s == nil {
+		if manual {
+			r.missing(spec.field("selector"), "select labels of the template, as manualSelector is true")
+		}
+		return
+	}
+	r.selector(spec.field("selector"), s)
+	if manual {
+		r.selects(s, &j.Spec.Template)
+		return
+	}
+	generated := labels.Set{"job-name": j.Name, batchv1.JobNameLabel: j.Name}
+	if selector, err := metav1.LabelSelectorAsSelector(s); err == nil && !selector.Matches(generated) {
+		r.invalid(spec.field("selector"), "remove it, or set manualSelector: true", "is made by Kubernetes")
+	}
+}
+
+// selects asks that a selector matches the labels of its template.
+func (r *report) selects(selector *metav1.LabelSelector, t *corev1.PodTemplateSpec) {
+	if s, err := metav1.LabelSelectorAsSelector(selector); err == nil && !s.Matches(labels.Set(t.Labels)) {
+		r.invalid(spec.field("template").field("metadata").field("labels"), "give the template all labels of the selector: "+s.String(), "the selector does not match the labels of the template")
+	}
+}
 
 func (r *report) jobSpec(p *path, s *batchv1.JobSpec) {
 	r.atLeast(p.field("parallelism"), s.Parallelism, 0)
@@ -123,10 +180,24 @@ func (r *report) cronJob(c *batchv1.CronJob) {
 	if len(c.Name) > maxCronJobName {
 		r.invalid(new(path).field("metadata").field("name"), "shorten it", "has %d characters; at most %d are allowed for a CronJob", len(c.Name), maxCronJobName)
 	}
-	if fields := strings.Fields(c.Spec.Schedule); len(fields) != 5 && !strings.HasPrefix(c.Spec.Schedule, "@") {
-		r.invalid(spec.field("schedule"), "write minute, hour, day of month, month and day of week, such as 0 3 * * *", "%q has %d fields instead of 5", c.Spec.Schedule, len(fields))
+	if c.Spec.Schedule != "" {
+		r.schedule(spec.field("schedule"), c.Spec.Schedule)
+	}
+	if c.Spec.JobTemplate.Spec.Selector != nil {
+		r.invalid(spec.field("jobTemplate").field("spec").field("selector"), "remove it", "is made by Kubernetes")
 	}
 	r.atLeast(spec.field("successfulJobsHistoryLimit"), c.Spec.SuccessfulJobsHistoryLimit, 0)
 	r.atLeast(spec.field("failedJobsHistoryLimit"), c.Spec.FailedJobsHistoryLimit, 0)
 	r.jobSpec(spec.field("jobTemplate").field("spec"), &c.Spec.JobTemplate.Spec)
+}
+
+// schedule checks a time as cron has it.
+func (r *report) schedule(p *path, text string) {
+	if strings.Contains(text, "TZ") {
+		r.invalid(p, "use spec.timeZone", "%q has a time zone in it", text)
+		return
+	}
+	if _, err := cron.ParseStandard(text); err != nil {
+		r.invalid(p, "write minute, hour, day of month, month and day of week, such as 0 3 * * *", "%q is not a schedule: %v", text, err)
+	}
 }

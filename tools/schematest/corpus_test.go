@@ -77,6 +77,7 @@ func corpora(t *testing.T) []string {
 		filepath.Join("..", "..", "examples"),
 		filepath.Join("..", "..", "deploy", "crds"),
 		filepath.Join("..", "..", "schema", "testdata", "valid.yaml"),
+		filepath.Join("..", "..", "schema", "testdata", "accepted.yaml"),
 		filepath.Join(kubernetes, "test", "fixtures"),
 		filepath.Join(kubernetes, "test", "e2e", "testing-manifests"),
 		filepath.Join(kubernetes, "cluster", "addons"),

@@ -1,0 +1,15 @@
+package schema
+
+// maxEndpointAddresses is how many addresses one endpoint of an EndpointSlice may have.
+const maxEndpointAddresses = 100
+
+// endpointSlice checks what api/admission leaves to an API server. It looks at the object as it is, as there are many.
+func (r *report) endpointSlice(Object) {
+	endpoints, _ := r.object["endpoints"].([]any)
+	for i, item := range endpoints {
+		endpoint, _ := item.(map[string]any)
+		if addresses, _ := endpoint["addresses"].([]any); len(addresses) > maxEndpointAddresses {
+			r.invalid(new(path).field("endpoints").item(i).field("addresses"), "make an endpoint of each", "has %d entries; at most %d are allowed", len(addresses), maxEndpointAddresses)
+		}
+	}
+}
