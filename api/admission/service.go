@@ -158,10 +158,7 @@ func (r *report) duplicate(path, first *field.Path, format string, args ...any) 
 func (r *report) sessionAffinity(sp *corev1.ServiceSpec) {
 	at := spec.Child("sessionAffinity")
 	switch sp.SessionAffinity {
-	case corev1.ServiceAffinityNone:
-		if sp.SessionAffinityConfig != nil {
-			r.fail(spec.Child("sessionAffinityConfig"), api.ReasonInvalidField, "set spec.sessionAffinity to ClientIP, or leave the configuration out", "has no meaning when sessionAffinity is None")
-		}
+	case corev1.ServiceAffinityNone: // a configuration has no meaning then, and the API server accepts it
 	case corev1.ServiceAffinityClientIP:
 		timeout := spec.Child("sessionAffinityConfig", "clientIP", "timeoutSeconds")
 		if t := *sp.SessionAffinityConfig.ClientIP.TimeoutSeconds; t <= 0 || t > 86400 {
