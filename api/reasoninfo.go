@@ -19,3 +19,14 @@ const (
 	groupTests    = "Policy tests"
 	groupFleet    = "The fleet"
 )
+
+// OfReading says whether a reason is about the text of an object, rather than about what it asks for.
+func (r Reason) OfReading() bool { return ofReading[r] }
+
+var ofReading = func() map[Reason]bool {
+	m := make(map[Reason]bool)
+	for _, info := range Reasons {
+		m[info.Reason] = info.Group == groupFiles
+	}
+	return m
+}()

@@ -57,14 +57,15 @@ func validate(cmd *cobra.Command, c *validateConfig, progress *progress) (*valid
 	reading.done()
 	progress.say("checking %d objects", v.objects)
 	said := make(chan []api.Problem, 1)
-	go func() { said <- schemas.add(loaded.Problems) }() // while the objects are translated
+	ours := beside.judge(loaded)
+	go func() { said <- schemas.add(ours) }() // while the objects are translated
 	w, err := translateLoaded(loaded, worldOptions{})
-	loaded.Problems = <-said
+	v.problems = <-said
 	if err != nil {
 		return nil, err
 	}
-	v.problems = append(v.problems, loaded.Problems...)
-	v.problems = append(v.problems, w.wholeSet(beside, loaded.Problems, time.Now())...)
+	all := slices.Concat(loaded.Problems, v.problems)
+	v.problems = append(v.problems, w.wholeSet(beside, all, time.Now())...)
 	if c.envoy != "" {
 		progress.say("asking Envoy")
 		refused, err := checkWithEnvoy(cmd.Context(), c.envoy, w.snapshot(), func(format string, args ...any) {

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"encoding/json"
+	"slices"
 	"sync"
 	"time"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/lint"
@@ -14,10 +18,17 @@ import (
 type foreign struct {
 	lock      sync.Mutex
 	manifests []lint.Foreign
+	routing   []files.Document // of the Gateway API
+	owners    *lint.Owners     // see judge
 }
 
 func (f *foreign) visit(d files.Document) {
 	if _, ours := api.Lookup(d.GVK); ours {
+		if d.GVK.Group == gatewayv1.GroupName {
+			f.lock.Lock()
+			defer f.lock.Unlock()
+			f.routing = append(f.routing, files.Document{GVK: d.GVK, Key: d.Key, JSON: d.JSON})
+		}
 		return
 	}
 	content := d.Content()
@@ -30,12 +41,44 @@ func (f *foreign) visit(d files.Document) {
 	f.manifests = append(f.manifests, m)
 }
 
+// judge finds out which objects are another controller's business, and leaves out what reading says of
+// them, apart from what is wrong with their text: gateway-cp does not have to support what they ask for.
+func (f *foreign) judge(loaded *files.Result) []api.Problem {
+	f.owners = lint.NewOwners(loaded.Objects, func() []api.Value { return f.refused(loaded.Objects) })
+	return slices.DeleteFunc(slices.Clone(loaded.Problems), func(p api.Problem) bool { return !p.Reason.OfReading() && f.owners.IsOthers(p.Object) })
+}
+
+// refused gives the objects of the Gateway API that are not admitted, as far as they can be read.
+func (f *foreign) refused(admitted []*api.Object) []api.Value {
+	there := make(map[api.Key]bool, len(admitted))
+	for _, o := range admitted {
+		there[o.Key] = true
+	}
+	var values []api.Value
+	for _, d := range f.routing {
+		info, _ := api.Lookup(d.GVK)
+		value := info.New()
+		if d.Key.Namespace == "" && !api.ClusterScoped(info.Kind) {
+			d.Key.Namespace = "default"
+		}
+		if there[d.Key] {
+			continue
+		}
+		_ = json.Unmarshal(d.JSON, value) // what cannot be read has been said
+		value.SetNamespace(d.Key.Namespace)
+		values = append(values, value)
+	}
+	return values
+}
+
 // wholeSet gives all that is wrong with a set of manifests together: what the translator says, the
 // numbers of Services that cannot be had, and what the checks of the whole set say. Said is what reading has said.
+// The foreign manifests have been judged.
 func (w *world) wholeSet(f *foreign, said []api.Problem, now time.Time) []api.Problem {
 	found := lint.Check(
 		lint.World{Objects: w.Objects, Foreign: f.manifests, Translator: w.translator, Said: said},
 		lint.Options{Now: now},
 	)
+	found = slices.DeleteFunc(found, func(p api.Problem) bool { return f.owners.IsOthers(p.Object) })
 	return append(found, placed(w.allocations.Problems(), w.object)...)
 }
