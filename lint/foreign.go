@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -54,7 +55,9 @@ func readTemplate(content map[string]any, key api.Key, position api.Position) *p
 			t.labels[k] = s
 		}
 	}
-	for _, container := range containers {
+	before, _ := at(content, "spec", "template", "spec", "initContainers").([]any)
+	sidecars := slices.DeleteFunc(slices.Clone(before), func(c any) bool { return text(c, "restartPolicy") != "Always" })
+	for _, container := range slices.Concat(containers, sidecars) {
 		ports, _ := at(container, "ports").([]any)
 		for _, p := range ports {
 			t.ports[text(p, "name")] = true
