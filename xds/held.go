@@ -157,6 +157,7 @@ func (s *session) name(p *content, by int32) {
 		id := s.store.names.find(ref.Name)
 		if by > 0 && !s.isNamed(id) {
 			id = s.store.names.use(ref.Name, s.number)
+			s.retiring.remove(id) // its drain time begins anew when this does not name it any more
 		}
 		if n := int(id) + 1; n > len(s.named) {
 			s.named = append(s.named, make([]int32, n-len(s.named))...)

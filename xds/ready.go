@@ -200,15 +200,20 @@ func (s *session) sending(t resource.Type, c *composed) {
 		return
 	}
 	state, _ := s.clusters.get(c.id)
-	state.checked = c.head.output.HealthChecked
-	state.mayCheck = state.mayCheck || state.checked
+	state.checked = isChecked(c)
+	h, _ := s.held(t, c.id)
+	state.mayCheck = state.mayCheck || state.checked || slices.ContainsFunc(h.maybe, isChecked)
 	state.sent, state.reported = s.sends+1, false
 	s.clusters.put(c.id, state)
-	// A changed cluster warms again and Envoy does not ask again for its endpoints.
-	if eds := s.subs[resource.Endpoint]; eds != nil && eds.wants(c.id) && eds.has(c.id) {
+	// A changed cluster warms again and Envoy does not ask again for its endpoints. If there are none,
+	// it is told so once more.
+	if eds := s.subs[resource.Endpoint]; eds != nil && eds.wants(c.id) {
 		eds.force(c.id)
 	}
 }
+
+// isChecked says whether a version of a cluster has active health checks.
+func isChecked(c *composed) bool { return c.head.output.HealthChecked }
 
 // awaitsEndpoints says whether a cluster was sent on this stream, and is not warm yet, or not in a
 // version that the Envoy may have taken since. Envoy then waits for endpoints, also for those that
@@ -241,7 +246,7 @@ func (s *session) accepted(r *response, c *composed) {
 func (s *session) reported(id uint32) {
 	state := clusterState{sent: s.sends, mayCheck: true}
 	if c := s.view(resource.Cluster, id); c != nil {
-		state.checked = c.head.output.HealthChecked
+		state.checked = isChecked(c)
 	}
 	s.clusters.put(id, state)
 	s.unsure = append(s.unsure, id)

@@ -109,7 +109,8 @@ func (e *envoy) connect() {
 func (e *envoy) inDoubt() bool {
 	for t, all := range e.has {
 		for name, c := range all {
-			if e.recorded[t][name] != c.version {
+			said := e.recorded[t][name]
+			if said != c.version && !(said == "" && resource.Type(t) == resource.Endpoint) { // endpoints of which it says nothing are sent
 				return true
 			}
 		}
@@ -188,7 +189,11 @@ func (e *envoy) open() {
 		}
 	}
 	for _, name := range r.removed {
-		e.put(t, name, nil)
+		if t == resource.Endpoint { // Envoy keeps those that it has, and does not speak of them any more
+			delete(e.recorded[t], name)
+		} else {
+			e.put(t, name, nil)
+		}
 		if t == resource.Cluster {
 			delete(e.warm, name)
 			delete(e.subs, name)
@@ -207,13 +212,15 @@ func (e *envoy) open() {
 	e.answers = append(e.answers, answer{t, r.nonce, message})
 }
 
+const takenOfRefused = "taken of a refused response"
+
 // takenOf gives what an Envoy takes of a response: all of it, or, of one that it refuses, nothing,
 // everything else, what stands before the fault, or any of it. Which, depends on the error.
 func (e *envoy) takenOf(r *response, refused bool) []*composed {
 	if !refused {
 		return r.items
 	}
-	way := e.t.pick(4, "taken of a refused response")
+	way := e.t.pick(4, takenOfRefused)
 	var taken []*composed
 	for _, c := range r.items {
 		culprit := false
@@ -273,14 +280,14 @@ func (e *envoy) put(t resource.Type, name string, c *composed) {
 		delete(e.recorded[t], name)
 	}
 	if t == resource.Cluster && c == nil && e.uses[name] > 0 {
-		e.t.Fatalf("cluster %s is taken away, and in use", name)
+		e.t.Fatalf("cluster %s is taken away from Envoy %s, and in use", name, e.s.node.ID)
 	}
 	if t != resource.Scope && t != resource.Route {
 		return
 	}
 	e.eachUse(c, func(p *content, cluster string) {
 		if e.has[resource.Cluster][cluster] == nil || !e.warm[cluster] {
-			e.t.Fatalf("%s %s part %q sends traffic to cluster %q, which is not warm", t, name, p.part, cluster)
+			e.t.Fatalf("%s %s part %q of Envoy %s sends traffic to cluster %q, which is not warm", t, name, p.part, e.s.node.ID, cluster)
 		}
 		e.uses[cluster]++
 		delete(e.unused, cluster)
@@ -310,7 +317,7 @@ func (e *envoy) drained(r *response) {
 		since, once := e.unused[name]
 		has := e.has[resource.Cluster][name]
 		if once && has != nil && e.now().Sub(since) < has.head.output.Drain {
-			e.t.Fatalf("cluster %s is taken away %s after its last use, before its drain time has passed", name, e.now().Sub(since))
+			e.t.Fatalf("cluster %s is taken away from Envoy %s %s after its last use, before its drain time has passed", name, e.s.node.ID, e.now().Sub(since))
 		}
 	}
 }
