@@ -52,18 +52,29 @@ func (p painter) severity(s api.Severity) string {
 	return p.paint(blue, string(s))
 }
 
+// mostShown is how much of a name or a message is shown, in bytes: a name may be as large as a file.
+const mostShown = 1000
+
+// shown is printable text that ends somewhere.
+func shown(text string) string {
+	if len(text) > mostShown {
+		text = fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(text[:mostShown], ""), len(text))
+	}
+	return Printable(text)
+}
+
 func (p painter) finding(w io.Writer, f *Finding) {
 	if at := f.Position.String(); at != "" {
 		fmt.Fprint(w, p.paint(bold, Printable(at)), ": ")
 	}
 	fmt.Fprint(w, p.severity(f.Severity), ": ")
 	if f.Object != (api.Key{}) {
-		fmt.Fprint(w, Printable(objectName(f.Object)), ": ")
+		fmt.Fprint(w, shown(objectName(f.Object)), ": ")
 	}
 	if f.Path != "" {
-		fmt.Fprint(w, Printable(f.Path), ": ")
+		fmt.Fprint(w, shown(f.Path), ": ")
 	}
-	fmt.Fprint(w, Printable(f.Message))
+	fmt.Fprint(w, shown(f.Message))
 	if f.Reason != "" {
 		fmt.Fprint(w, " ", p.paint(dim, "["+Printable(string(f.Reason))+"]"))
 	}

@@ -137,6 +137,17 @@ func TestTextIsPrintable(t *testing.T) {
 	}
 }
 
+// A name may be as large as a file; nobody reads that.
+func TestTextOfLargeNames(t *testing.T) {
+	long := strings.Repeat("ä", 1<<16)
+	p := problem("a.yaml", 1, 1, long, api.ReasonInvalidName)
+	p.Message, p.Object.Name = long, long
+	got := text(t, map[string]string{"a.yaml": "x: y"}, Of(p))
+	if len(got) > 4*mostShown || !strings.Contains(got, "ä… (131072 bytes)") {
+		t.Errorf("%d bytes are shown: %.2000s", len(got), got)
+	}
+}
+
 func TestColor(t *testing.T) {
 	var b bytes.Buffer
 	err := Write(&b, "text", &Report{Findings: []Finding{Of(problem("a", 1, 1, "", api.ReasonInvalidField))}}, Options{Color: true})

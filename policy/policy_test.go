@@ -144,7 +144,7 @@ func TestExpectationsHoldAndFail(t *testing.T) {
 		{to + "split'}", "assert: route.services.exists(s, s.service == 'web/cart' && s.percent == 75)", "assert: route.services.all(s, s.service == 'web/cart')", "is false"},
 		{to + "split'}", "assert: [route.kind == 'forward', 'true']", "assert: ['true', 'route.nothing == 1']", "cannot be evaluated: no such key: nothing"},
 		{"request: {url: 'http://other.example.com/', headers: {Host: shop.example.com}}", "status: 404", "status: 200", "want 200, got 404"},
-		{"request: {url: 'http://shop.example.com:81/'}", "", "status: 404", "the request goes nowhere: no single listener"},
+		{"request: {url: 'http://shop.example.com:81/'}", "", "status: 404", "the request goes nowhere: no listener is on port 81"},
 		{"request: {url: 'ftp://shop.example.com'}", "", "status: 404", "the scheme must be http or https"},
 		{"request: {url: 'http://shop.example.com', fleet: none}", "", "status: 404", `there is no fleet "none"`},
 		{"forAll: {}", "notService: [x/y]", "notService: [web/admin]", "shop.example.com /copied or below it on 0.0.0.0:80: copies"},

@@ -12,13 +12,19 @@ import (
 
 // ErrListener means that it is not clear which listener a request goes to, or that there is
 // none. The message lists those that there are.
-var ErrListener = errors.New("no single listener")
+var ErrListener = errors.New("it is not clear to which listener the request goes")
+
+// listenerError is an ErrListener that says which it is.
+type listenerError string
+
+func (e listenerError) Error() string        { return string(e) }
+func (e listenerError) Is(target error) bool { return target == ErrListener }
 
 // chooseListener finds the listener that a request goes to. Where several are left, it is the
 // one where something answers for the host of the request; the note says so.
 func (m *Model) chooseListener(r *Request) (l *Listener, note string, err error) {
 	if len(m.Listeners) == 0 {
-		return nil, "", fmt.Errorf("%w: fleet %q has none", ErrListener, m.Viewer.Fleet)
+		return nil, "", listenerError(fmt.Sprintf("fleet %q has no listener", m.Viewer.Fleet))
 	}
 	found := m.listenersFor(r, true)
 	asked := r.Listener != "" || r.Gateway != "" || !r.AnyPort
@@ -30,13 +36,13 @@ func (m *Model) chooseListener(r *Request) (l *Listener, note string, err error)
 		if asked && r.AnyPort {
 			note = ""
 		}
-		return nil, "", fmt.Errorf("%w: none %s; there are %s", ErrListener, wanted(r), m.listenerNames())
+		return nil, "", listenerError(fmt.Sprintf("no listener %s; there are %s", wanted(r), m.listenerNames()))
 	}
 	if len(found) > 1 {
 		found, note = m.answering(found, r, note)
 	}
 	if len(found) > 1 {
-		return nil, "", fmt.Errorf("%w: %s come into question: choose one", ErrListener, names(found))
+		return nil, "", listenerError(names(found) + " come into question: choose one")
 	}
 	if note != "" && r.Listener == "" {
 		note += ": taken is " + found[0].Name

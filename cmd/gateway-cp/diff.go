@@ -35,7 +35,7 @@ and certificates that change, and the problems that come and go.
 
 OLD and NEW are each one of
 
-  PATH                   a directory or a file
+  PATH                   a directory, a file or a quoted glob
   -                      standard input
   git:REVISION[:PATH]    a revision of the Git repository here; without PATH, that of the other side
   git:REVISION...[:PATH] the commit where HEAD left REVISION: what a pull request starts from

@@ -64,16 +64,26 @@ func loadSide(o worldOptions, text, other string, whole bool) (*side, error) {
 
 func readSide(o files.LoadOptions, text, other string) (*files.Result, error) {
 	if strings.HasPrefix(text, gitPrefix) {
+		if isGlob(other) && otherPath(text) == "" {
+			return nil, withHint(usagef("%s: which path of the revision is compared with %s?", text, other), "write it behind the revision: git:main:manifests")
+		}
 		g, err := parseGit(text, other)
 		if err != nil {
 			return nil, err
 		}
 		return g.load(o)
 	}
-	if text != "-" {
+	paths := []string{text}
+	if isGlob(text) {
+		found, err := expandPaths(paths)
+		if err != nil {
+			return nil, cannotf("%w", err)
+		}
+		paths = found
+	} else if text != "-" {
 		if _, err := os.Stat(text); err != nil {
 			return nil, cannotf("%s: %w", text, unwrapPath(err))
 		}
 	}
-	return readPaths(o, []string{text})
+	return readPaths(o, paths)
 }

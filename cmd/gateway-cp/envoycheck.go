@@ -60,6 +60,10 @@ func checkWithEnvoy(ctx context.Context, binary string, t *traffic.Translation, 
 		return nil, withHint(cannotf("--envoy: there is no Envoy to ask: %w", err),
 			"put envoy %s on PATH, or set %s to the path of one", envoybin.Version, envoybin.Env)
 	}
+	if out, err := exec.CommandContext(ctx, binary, "--version").CombinedOutput(); err != nil || !bytes.Contains(out, []byte("envoy")) {
+		return nil, withHint(cannotf("--envoy: %s is not an Envoy: it does not tell its version", binary),
+			"put envoy %s on PATH, or set %s to the path of one", envoybin.Version, envoybin.Env)
+	}
 	dir, err := os.MkdirTemp("", "gateway-cp-validate-") // mode 0700
 	if err != nil {
 		return nil, cannotf("--envoy: %w", err)

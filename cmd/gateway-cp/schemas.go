@@ -2,8 +2,10 @@ package main
 
 import (
 	"os"
+	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -47,17 +49,23 @@ func (f *schemaFlags) start(skip func(string) bool) (*schemas, error) {
 		if err != nil {
 			return nil, withHint(usagef("--crd %s: there is no such file", pattern), "give a file, a directory or a glob; URLs are not read")
 		}
+		var defined atomic.Int32
 		loaded, err := files.Load(files.LoadOptions{Skip: skip, Visit: func(d files.Document) {
 			if d.GVK.Kind == "CustomResourceDefinition" {
+				defined.Add(1)
 				s.checker.Define(schema.Object(d))
 			}
 		}}, paths...)
 		if err != nil {
 			return nil, cannotf("%w", err)
 		}
-		s.given = append(s.given, slices.DeleteFunc(loaded.Problems, func(p api.Problem) bool {
+		unread := slices.DeleteFunc(loaded.Problems, func(p api.Problem) bool {
 			return p.Reason != api.ReasonInvalidYAML && p.Reason != api.ReasonFileUnreadable && p.Reason != api.ReasonFileTooLarge
-		})...)
+		})
+		if defined.Load() == 0 && len(unread) == 0 {
+			return nil, withHint(usagef("--crd %s: there is no CustomResourceDefinition in it", pattern), "manifests to check are paths without --crd")
+		}
+		s.given = append(s.given, unread...)
 	}
 	return s, nil
 }
@@ -100,5 +108,38 @@ func (s *schemas) add(loaded []api.Problem) []api.Problem {
 		}
 	}
 	slices.SortFunc(problems, api.Problem.Compare)
-	return slices.CompactFunc(problems, func(a, b api.Problem) bool { return a == b })
+	return withoutMisspelt(slices.Compact(problems))
+}
+
+var didYouMean = regexp.MustCompile(`^did you mean "([^"]+)"\?`)
+
+// withoutMisspelt leaves out what is missing only because it is misspelt: each field of an unknown name that was
+// most likely meant for another accounts for one that is missing behind it in the file.
+func withoutMisspelt(problems []api.Problem) []api.Problem {
+	type place struct {
+		file   string
+		object api.Key
+		path   string
+	}
+	misspelt := make(map[place][]int) // lines
+	for _, p := range problems {
+		m := didYouMean.FindStringSubmatch(p.Hint)
+		if p.Reason != api.ReasonUnknownField || m == nil {
+			continue
+		}
+		in := p.Path[:max(strings.LastIndexAny(p.Path, ".["), 0)]
+		for _, path := range []string{in, in + "." + m[1]} { // where one of several is missing, the object is named
+			at := place{p.Position.File, p.Object, path}
+			misspelt[at] = append(misspelt[at], p.Position.Line)
+		}
+	}
+	return slices.DeleteFunc(problems, func(p api.Problem) bool {
+		at := place{p.Position.File, p.Object, p.Path}
+		i := slices.IndexFunc(misspelt[at], func(line int) bool { return line >= p.Position.Line })
+		if p.Reason != api.ReasonMissingField || i < 0 {
+			return false
+		}
+		misspelt[at] = slices.Delete(misspelt[at], i, i+1)
+		return true
+	})
 }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -138,70 +136,64 @@ func (s *suites) matching(chosen *regexp.Regexp) []*policy.Test {
 // readSuites reads the test files among paths, and in directories among them.
 func readSuites(paths []string, skip func(string) bool) (*suites, error) {
 	s := &suites{texts: map[string][]byte{}}
+	var within []string
 	for _, path := range paths {
-		if path != "-" && filepath.Ext(path) == policy.Extension {
+		switch {
+		case path != "-" && filepath.Ext(path) == policy.Extension && !isDirectory(path):
 			if skip != nil && skip(path) {
 				continue
 			}
-			if err := s.read(path); err != nil {
-				return nil, err
+			if info, err := os.Stat(path); err != nil {
+				return nil, usagef("%s: %w", path, unwrapPath(err))
+			} else if !info.Mode().IsRegular() {
+				return nil, usagef("%s: it is not a regular file", path) // a pipe would be waited for
 			}
-			continue
+			s.read(filepath.Clean(path))
+		case path == "-":
+			s.manifests = append(s.manifests, path)
+		default:
+			s.manifests = append(s.manifests, path)
+			within = append(within, path)
 		}
-		s.manifests = append(s.manifests, path)
-		if path == "-" {
-			continue
-		}
-		err := filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
-			switch hidden := strings.HasPrefix(filepath.Base(file), ".") && file != path; {
-			case skip != nil && skip(file):
-				if d != nil && d.IsDir() {
-					return fs.SkipDir
-				}
-				return nil
-			case err != nil:
-				return err
-			case d.IsDir() && hidden:
-				return fs.SkipDir
-			case d.Type().IsRegular() && !hidden && filepath.Ext(file) == policy.Extension:
-				return s.read(file)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, usagef("%s: %w", path, unwrapPath(err))
-		}
+	}
+	if err := existing(within); err != nil {
+		return nil, err
+	}
+	found, problems, err := files.Find(policy.Extension, skip, within...)
+	if err != nil {
+		return nil, cannotf("%w", err)
+	}
+	s.problems = append(s.problems, problems...)
+	for _, file := range found {
+		s.read(file)
 	}
 	return s, nil
 }
 
-// read reads a test file, once.
-func (s *suites) read(file string) error {
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// read reads a test file, once. One that cannot be read is a problem, and the others are run.
+func (s *suites) read(file string) {
 	if _, again := s.texts[file]; again {
-		return nil
+		return
 	}
-	info, err := os.Stat(file)
-	switch {
-	case err != nil:
-	case !info.Mode().IsRegular():
-		err = errors.New("it is not a regular file") // a pipe would be waited for
-	case info.Size() > maxManifest:
-		err = fmt.Errorf("it is larger than %d MiB", maxManifest>>20)
-	}
-	if err != nil {
-		return usagef("%s: %w", file, unwrapPath(err))
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return usagef("%s: %w", file, unwrapPath(err))
-	}
+	text, err := files.ReadText(file, maxManifest)
 	s.texts[file] = text
+	if err != nil {
+		s.problems = append(s.problems, api.Problem{
+			Reason: api.ReasonFileUnreadable, Severity: api.Error, Message: "cannot be read: " + unwrapPath(err).Error(),
+			Hint: "check its permissions, and that it is text in UTF-8", Position: api.Position{File: file},
+		})
+		return
+	}
 	found, problems := policy.Parse(file, text)
 	s.problems = append(s.problems, problems...)
 	for _, suite := range found {
 		s.tests = append(s.tests, suite.Tests...)
 	}
-	return nil
 }
 
 // check runs tests, and reports what fails: also what is wrong with the manifests and the files.
@@ -215,9 +207,10 @@ func (c *testConfig) check(s *suites, loaded *files.Result, tests []*policy.Test
 		return nil, err
 	}
 	r := &findings.Report{Objects: len(w.Objects)}
-	failed := 0
+	failed, said := 0, map[api.Problem]bool{} // a directory that cannot be listed is one problem
 	for _, p := range slices.Concat(s.problems, w.Problems) {
-		if p.Severity == api.Error {
+		if p.Severity == api.Error && !said[p] {
+			said[p] = true
 			r.Findings = append(r.Findings, findings.Of(p))
 		}
 	}

@@ -20,8 +20,10 @@ func expandPaths(paths []string) ([]string, error) {
 			out = append(out, path)
 			continue
 		}
-		_, err := os.Lstat(path)
-		if err == nil || !strings.ContainsAny(path, "*?[{") {
+		if path == "" {
+			return nil, withHint(usagef("a path is empty"), "a variable of the shell may be empty; a dot is the working directory")
+		}
+		if !isGlob(path) {
 			out = append(out, path) // readPaths says when it is not there
 			continue
 		}
@@ -40,6 +42,12 @@ func expandPaths(paths []string) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// isGlob says whether a path is taken for a glob: nothing is there that has it as its name.
+func isGlob(path string) bool {
+	_, err := os.Lstat(path)
+	return err != nil && strings.ContainsAny(path, "*?[{")
 }
 
 // isManifestFile says whether a path that a glob has found is a file named like a manifest. The

@@ -63,19 +63,27 @@ func loadWorld(o worldOptions, paths []string) (*world, error) {
 
 // readPaths reads manifests. A path that is not there is wrong usage.
 func readPaths(o files.LoadOptions, paths []string) (*files.Result, error) {
-	for _, path := range paths {
-		if path == "-" {
-			continue
-		}
-		if _, err := os.Stat(path); err != nil {
-			return nil, usagef("%s: %w", path, unwrapPath(err))
-		}
+	if err := existing(paths); err != nil {
+		return nil, err
 	}
 	loaded, err := files.Load(o, paths...)
 	if err != nil {
 		return nil, cannotf("%w", err)
 	}
 	return loaded, nil
+}
+
+// existing fails with wrong usage for a path that is not there.
+func existing(paths []string) error {
+	for _, path := range paths {
+		if path == "-" {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			return usagef("%s: %w", path, unwrapPath(err))
+		}
+	}
+	return nil
 }
 
 // newWorld translates what was read, and says what is wrong.

@@ -32,6 +32,8 @@ type tree struct {
 	linked bool            // there are symbolic links in it
 	seen   map[string]bool // real paths
 	links  []link
+	// wants says by its name whether a file belongs to the tree.
+	wants func(name string) bool
 	// enter is called with every real directory before it is listed, so that a watch can be
 	// set up and nothing is missed in between.
 	enter func(real string)
@@ -54,6 +56,7 @@ func newTree(enter func(real string)) *tree {
 		names: make(map[string]bool),
 		seen:  make(map[string]bool),
 		enter: enter,
+		wants: isManifest,
 	}
 }
 
@@ -132,11 +135,11 @@ func (t *tree) entry(e fs.DirEntry, real, shown string) {
 		t.links = append(t.links, link{real, shown})
 	case e.IsDir():
 		t.subdir(real, shown)
-	case e.Type().IsRegular() && isManifest(shown):
+	case e.Type().IsRegular() && t.wants(shown):
 		if info, err := e.Info(); err == nil { // else it vanished just now
 			t.file(real, shown, info)
 		}
-	case !e.Type().IsRegular() && isManifest(shown):
+	case !e.Type().IsRegular() && t.wants(shown):
 		t.special = append(t.special, fileRef{name: shown, real: real})
 	}
 }
@@ -171,7 +174,7 @@ func (t *tree) follow(l link) {
 		info, err = os.Lstat(real)
 	}
 	if err != nil {
-		if isManifest(l.shown) {
+		if t.wants(l.shown) {
 			t.files[l.shown] = treeFile{ref: fileRef{name: l.shown, real: l.real}, err: err}
 		}
 		return
@@ -179,15 +182,15 @@ func (t *tree) follow(l link) {
 	switch {
 	case t.seen[real]:
 	case t.confined && !t.bounds.hold(real):
-		if info.IsDir() || isManifest(l.shown) {
+		if info.IsDir() || t.wants(l.shown) {
 			t.refuse(l.shown, real)
 		}
 	case info.IsDir():
 		t.subdir(real, l.shown)
-	case info.Mode().IsRegular() && isManifest(l.shown):
+	case info.Mode().IsRegular() && t.wants(l.shown):
 		t.enter(filepath.Dir(real))
 		t.file(real, l.shown, info)
-	case !info.Mode().IsRegular() && isManifest(l.shown):
+	case !info.Mode().IsRegular() && t.wants(l.shown):
 		t.special = append(t.special, fileRef{name: l.shown, real: real})
 	}
 }
