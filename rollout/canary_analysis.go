@@ -19,7 +19,7 @@ func (c *canary) judge() {
 	if st.Analysis != nil {
 		before = *st.Analysis
 	}
-	next, v, wake := before.take(settingsOf(*c.spec.Analysis), c.observed.Counting, c.trial.seen.Load, c.stable.seen.Load, c.now)
+	next, v, wake := before.take(SettingsOf(*c.spec.Analysis), c.observed.Counting, c.trial.seen.Load, c.stable.seen.Load, c.now)
 	st.Analysis, c.found = &next, &v
 	if v.Outcome == analysis.Fail {
 		c.abort(v.Message)
@@ -28,8 +28,8 @@ func (c *canary) judge() {
 	c.wakeAt(wake)
 }
 
-// settingsOf reads the spec. What is not a percentage is refused by admission, and is as if not set.
-func settingsOf(a v1alpha1.CanaryAnalysis) analysis.Settings {
+// SettingsOf reads what a spec asks of an analysis. What is not a percentage is refused by admission, and is as if not set.
+func SettingsOf(a v1alpha1.CanaryAnalysis) analysis.Settings {
 	return analysis.Settings{Margin: a.Margin.Fraction(), MaxErrorRate: a.MaxErrorRate.Fraction()}
 }
 

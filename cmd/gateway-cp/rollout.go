@@ -19,7 +19,7 @@ func newRolloutCommand() *cobra.Command {
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newRolloutStatusCommand(), newRolloutListCommand(), newRolloutWatchCommand(), newRolloutHistoryCommand())
+	cmd.AddCommand(newRolloutStatusCommand(), newRolloutListCommand(), newRolloutWatchCommand(), newRolloutHistoryCommand(), newRolloutSimulateCommand())
 	cmd.AddCommand(newRolloutActions()...)
 	return cmd
 }
