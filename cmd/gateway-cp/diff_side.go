@@ -48,7 +48,7 @@ func loadSide(o worldOptions, text, other string, whole bool) (*side, error) {
 	}
 	s := &side{name: text, translation: w.snapshot(), problems: loaded.Problems}
 	if whole {
-		s.problems = append(s.problems, w.wholeSet(&beside, loaded.Problems, time.Now())...)
+		s.problems = append(beside.judge(loaded), w.wholeSet(&beside, loaded.Problems, time.Now())...)
 	} else {
 		s.problems = append(s.problems, placed(w.said(), w.object)...)
 	}
