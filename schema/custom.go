@@ -54,8 +54,19 @@ func (d *crd) check(o Object) []api.Problem {
 	if !blocking(errs) {
 		errs = append(errs, v.brokenRules(object)...)
 	}
+	r.dropWithin(errs)
 	r.library(r.besides(errs))
 	return r.problems
+}
+
+// dropWithin leaves out the unknown fields within what is of another type altogether.
+func (r *report) dropWithin(errs field.ErrorList) {
+	for _, e := range errs {
+		if e.Type == field.ErrorTypeTypeInvalid {
+			within := cleanPath(e.Field) + "."
+			r.problems = slices.DeleteFunc(r.problems, func(p api.Problem) bool { return strings.HasPrefix(p.Path, within) })
+		}
+	}
 }
 
 // accepts says that an API server finds nothing in an object apart from its rules, and puts defaults in.

@@ -96,6 +96,10 @@ func (r *report) library(errs field.ErrorList) {
 				p, message = of, said
 				break
 			}
+			if of, said, ok := checkedValue(message); ok {
+				p, message = of, said
+				break
+			}
 			if message == "" {
 				message = strings.ToLower(e.Type.String())
 			}
@@ -116,6 +120,17 @@ func alternatives(message string) (path, said string, ok bool) {
 		return "", "", false
 	}
 	return cleanPath(quoted), "must match " + strings.ReplaceAll(strings.ReplaceAll(rest, "validate ", "match "), " schema", " of the schema's alternatives"), true
+}
+
+// checkedValue reads what the library says of a number that does not fit its type or format: the path is
+// a part of the message.
+func checkedValue(message string) (path, said string, ok bool) {
+	rest, ok := strings.CutPrefix(message, "Checked value ")
+	at := strings.LastIndex(rest, " in ")
+	if !ok || at < 0 {
+		return "", "", false
+	}
+	return cleanPath(rest[at+len(" in "):]), strings.TrimSuffix(rest[:at], " (default format)"), true
 }
 
 func parent(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }

@@ -117,7 +117,9 @@ func (r *report) servicePorts(sp *corev1.ServiceSpec) {
 		} else {
 			numbers[number{p.Port, p.Protocol}] = i
 		}
-		r.portReference(at.Child("targetPort"), p.TargetPort)
+		if p.TargetPort != intstr.FromInt32(p.Port) { // else it is that by default
+			r.portReference(at.Child("targetPort"), p.TargetPort)
+		}
 		if p.NodePort == 0 {
 			continue
 		}

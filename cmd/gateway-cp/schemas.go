@@ -83,27 +83,15 @@ func (s *schemas) add(loaded []api.Problem) []api.Problem {
 	if s == nil {
 		return loaded
 	}
-	type field struct {
-		file string
-		line int
-		path string
-	}
-	said := make(map[field]bool, len(loaded))
+	said := newSaidFields(loaded)
 	problems := slices.Clone(s.given)
 	for _, p := range loaded {
-		if p.Reason == api.ReasonUnknownKind {
-			continue
-		}
-		problems = append(problems, p)
-		if p.Severity == api.Error {
-			said[field{p.Position.File, p.Position.Line, p.Path}] = true
-			if i := strings.LastIndexAny(p.Path, ".["); i > 0 && p.Reason == api.ReasonMissingField {
-				said[field{p.Position.File, p.Position.Line, p.Path[:i]}] = true // a rule of where it is missing says the same
-			}
+		if p.Reason != api.ReasonUnknownKind {
+			problems = append(problems, p)
 		}
 	}
 	for _, p := range s.checker.Problems() {
-		if !said[field{p.Position.File, p.Position.Line, p.Path}] {
+		if !said.have(&p) {
 			problems = append(problems, p)
 		}
 	}
