@@ -58,6 +58,7 @@ func (t *tidiness) tidy() {
 	if quiet && size > t.kept+tidyFrom {
 		runtime.GC() // pools let go of what they have at the second collection
 		debug.FreeOSMemory()
+		releaseMapped()
 		t.kept, t.allocated = heap()
 	}
 	t.kept = min(t.kept, size)

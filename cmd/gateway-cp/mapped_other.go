@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// releaseMapped does nothing: what is mapped from files is left to the system.
+func releaseMapped() {}
