@@ -22,7 +22,7 @@ func limitGarbage() {
 
 // What a burst leaves behind (the first reading, a checkout, a hundred Envoys that connect) is
 // several times what stays. Go keeps it for minutes; we look every now and then, and give it
-// back when the burst is over and that is worth the work.
+// back when the burst is over and that is worth the work, and so what starting has left.
 const (
 	tidyEvery = 10 * time.Second
 	tidyFrom  = 16 << 20 // bytes that the heap has grown by since it was tidied last
@@ -46,7 +46,7 @@ func keepTidy(ctx context.Context) {
 
 // tidiness is how the heap was when it was looked at last.
 type tidiness struct {
-	kept      uint64 // its size after it was tidied, in bytes
+	kept      uint64 // its size after it was tidied, in bytes; 0: the process has just started
 	allocated uint64 // all bytes that were ever allocated on it
 }
 
@@ -55,7 +55,7 @@ func (t *tidiness) tidy() {
 	size, allocated := heap()
 	quiet := allocated-t.allocated < burst
 	t.allocated = allocated
-	if quiet && size > t.kept+tidyFrom {
+	if started := t.kept == 0; quiet && (started || size > t.kept+tidyFrom) {
 		runtime.GC() // pools let go of what they have at the second collection
 		debug.FreeOSMemory()
 		releaseMapped()
