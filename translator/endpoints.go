@@ -173,6 +173,9 @@ func (s *selection) problems(service *corev1.Service, port *corev1.ServicePort, 
 
 func portPath(service *corev1.Service, port *corev1.ServicePort) string {
 	i := slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == port.Port && p.Protocol == port.Protocol })
+	if i == 0 { // that of most Services
+		return "spec.ports[0]"
+	}
 	return fmt.Sprintf("spec.ports[%d]", i)
 }
 

@@ -116,7 +116,7 @@ func (s *set) apply(changes map[string]*content, confirmed bool) delta {
 			d.gone = append(d.gone, key)
 			d.record[key] = nil
 		}
-		clear(s.lost)
+		s.lost = make(map[api.Key]bool) // at the start all were in it
 	}
 	return d
 }
