@@ -115,7 +115,9 @@ func (s *Source) Run(ctx context.Context, out chan<- source.Batch) error {
 		if !s.wait(ctx) {
 			break
 		}
-		sent, ok = s.step(ctx, out, s.changes(), false, sent)
+		if changes, ok = s.steady(ctx); ok {
+			sent, ok = s.step(ctx, out, changes, false, sent)
+		}
 	}
 	return nil
 }

@@ -206,7 +206,7 @@ func BenchmarkOneChange(b *testing.B) {
 				s.pending.take()
 				b.StartTimer()
 				s.pending.note(path, false)
-				batch := s.set.batch(s.set.apply(s.changes(), false), "")
+				batch := s.set.batch(s.set.apply(s.changes(s.pending.take()), false), "")
 				if len(batch.Set) != 1 {
 					b.Fatalf("%d set", len(batch.Set))
 				}

@@ -76,6 +76,24 @@ func (g *gitTree) head() (hash, ref string) {
 	return "", file
 }
 
+// gitState changes when Git changes the work tree, once it has let go of its lock.
+type gitState struct {
+	commit string
+	index  stamp
+}
+
+// state is that of a work tree, zero without.
+func (g *gitTree) state() (s gitState) {
+	if g == nil {
+		return s
+	}
+	s.commit, _ = g.head()
+	if info, err := os.Lstat(filepath.Join(g.dir, "index")); err == nil {
+		s.index = stampOf(info)
+	}
+	return s
+}
+
 func (g *gitTree) packed(ref string) string {
 	data, err := os.ReadFile(filepath.Join(g.common, "packed-refs"))
 	if err != nil || ref == "" {

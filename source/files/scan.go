@@ -1,6 +1,7 @@
 package files
 
 import (
+	"context"
 	"io/fs"
 	"maps"
 	"os"
@@ -9,9 +10,32 @@ import (
 	"time"
 )
 
-// changes reads what is pending.
-func (s *Source) changes() map[string]*content {
-	n := s.pending.take()
+// steady reads what is pending, and has Git stand still meanwhile: if it does not, all is read again,
+// for as long as Git is waited for elsewhere. Else the files of one commit could be taken for edits of
+// another. It is false when ctx ends first.
+func (s *Source) steady(ctx context.Context) (changes map[string]*content, ok bool) {
+	n := newNews()
+	for end := time.Now().Add(s.o.MaxGitLock); ; {
+		n.add(s.pending.take())
+		before := s.git.state()
+		if s.edits != nil && before.commit != s.edits.commit {
+			n.all = true // events of what Git has changed may still be on their way
+		}
+		changes = s.changes(n)
+		now := time.Now()
+		if now.After(end) || s.git.state() == before && !s.lock.held(s.git, now, s.o.MaxGitLock) {
+			return changes, true
+		}
+		n.all = true
+		s.pending.touch()
+		if !s.wait(ctx) {
+			return nil, false
+		}
+	}
+}
+
+// changes reads what is news.
+func (s *Source) changes(n news) map[string]*content {
 	settled := s.settled(n)
 	changes := s.look(n)
 	for _, path := range settled {

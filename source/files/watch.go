@@ -3,6 +3,7 @@ package files
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,15 @@ type news struct {
 
 func newNews() news {
 	return news{dirty: make(map[string]bool), placed: make(map[string]bool), made: make(map[string]bool), ended: make(map[string]bool)}
+}
+
+// add adds what has come later.
+func (n *news) add(later news) {
+	maps.Copy(n.dirty, later.dirty)
+	maps.Copy(n.placed, later.placed)
+	maps.Copy(n.made, later.made)
+	maps.Copy(n.ended, later.ended)
+	n.all = n.all || later.all
 }
 
 // pending is what has happened since the last batch.

@@ -267,6 +267,40 @@ func TestGitCheckout(t *testing.T) {
 	}
 }
 
+// What is read is of one commit, also when Git has been at work since the last wait: before anybody
+// was told of its changes, or while files are read.
+func TestGitIsSteady(t *testing.T) {
+	root := t.TempDir()
+	git(t, root, "init", "-q", "-b", "main")
+	for _, name := range []string{"one", "two"} {
+		write(t, root, "a.yaml", services(name))
+		git(t, root, "add", ".")
+		git(t, root, "commit", "-qm", name)
+	}
+	s := New(Options{Dir: root})
+	s.set.apply(s.rescan(newNews()), false)
+	if got := s.revision(nil); got != git(t, root, "rev-parse", "HEAD") {
+		t.Fatalf("revision %q", got)
+	}
+	s.watch.close() // no event comes
+	s.pending.take()
+	git(t, root, "checkout", "-q", "HEAD~1")
+	changes, ok := s.steady(t.Context())
+	if got := s.revision(changes); !ok || len(changes) != 1 || got != git(t, root, "rev-parse", "HEAD") {
+		t.Errorf("%d files have changed, and the revision is %q", len(changes), got)
+	}
+	s.set.apply(changes, false)
+
+	write(t, root, ".git/index.lock", "")
+	time.AfterFunc(100*time.Millisecond, func() {
+		replace(t, root, "a.yaml", services("three"))
+		must(t, os.Remove(filepath.Join(root, ".git/index.lock")))
+	})
+	if changes, ok := s.steady(t.Context()); !ok || len(changes) != 1 {
+		t.Errorf("Git is not waited for: %d files have changed", len(changes))
+	}
+}
+
 // While Git holds its lock, nothing is sent; a lock that was left behind does not count.
 func TestGitLock(t *testing.T) {
 	root := t.TempDir()
