@@ -63,10 +63,11 @@ type Checker struct {
 	o Options
 
 	mu       sync.Mutex
-	own      map[schema.GroupKind]*crd // handed in, or among the objects
-	embedded map[schema.GroupKind]*crd // those that were asked for so far
-	waiting  []waiting                 // of kinds that are not built in: their CRD may come later
-	written  []written                 // to find what is there twice
+	own      map[schema.GroupKind]*crd         // handed in, or among the objects
+	embedded map[schema.GroupKind]*crd         // those that were asked for so far
+	waiting  []waiting                         // of kinds that are not built in: their CRD may come later
+	broken   map[schema.GroupKind]api.Position // CRDs that cannot be used, as far as they say what for
+	written  []written                         // to find what is there twice
 	problems []api.Problem
 }
 
@@ -79,7 +80,7 @@ type waiting struct {
 
 // New makes a Checker that knows the kinds of Kubernetes, the Gateway API and gateway-cp.
 func New(o Options) *Checker {
-	return &Checker{o: o, own: make(map[schema.GroupKind]*crd), embedded: make(map[schema.GroupKind]*crd)}
+	return &Checker{o: o, own: make(map[schema.GroupKind]*crd), embedded: make(map[schema.GroupKind]*crd), broken: make(map[schema.GroupKind]api.Position)}
 }
 
 // Visit takes an object of the set that is checked.
@@ -121,11 +122,12 @@ func (c *Checker) check(o Object) {
 func (c *Checker) define(o Object) {
 	d, problems := readCRD(o)
 	c.keep(o, problems)
-	if d == nil {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if d == nil {
+		c.broken[kindDefined(o)] = o.Origin.At("")
+		return
+	}
 	if had := c.own[d.kind]; had == nil || comparePositions(o.Origin.At(""), had.at) < 0 {
 		c.own[d.kind] = d
 	}

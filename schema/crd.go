@@ -66,6 +66,18 @@ func (v *crdVersion) end() {
 	}
 }
 
+// kindDefined gives the kind that a CRD is for, which may be one that cannot be used.
+func kindDefined(o Object) schema.GroupKind {
+	var d struct {
+		Spec struct {
+			Group string
+			Names struct{ Kind string }
+		}
+	}
+	_ = json.Unmarshal(o.JSON, &d) // what is wrong with it has been said
+	return schema.GroupKind{Group: d.Spec.Group, Kind: d.Spec.Names.Kind}
+}
+
 // readCRD reads and checks a CRD that is handed in; nil when it cannot be used.
 func readCRD(o Object) (*crd, []api.Problem) {
 	r := &report{key: identity(o.Key, false)}

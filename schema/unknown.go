@@ -56,6 +56,9 @@ func (c *Checker) unknown(kinds map[schema.GroupVersionKind][]Object) []api.Prob
 				p.Hint = "correct apiVersion and kind"
 			}
 		}
+		if at, there := c.broken[gvk.GroupKind()]; there {
+			p.Hint = fmt.Sprintf("correct its CRD in %s, which cannot be used", at)
+		}
 		if c.o.Unknown == Refuse {
 			p.Severity = api.Error
 		}
