@@ -4,22 +4,37 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/nearest"
 )
 
 // templates finds what a selector may select: Pods, Workloads, and the templates of Pods.
 type templates struct {
 	byLabel map[label][]*podTemplate
-	in      map[string]bool // the namespaces that hold any
+	in      map[string]bool           // the namespaces that hold any
+	values  func() map[label][]string // of labels without a value; made when first asked for
 }
 
 type label struct{ namespace, key, value string }
 
 func newTemplates() *templates {
-	return &templates{byLabel: map[label][]*podTemplate{}, in: map[string]bool{}}
+	t := &templates{byLabel: map[label][]*podTemplate{}, in: map[string]bool{}}
+	t.values = sync.OnceValue(func() map[label][]string {
+		values := map[label][]string{}
+		for l := range t.byLabel {
+			key := label{namespace: l.namespace, key: l.key}
+			values[key] = append(values[key], l.value)
+		}
+		for _, list := range values {
+			slices.Sort(list)
+		}
+		return values
+	})
+	return t
 }
 
 func (t *templates) add(p *podTemplate) {
@@ -80,6 +95,28 @@ func (t *templates) nearest(namespace string, selector map[string]string, taken 
 			}
 			if len(lacks) == 1 && !taken[p] {
 				return p, lacks[0]
+			}
+		}
+	}
+	return t.misspelt(namespace, selector, taken)
+}
+
+// misspelt gives something whose value of the only label of a selector is a slip of the pen away from
+// what the selector says, and that label; nil when there is none.
+func (t *templates) misspelt(namespace string, selector map[string]string, taken map[*podTemplate]bool) (*podTemplate, string) {
+	const looked = 1000 // values at most
+	if len(selector) != 1 {
+		return nil, ""
+	}
+	for key, value := range selector {
+		values := t.values()[label{namespace: namespace, key: key}]
+		near := nearest.Name(value, values[:min(len(values), looked)])
+		if near == "" || nearest.Distance(near, value) > 2 {
+			return nil, ""
+		}
+		for _, p := range t.byLabel[label{namespace, key, near}] {
+			if !taken[p] {
+				return p, key
 			}
 		}
 	}

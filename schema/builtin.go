@@ -87,9 +87,37 @@ func (r *report) checkFields(p *path, s *shape, m map[string]any) {
 	}
 	for _, name := range s.Required {
 		if isEmpty(m[name]) && !lenient[s.name+"."+name] {
-			r.missing(p.field(name), "")
+			r.missing(p.field(name), s.Properties[name].missingHint(s.name+"."+name))
 		}
 	}
+}
+
+// missingHints say what to write into fields whose names do not.
+var missingHints = map[string]string{
+	"storage.v1.StorageClass.provisioner": "name the driver that makes the volumes, such as ebs.csi.aws.com",
+}
+
+// mostListed is how many names a hint lists.
+const mostListed = 6
+
+// missingHint says what to write into a field that is missing, as far as its type tells.
+func (s *shape) missingHint(field string) string {
+	if hint := missingHints[field]; hint != "" {
+		return hint
+	}
+	if s == nil {
+		return "add it"
+	}
+	s = s.resolve()
+	switch {
+	case len(s.Enum) > 0 && len(s.Enum) <= mostListed:
+		return "use " + orList(s.Enum)
+	case s.Type == "array":
+		return "list at least one"
+	case len(s.names) > 0 && len(s.names) <= mostListed:
+		return "add it; its fields are " + strings.Join(s.names, ", ")
+	}
+	return "add it"
 }
 
 // lenient are fields that OpenAPI calls required because their Go type has no omitempty, but

@@ -43,7 +43,7 @@ func (r *report) container(p *path, c *corev1.Container, names, volumes map[stri
 	r.probe(p.field("readinessProbe"), c.ReadinessProbe)
 	r.probe(p.field("startupProbe"), c.StartupProbe)
 	if l := c.LivenessProbe; l != nil && l.SuccessThreshold > 1 {
-		r.invalid(p.field("livenessProbe").field("successThreshold"), "", "must be 1")
+		r.invalid(p.field("livenessProbe").field("successThreshold"), "remove it: one success is enough to live", "is %d, but must be 1", l.SuccessThreshold)
 	}
 	if c.Lifecycle != nil {
 		r.lifecycle(p.field("lifecycle").field("postStart"), c.Lifecycle.PostStart)

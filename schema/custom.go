@@ -111,9 +111,15 @@ func (r *report) besides(errs field.ErrorList) field.ErrorList {
 			misspelt[parent(p.Path)] = true
 		}
 	}
+	twice := make(map[string]bool) // lists, of which a rule most likely says the same
+	for _, e := range errs {
+		if e.Type == field.ErrorTypeDuplicate {
+			twice[parent(cleanPath(e.Field))] = true
+		}
+	}
 	return slices.DeleteFunc(errs, func(e *field.Error) bool {
 		at := cleanPath(e.Field)
-		return e.Type == field.ErrorTypeRequired && misspelt[parent(at)] || e.Type == field.ErrorTypeInvalid && misspelt[at]
+		return e.Type == field.ErrorTypeInvalid && twice[at] || e.Type == field.ErrorTypeRequired && misspelt[parent(at)] || e.Type == field.ErrorTypeInvalid && misspelt[at]
 	})
 }
 

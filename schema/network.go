@@ -123,7 +123,7 @@ func (r *report) policyPorts(p *path, ports []networkingv1.NetworkPolicyPort) {
 		case port.Port.StrVal != "":
 			r.invalid(at.field("endPort"), "give the first port as a number", "cannot be used with the name of a port")
 		case *port.EndPort < port.Port.IntVal || *port.EndPort > 65535:
-			r.invalid(at.field("endPort"), "", "is %d, but must be from %d to 65535", *port.EndPort, port.Port.IntVal)
+			r.invalid(at.field("endPort"), "give the last port of the range, which begins with port", "is %d, but must be from %d to 65535", *port.EndPort, port.Port.IntVal)
 		}
 	}
 }

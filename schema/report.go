@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -85,7 +86,7 @@ func (r *report) library(errs field.ErrorList) {
 				message = "is required"
 			}
 		case field.ErrorTypeDuplicate:
-			message = "is there twice" + r.value(e.BadValue)
+			message, hint = "is there twice"+r.value(e.BadValue), "remove or change one of the two"
 		case field.ErrorTypeNotSupported:
 			message, hint = "is not one of the values that are allowed"+r.value(e.BadValue), strings.ReplaceAll(e.Detail, "supported values: ", "use one of ")
 		default:
@@ -104,6 +105,9 @@ func (r *report) library(errs field.ErrorList) {
 				message = strings.ToLower(e.Type.String())
 			}
 			message = strings.TrimPrefix(message, e.Field+" in body ")
+			if quoted, ok := strings.CutPrefix(message, "should match '"); ok {
+				hint = likeness(strings.TrimSuffix(quoted, "'"))
+			}
 			if !strings.Contains(message, ": ") {
 				message += r.value(e.BadValue)
 			}
@@ -120,6 +124,27 @@ func alternatives(message string) (path, said string, ok bool) {
 		return "", "", false
 	}
 	return cleanPath(quoted), "must match " + strings.ReplaceAll(strings.ReplaceAll(rest, "validate ", "match "), " schema", " of the schema's alternatives"), true
+}
+
+// likenesses are what may stand where a pattern is asked for.
+var likenesses = []string{
+	"shop.example.com", "web", "example.com/web", "/web", "Web", "WEB", "30s", "10%", "10", "99.5", "100m", "1Gi", "10.0.0.1", "10.0.0.0/8", "2001:db8::1",
+	"https://shop.example.com", "2026-01-31", "2026-01-31T12:00:00Z", "1.2.3", "v1.2.3",
+}
+
+// likeness gives something that matches a pattern, as a hint; empty when nothing does that people would
+// recognise.
+func likeness(pattern string) string {
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return ""
+	}
+	for _, like := range likenesses {
+		if re.MatchString(like) {
+			return "write it as in " + like
+		}
+	}
+	return ""
 }
 
 // checkedValue reads what the library says of a number that does not fit its type or format: the path is

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -246,9 +248,32 @@ func (e *explainer) decodes(n *node, t reflect.Type, line, column int) {
 	if err == nil {
 		return
 	}
+	scalar, written := n.text()
+	for _, own := range ownForms {
+		switch {
+		case t != own.of:
+		case written && !e.secret:
+			e.add(line, column, api.ReasonInvalidField, own.hint, "%q is not %s", scalar, own.what)
+			return
+		default:
+			e.add(line, column, api.ReasonInvalidField, own.hint, "is not %s", own.what)
+			return
+		}
+	}
 	message := strings.TrimPrefix(err.Error(), "json: ")
 	if e.secret {
 		message = "the value cannot be read"
 	}
 	e.add(line, column, api.ReasonInvalidField, "", "%s", message)
+}
+
+// ownForms are the types that read text in their own way, and what that looks like.
+var ownForms = []struct {
+	of         reflect.Type
+	what, hint string
+}{
+	{reflect.TypeFor[metav1.Time](), "a time", "write it as in 2026-01-31T12:00:00Z"},
+	{reflect.TypeFor[metav1.MicroTime](), "a time", "write it as in 2026-01-31T12:00:00.000000Z"},
+	{reflect.TypeFor[metav1.Duration](), "a duration", "write it as in 30s or 1h30m"},
+	{reflect.TypeFor[resource.Quantity](), "a quantity", "write a number with an optional suffix, such as 500m, 2, 64Mi or 1.5Gi"},
 }
