@@ -13,6 +13,7 @@ type ReasonInfo struct {
 
 const (
 	groupFiles    = "Reading files"
+	groupServer   = "Reading a Kubernetes API server"
 	groupObject   = "One object by itself"
 	groupTogether = "Objects together"
 	groupSet      = "The whole set"

@@ -16,6 +16,11 @@ const (
 	ReasonSourceHeld           Reason = "SourceHeld"
 	ReasonLastGoodInEffect     Reason = "LastGoodInEffect"
 
+	// Reading a Kubernetes API server.
+
+	ReasonSourceUnavailable Reason = "SourceUnavailable"
+	ReasonKindNotInstalled  Reason = "KindNotInstalled"
+
 	// What files say about problems.
 
 	ReasonInvalidSuppression Reason = "InvalidSuppression"

@@ -49,7 +49,7 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonSourceHeld, groupFiles,
-		"Most objects vanished from the source in one step (more than half of at least 10, or all of at least 3), or its directory is gone, as it happens when a volume is not mounted or a checkout goes wrong. The last state is held and stays in effect.",
+		"Most objects vanished from the source in one step (more than half of at least 10, or all of at least 3), or its directory is gone, as it happens when a volume is not mounted or a checkout goes wrong. Of an API server, objects count that it lists no more and that were not seen to be deleted, as after a restored backup. The last state is held and stays in effect.",
 		"Bring the objects back, or confirm with gateway-cp fleet confirm that they are meant to be gone.",
 	},
 	{
@@ -66,6 +66,16 @@ var Reasons = []ReasonInfo{
 		ReasonUnusedSuppression, groupFiles,
 		"A comment gateway-cp:ignore, or the annotation gateway-cp.io/ignore, is about a problem that is not there: not in the document, the next line or the line that it belongs to, or not any more. It would hide the problem should it come back.",
 		"Remove the comment, or move it: over the first line of the document, alone over the line, or to its end.",
+	},
+	{
+		ReasonSourceUnavailable, groupServer,
+		"The Kubernetes API server has not answered for some seconds, or refuses to list or watch the kinds that are named. What it said last stays in effect, and Envoys go on; changes are not seen.",
+		"Check that the server runs and can be reached from gateway-cp, and that the role of its ServiceAccount permits get, list and watch. It is tried again every few seconds.",
+	},
+	{
+		ReasonKindNotInstalled, groupServer,
+		"The Kubernetes API server does not know a kind that gateway-cp reads: its CRD is not installed. Everything else works.",
+		"Nothing, if you do not use the kind. Otherwise install its CRD: that of the Gateway API, or those in deploy/crds. Objects are read as soon as it is there.",
 	},
 	{
 		ReasonInvalidField, groupObject,

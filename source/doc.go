@@ -1,5 +1,5 @@
 // Package source reads objects and watches them: a directory tree of manifests
-// (package files). Out come ordered batches of admitted object changes.
+// (package files), or a Kubernetes API server (package kube). Out come ordered batches of admitted object changes.
 //
 // It knows neither the translator nor the xDS server.
 package source

@@ -26,10 +26,33 @@ type Batch struct {
 	Problems []api.Problem
 }
 
-// Source reads objects from one place.
+// Source reads objects from one place. Everything but Run may be called by any goroutine.
 type Source interface {
 	// Run sends the whole set as the first batch, then a batch for every change, until ctx
 	// ends. It returns an error only if it could never deliver anything (for example, the
 	// directory does not exist); whatever goes wrong later is a Problem in a batch.
 	Run(ctx context.Context, out chan<- Batch) error
+	// Unread says what the first batch waits for, for people.
+	Unread() []string
+	// Held says whether deletions are held at the moment.
+	Held() (Hold, bool)
+	// Confirm says that the loss which is held is meant: the missing objects are deleted in the
+	// next batch. It is false, and does nothing, when nothing is held.
+	Confirm() bool
 }
+
+// Hold says that objects which the source does not have any more are kept in effect: one that
+// suddenly empties is not obeyed blindly.
+type Hold struct {
+	// Missing is the number of objects that would be deleted.
+	Missing int
+	// Message says what happened and what to do.
+	Message string
+}
+
+// The loss of most objects is held: of more than half of at least HoldAtLeast, or of all of at least
+// HoldAllAtLeast.
+const (
+	HoldAtLeast    = 10
+	HoldAllAtLeast = 3
+)

@@ -15,7 +15,6 @@ import (
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 	"github.com/gateway-cp/gateway-cp/resource"
 	"github.com/gateway-cp/gateway-cp/source"
-	"github.com/gateway-cp/gateway-cp/source/files"
 	"github.com/gateway-cp/gateway-cp/translator"
 	"github.com/gateway-cp/gateway-cp/xds"
 )
@@ -27,7 +26,7 @@ type controlPlane struct {
 	log      *slog.Logger
 	started  time.Time
 
-	source      *files.Source
+	source      source.Source
 	allocations *allocation.Manager
 	translator  *translator.Translator
 	rollouts    *rollouts
@@ -52,11 +51,15 @@ func newControlPlane(i *instance) (_ *controlPlane, err error) {
 	if i.config.bindClusterIPs {
 		translation = append(translation, translator.BindClusterIPs)
 	}
+	from, err := i.source()
+	if err != nil {
+		return nil, err
+	}
 	c := &controlPlane{
 		instance:   i,
 		log:        i.log,
 		started:    time.Now(),
-		source:     files.New(files.Options{Dir: i.config.Dir, State: i.store, Log: i.log, Keep: i.keep()}),
+		source:     from,
 		translator: translator.New(translation...),
 		xds:        xds.NewServer(i.log, i.config.xdsOptions()...),
 		questions:  make(chan func()),
@@ -79,15 +82,6 @@ func newControlPlane(i *instance) (_ *controlPlane, err error) {
 	c.xds.Answered = func(fleet string, took time.Duration) { m.answered.WithLabelValues(fleet).Observe(took.Seconds()) }
 	i.registry.MustRegister(m, newClientMetrics(c.xds, i.tls.expires), newReplicaMetrics(c.replicas))
 	return c, nil
-}
-
-// keep is what the source keeps of objects: what the translator reads of them. Names of endpoints
-// are not among that.
-func (i *instance) keep() func(api.Value) api.Value {
-	if i.names != nil {
-		return nil
-	}
-	return translator.Keep
 }
 
 // Run serves until ctx ends: objects come from the source, go through the translator and

@@ -142,7 +142,7 @@ func openDoors(c serveConfig, tls *tlsFiles) (doors []door, err error) {
 // explainLocked says what to do when another process has the state.
 func explainLocked(err error, c serveConfig) error {
 	if errors.Is(err, state.ErrLocked) {
-		return withHint(cannotf("%w", err), "another gateway-cp runs for %s: stop it, or give this one its own --state-dir", c.Dir)
+		return withHint(cannotf("%w", err), "another gateway-cp runs for %s: stop it, or give this one its own --state-dir", c.origin())
 	}
 	return cannotf("%w", err)
 }
@@ -175,7 +175,7 @@ func (i *instance) run(ctx context.Context) error {
 		i.log.Info("replicas can follow", "address", i.replicas.Addr().String(), "tls", i.replicaTLS != nil)
 	}
 	i.config.noteBelief(ctx, i.log)
-	i.log.Info("serving", "dir", i.config.Dir, "http", httpAddress(i.http), "admin", i.config.AdminSocket, "state", i.config.StateDir)
+	i.log.Info("serving", "source", i.config.origin(), "http", httpAddress(i.http), "admin", i.config.AdminSocket, "state", i.config.StateDir)
 	return g.Wait()
 }
 

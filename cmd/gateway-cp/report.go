@@ -99,5 +99,5 @@ func (c *controlPlane) Ready() []string {
 	if missing := c.replicas.missing(); missing != "" {
 		return []string{missing}
 	}
-	return []string{"the manifests have not been read yet"}
+	return c.source.Unread()
 }

@@ -52,7 +52,7 @@ Envoy is --envoy, else $ENVOY, else envoy on PATH, else it is fetched once as a 
   gateway-cp run ./manifests --zone eu-1a --envoy /usr/bin/envoy --log-format json`,
 		Args: exactArgs("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c.Source, c.Dir = "files", args[0]
+			c.Source, c.Dir = sourceFiles, args[0]
 			if err := c.complete(); err != nil {
 				return err
 			}

@@ -14,7 +14,8 @@ import (
 // serveConfig is what a control plane needs to know.
 type serveConfig struct {
 	Source      string
-	Dir         string // absolute
+	Dir         string // absolute; empty where the source is no directory
+	Kube        kubeConfig
 	XDSAddress  string // host:port or unix:///path
 	XDSCert     string
 	XDSKey      string
@@ -44,8 +45,8 @@ func newServeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the control plane for a fleet of Envoys",
-		Long: `Serve reads manifests from a directory, watches it, and serves the Envoy configuration that
-follows from them over xDS.
+		Long: `Serve reads manifests from a directory, or objects from a Kubernetes API server (--source kube),
+watches them, and serves the Envoy configuration that follows from them over xDS.
 
 An xDS address that other machines can reach needs TLS with client certificates (--xds-cert,
 --xds-key, --xds-client-ca; the files are read again when they change), or an explicit
@@ -64,11 +65,12 @@ decides, for all.`,
     --xds-identity 'spiffe://example.org/gateway-cp/fleet/{fleet}/node/{node}'
   gateway-cp serve --dir ./manifests --xds-address 127.0.0.2:18000 --http-address 127.0.0.2:18080 \
     --replica-name b --follow 127.0.0.1:18001 --state-dir /var/lib/gateway-cp-b --admin-socket /run/gateway-cp/b.sock
+  gateway-cp serve --source kube --kubeconfig ~/.kube/config --namespaces shop,web
   GATEWAY_CP_DIR=./manifests gateway-cp serve --xds-address unix:///run/gateway-cp/xds.sock`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if c.Dir == "" {
-				return withHint(usagef("--source files needs --dir"), "give the directory that holds the manifests")
+			if err := c.checkSource(); err != nil {
+				return err
 			}
 			if err := c.complete(); err != nil {
 				return err
@@ -76,9 +78,7 @@ decides, for all.`,
 			return serve(cmd.Context(), c, newLogger(c.Log, cmd.ErrOrStderr()))
 		},
 	}
-	enumFlag(cmd, &c.Source, "source", "", "where the objects come from", "files")
-	cmd.Flags().StringVar(&c.Dir, "dir", "", "directory that holds the manifests (--source files)")
-	_ = cmd.MarkFlagDirname("dir")
+	addSourceFlags(cmd, &c)
 	addServeFlags(cmd, &c, "127.0.0.1:18000", "where Envoys connect")
 	addReplicaFlags(cmd, &c.Replica)
 	addDNSFleetFlag(cmd, &c.DNS)
@@ -96,7 +96,7 @@ func addServeFlags(cmd *cobra.Command, c *serveConfig, xdsAddress, xdsUsage stri
 	f.BoolVar(&c.XDSInsecure, "xds-insecure", false, "serve xDS without TLS on an address that other machines can reach")
 	f.StringVar(&c.AdminSocket, "admin-socket", "", "Unix socket for the CLI (default: "+adminSocketHelp(cmd)+")")
 	f.StringVar(&c.HTTPAddress, "http-address", "127.0.0.1:18080", "where /healthz, /readyz and /metrics are served: host:port or unix:///path; empty for nowhere")
-	f.StringVar(&c.StateDir, "state-dir", "", "directory for what must survive a restart (default: ${XDG_STATE_HOME:-~/.local/state}/gateway-cp/<name and hash of the manifests' directory>)")
+	f.StringVar(&c.StateDir, "state-dir", "", "directory for what must survive a restart (default: ${XDG_STATE_HOME:-~/.local/state}/gateway-cp/<name and hash of what objects are read from>)")
 	for _, name := range []string{"xds-cert", "xds-key", "xds-client-ca", "admin-socket"} {
 		_ = cmd.MarkFlagFilename(name)
 	}
@@ -161,11 +161,13 @@ func (c *serveConfig) complete() error {
 // completePaths makes the paths absolute; the state directory follows from the manifests' unless
 // it is given.
 func (c *serveConfig) completePaths() (err error) {
-	if c.Dir, err = existingDir(c.Dir); err != nil {
-		return err
+	if c.Source != sourceKube {
+		if c.Dir, err = existingDir(c.Dir); err != nil {
+			return err
+		}
 	}
 	if c.StateDir == "" {
-		if c.StateDir, err = defaultStateDir(c.Dir); err != nil {
+		if c.StateDir, err = c.stateDir(); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/admission"
 	"github.com/gateway-cp/gateway-cp/api/nearest"
+	"github.com/gateway-cp/gateway-cp/source"
 )
 
 // entry is one object as written in a file.
@@ -299,7 +300,7 @@ func (d *decoder) typed(p *place, n *node, errs []fieldError, info api.KindInfo,
 		return
 	}
 	if !admission.HasError(e.problems) {
-		share(value)
+		source.Share(value)
 		if d.visit.keep != nil {
 			value = d.visit.keep(value)
 		}

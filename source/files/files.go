@@ -43,9 +43,9 @@ type Options struct {
 	PartGrace time.Duration
 	// Rescan is how often the tree is looked at even without events. 0: 30 s.
 	Rescan time.Duration
-	// HoldAtLeast is the number of objects from which a loss of most is held. 0: 10.
+	// HoldAtLeast is the number of objects from which a loss of most is held. 0: source.HoldAtLeast.
 	HoldAtLeast int
-	// HoldAllAtLeast is the number of objects from which a loss of all is held. 0: 3.
+	// HoldAllAtLeast is the number of objects from which a loss of all is held. 0: source.HoldAllAtLeast.
 	HoldAllAtLeast int
 }
 
@@ -57,7 +57,7 @@ type Source struct {
 	pending   *pending
 	keeper    *keeper
 	savedBase int
-	hold      atomic.Pointer[Hold]
+	hold      atomic.Pointer[source.Hold]
 	confirmed atomic.Bool
 
 	// The latest look at the tree.
@@ -82,8 +82,8 @@ func New(o Options) *Source {
 	o.EmptyGrace = cmp.Or(o.EmptyGrace, 2*time.Second)
 	o.PartGrace = cmp.Or(o.PartGrace, 400*time.Millisecond)
 	o.Rescan = cmp.Or(o.Rescan, 30*time.Second)
-	o.HoldAtLeast = cmp.Or(o.HoldAtLeast, 10)
-	o.HoldAllAtLeast = cmp.Or(o.HoldAllAtLeast, 3)
+	o.HoldAtLeast = cmp.Or(o.HoldAtLeast, source.HoldAtLeast)
+	o.HoldAllAtLeast = cmp.Or(o.HoldAllAtLeast, source.HoldAllAtLeast)
 	o.Dir = filepath.Clean(o.Dir)
 	log := o.Log
 	if log == nil {
@@ -121,6 +121,9 @@ func (s *Source) Run(ctx context.Context, out chan<- source.Batch) error {
 	}
 	return nil
 }
+
+// Unread implements source.Source.
+func (s *Source) Unread() []string { return []string{"the manifests have not been read yet"} }
 
 // recall loads what the last run left.
 func (s *Source) recall() error {

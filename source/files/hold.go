@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/source"
 )
 
 // Holding. A source that suddenly empties is not obeyed blindly.
@@ -59,24 +60,15 @@ func (s *set) some() string {
 	return strings.Join(names, ", ")
 }
 
-// Hold says that objects which no file has any more are kept in effect.
-type Hold struct {
-	// Missing is the number of objects that would be deleted.
-	Missing int
-	// Message says what happened and what to do.
-	Message string
-}
-
-// Held says whether deletions are held at the moment.
-func (s *Source) Held() (Hold, bool) {
+// Held implements source.Source.
+func (s *Source) Held() (source.Hold, bool) {
 	if h := s.hold.Load(); h != nil {
 		return *h, true
 	}
-	return Hold{}, false
+	return source.Hold{}, false
 }
 
-// Confirm says that the loss which is held is meant: the missing objects are deleted in the
-// next batch. It is false, and does nothing, when nothing is held.
+// Confirm implements source.Source.
 func (s *Source) Confirm() bool {
 	if s.hold.Load() == nil {
 		return false
@@ -95,7 +87,7 @@ func (s *Source) noteHold() {
 		}
 		return
 	}
-	h := &Hold{Missing: len(s.set.lost), Message: p.Message + "; " + p.Hint}
+	h := &source.Hold{Missing: len(s.set.lost), Message: p.Message + "; " + p.Hint}
 	if s.set.gone != "" {
 		h.Missing = len(s.set.live)
 	}

@@ -59,6 +59,15 @@ func (e *Env) Serve(args ...string) *ControlPlane {
 	return c
 }
 
+// ServeKube is Serve over the objects of an API server.
+func (e *Env) ServeKube(kubeconfig string, args ...string) *ControlPlane {
+	e.Helper()
+	c := e.controlPlane("gateway-cp-serve")
+	c.args = append([]string{"serve", "--source", "kube", "--kubeconfig", kubeconfig, "--xds-address", c.XDS}, append(c.args, args...)...)
+	c.Start()
+	return c
+}
+
 // Replica is Serve for one of several of the same world, which have names. Start it.
 func (e *Env) Replica(name string, args ...string) *ControlPlane {
 	e.Helper()

@@ -2,15 +2,10 @@ package schematest
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +13,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	checks "github.com/gateway-cp/gateway-cp/schema"
+	"github.com/gateway-cp/gateway-cp/test/apiserver"
 )
 
 // server is a real API server on loopback.
@@ -38,99 +33,19 @@ type resource struct {
 	Verbs      []string `json:"verbs"`
 }
 
-// start runs etcd and kube-apiserver until the test ends.
+// start runs an API server until the test ends, with no limits: it is asked a lot at once.
 func start(t *testing.T) *server {
 	t.Helper()
-	assets := findAssets(t)
-	dir := t.TempDir()
-	key := filepath.Join(dir, "sa.key")
-	run(t, "openssl", "genrsa", "-out", key, "2048")
-	tokens := filepath.Join(dir, "tokens.csv")
-	if err := os.WriteFile(tokens, []byte("token,admin,1,system:masters\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	etcd, peer, secure := address(t), address(t), address(t)
-	background(t, dir, filepath.Join(assets, "etcd"), "--data-dir="+filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
-		"--listen-client-urls=http://"+etcd, "--advertise-client-urls=http://"+etcd, "--listen-peer-urls=http://"+peer,
-		"--initial-advertise-peer-urls=http://"+peer, "--initial-cluster=default=http://"+peer, "--log-level=error")
-	_, port, _ := net.SplitHostPort(secure)
-	background(t, dir, filepath.Join(assets, "kube-apiserver"), "--etcd-servers=http://"+etcd, "--cert-dir="+filepath.Join(dir, "certs"),
-		"--secure-port="+port, "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none",
-		"--service-account-issuer=https://127.0.0.1", "--service-account-key-file="+key, "--service-account-signing-key-file="+key,
-		"--token-auth-file="+tokens, "--authorization-mode=RBAC", "--allow-privileged=true", "--service-cluster-ip-range=10.96.0.0/12",
-		"--disable-admission-plugins=ServiceAccount,NamespaceLifecycle,Priority,StorageObjectInUseProtection,DefaultIngressClass,RuntimeClass",
-		"--max-requests-inflight=0", "--max-mutating-requests-inflight=0", "--enable-priority-and-fairness=false", "-v=0")
-	s := &server{
-		url:       "https://" + secure,
+	running := apiserver.Start(t, apiserver.Options{Args: []string{
+		"--disable-admission-plugins=NamespaceLifecycle,Priority,StorageObjectInUseProtection,DefaultIngressClass,RuntimeClass",
+		"--max-requests-inflight=0", "--max-mutating-requests-inflight=0", "--enable-priority-and-fairness=false",
+	}})
+	return &server{
+		url:       running.URL,
 		client:    &http.Client{Transport: insecure(), Timeout: 30 * time.Second},
 		resources: make(map[schema.GroupVersionKind]resource),
 		asked:     make(map[string]bool),
 	}
-	for range 600 {
-		if status, _ := s.call(http.MethodGet, "/readyz", nil); status == http.StatusOK {
-			return s
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatal("kube-apiserver is not ready after a minute: see the log above")
-	return nil
-}
-
-// findAssets gives the folder with etcd and kube-apiserver: KUBEBUILDER_ASSETS, or what make
-// kube-assets has built.
-func findAssets(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" {
-		return dir
-	}
-	cache, err := os.UserCacheDir()
-	if err == nil {
-		dir := filepath.Join(cache, "gateway-cp", "kubernetes-"+checks.Version)
-		if _, err := os.Stat(filepath.Join(dir, "kube-apiserver")); err == nil {
-			return dir
-		}
-	}
-	t.Skipf("there is no API server: let KUBEBUILDER_ASSETS name a folder with etcd and kube-apiserver of Kubernetes %s, or run make kube-assets (10 minutes, once)", checks.Version)
-	return ""
-}
-
-func run(t *testing.T, name string, args ...string) {
-	t.Helper()
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", name, err, out)
-	}
-}
-
-func background(t *testing.T, dir, name string, args ...string) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, name, args...)
-	log, err := os.Create(filepath.Join(dir, filepath.Base(name)+".log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait()
-		log.Close()
-		if text, err := os.ReadFile(log.Name()); err == nil && t.Failed() {
-			t.Logf("the end of %s:\n%s", log.Name(), text[max(0, len(text)-2000):])
-		}
-	})
-}
-
-// address gives a free one.
-func address(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // call does a request, and gives the status and the body. Status 0: there was no answer.
@@ -139,7 +54,7 @@ func (s *server) call(method, path string, body []byte) (int, []byte) {
 	if err != nil {
 		return 0, []byte(err.Error())
 	}
-	req.Header.Set("Authorization", "Bearer token")
+	req.Header.Set("Authorization", "Bearer "+apiserver.Admin)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := s.client.Do(req)
 	if err != nil {

@@ -1,4 +1,4 @@
-package files
+package source
 
 import (
 	"maps"
@@ -11,9 +11,9 @@ import (
 // lastApplied is where kubectl writes the whole object once more.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
-// share makes an object smaller by what nobody reads, and by what it says twice. Objects are never
-// changed once they are admitted, so two fields may have the same map.
-func share(value api.Value) {
+// Share makes an admitted object smaller by what nobody reads, and by what it says twice. Objects
+// are never changed once they are admitted, so two fields may have the same map.
+func Share(value api.Value) {
 	value.SetManagedFields(nil)
 	if annotations := value.GetAnnotations(); annotations[lastApplied] != "" {
 		delete(annotations, lastApplied)

@@ -1,0 +1,143 @@
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/restmapper"
+	"sigs.k8s.io/yaml"
+)
+
+// Apply writes the objects of YAML documents as kubectl apply --server-side does, and the status that
+// is in them, too.
+func (s *Server) Apply(documents string) {
+	s.t.Helper()
+	for document := range strings.SplitSeq(documents, "\n---\n") {
+		var object unstructured.Unstructured
+		if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil {
+			s.t.Fatalf("%v in\n%s", err, document)
+		}
+		if object.Object == nil {
+			continue
+		}
+		if err := s.apply(&object); err != nil {
+			s.t.Fatalf("apply %s %s: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+}
+
+func (s *Server) apply(object *unstructured.Unstructured) error {
+	client, err := s.resource(object)
+	if err != nil {
+		return err
+	}
+	how := metav1.ApplyOptions{FieldManager: "test", Force: true}
+	status, has := object.Object["status"]
+	delete(object.Object, "status")
+	if _, err := client.Apply(context.Background(), object.GetName(), object, how); err != nil || !has {
+		return err
+	}
+	object.Object["status"] = status
+	how.FieldManager = "test-status"
+	_, err = client.ApplyStatus(context.Background(), object.GetName(), object, how)
+	return err
+}
+
+// Delete takes the objects of YAML documents away, at once.
+func (s *Server) Delete(documents string) {
+	s.t.Helper()
+	for document := range strings.SplitSeq(documents, "\n---\n") {
+		var object unstructured.Unstructured
+		if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil || object.Object == nil {
+			continue
+		}
+		client, err := s.resource(&object)
+		if err == nil {
+			err = client.Delete(context.Background(), object.GetName(), metav1.DeleteOptions{GracePeriodSeconds: new(int64)})
+		}
+		if err != nil && !apierrors.IsNotFound(err) {
+			s.t.Fatalf("delete %s %s: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+}
+
+// Get reads an object that is named by apiVersion, kind, name and namespace.
+func (s *Server) Get(apiVersion, kind, namespace, name string) (*unstructured.Unstructured, error) {
+	o := &unstructured.Unstructured{}
+	o.SetAPIVersion(apiVersion)
+	o.SetKind(kind)
+	o.SetNamespace(namespace)
+	client, err := s.resource(o)
+	if err != nil {
+		return nil, err
+	}
+	return client.Get(context.Background(), name, metav1.GetOptions{})
+}
+
+// resource gives a client for the kind of an object in its namespace. A CRD that was just installed may
+// take a moment.
+func (s *Server) resource(object *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
+	config := s.Config(Admin)
+	found, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	gvk := object.GroupVersionKind()
+	for range 100 {
+		mapping, known := s.mappings[gvk]
+		if !known {
+			var groups []*restmapper.APIGroupResources
+			if groups, err = restmapper.GetAPIGroupResources(found); err == nil {
+				mapping, err = restmapper.NewDiscoveryRESTMapper(groups).RESTMapping(gvk.GroupKind(), gvk.Version)
+			}
+		}
+		if err == nil {
+			s.mappings[gvk] = mapping
+			if mapping.Scope.Name() == meta.RESTScopeNameRoot {
+				return client.Resource(mapping.Resource), nil
+			}
+			if object.GetNamespace() == "" {
+				object.SetNamespace(metav1.NamespaceDefault)
+			}
+			return client.Resource(mapping.Resource).Namespace(object.GetNamespace()), nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return nil, err
+}
+
+// OurCRDs are the files with the CRDs of this project.
+func OurCRDs() ([]string, error) {
+	_, file, _, ok := runtime.Caller(0)
+	if !ok {
+		return nil, errors.New("the place of the source is unknown")
+	}
+	return filepath.Glob(filepath.Join(filepath.Dir(file), "..", "..", "deploy", "crds", "*.yaml"))
+}
+
+// GatewayCRDs are the files with the CRDs of the Gateway API that we read, as the Go module has them.
+func GatewayCRDs() (files []string, err error) {
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"gatewayclasses", "gateways", "httproutes", "referencegrants"} {
+		files = append(files, filepath.Join(strings.TrimSpace(string(dir)), "config/crd/standard/gateway.networking.k8s.io_"+name+".yaml"))
+	}
+	return files, nil
+}
