@@ -144,7 +144,7 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonGatewayClassNotFound, groupTogether,
-		"A Gateway names a GatewayClass that does not exist. The Gateway has no effect.",
+		"A Gateway names a GatewayClass that does not exist. The Gateway has no effect. In validate it is an error where the set has a GatewayClass of almost that name, and a warning otherwise: it may be installed elsewhere.",
 		"Create the GatewayClass, or correct spec.gatewayClassName.",
 	},
 	{

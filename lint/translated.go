@@ -6,6 +6,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/nearest"
 )
 
 // takeTranslated takes in all that the translator says.
@@ -36,6 +37,8 @@ func (c *checker) translated(p api.Problem) {
 			return // other software makes it
 		case p.Reason == api.ReasonRefNotPermitted && !c.namespaces[to.Namespace]:
 			lower(&p, fmt.Sprintf("the set holds nothing of namespace %s, where a ReferenceGrant would be", to.Namespace))
+		case p.Reason == api.ReasonGatewayClassNotFound && c.holds[kindIn{kind: to.Kind}]:
+			c.otherClass(&p, to.Name)
 		case p.Reason != api.ReasonRefNotPermitted && !c.holds[kindIn{to.Kind, to.Namespace}]:
 			what := fmt.Sprintf("no %s of namespace %s", to.Kind, to.Namespace)
 			if api.ClusterScoped(to.Kind) {
@@ -49,6 +52,20 @@ func (c *checker) translated(p api.Problem) {
 		}
 	}
 	c.add(p)
+}
+
+// otherClass judges a GatewayClass that is not among those of the set: it is a slip of the pen where one has
+// almost that name, and else most likely another controller's, which came with that.
+func (c *checker) otherClass(p *api.Problem, name string) {
+	var names []string
+	for _, o := range c.of(api.KindGatewayClass) {
+		names = append(names, o.Key.Name)
+	}
+	if near := nearest.Name(name, names); near != "" {
+		p.Hint = fmt.Sprintf("did you mean %s?", near)
+		return
+	}
+	lower(p, "it may be installed elsewhere, by another controller")
 }
 
 // lower makes a problem a warning, and says why.

@@ -65,6 +65,7 @@ func TestWhatMayBeElsewhere(t *testing.T) {
 		{"a sealed Secret", web + someSealed, "", ""},
 		{"an issuer in an annotation", web, "ANNOTATIONS=,annotations:{cert-manager.io/cluster-issuer:x}", ""},
 		{"another GatewayClass", web + someIssued, "CLASS=gateway-pc", "GatewayClassNotFound error"},
+		{"the GatewayClass of another controller", web + someIssued, "CLASS=nginx", "GatewayClassNotFound warning"},
 		{"another Gateway of the namespace", web + someIssued, "PARENT=private", "ParentNotFound error"},
 		{"no Namespace to look at labels", web + someIssued, "FROM={from:Selector,selector:{matchLabels:{a:b}}}", "RouteNotAllowed warning"},
 		{"a Namespace without the label", web + someIssued + someNamespace, "FROM={from:Selector,selector:{matchLabels:{a:b}}}", "RouteNotAllowed error"},
