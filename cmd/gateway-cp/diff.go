@@ -42,8 +42,8 @@ OLD and NEW are each one of
   live:[SOCKET]          a running gateway-cp: the one that runs, or the one with this admin socket
 
 Objects that are not valid have no effect, as when serve starts with them, and are listed; a gateway-cp
-that runs already keeps their last good version. Rollouts are where a first deployment puts them, or
-where --state says they stand.
+that runs already keeps their last good version. Rollouts of OLD are where a first deployment puts them, or
+where --state says they stand; those of NEW go on from there, up to the first step that waits.
 
 It exits with 0 when the two are the same for traffic, 1 when they differ, 2 for wrong usage, 3 when
 either cannot be read.`,
@@ -106,24 +106,39 @@ func diff(cmd *cobra.Command, c *compareConfig, old, new string) error {
 	return nil
 }
 
-// load reads both sides at once.
+// load reads both sides at once. Rollouts of the new one go on from where the old one has them: what is
+// new in a canary is what its first step sends there.
 func (c *compareConfig) load(cmd *cobra.Command, old, new string) (was, now *side, err error) {
 	c.world.Stdin = cmd.InOrStdin()
 	whole := !isLive(old) && !isLive(new) // a running gateway-cp looks for fewer problems
+	names := [...]string{old, new}
+	var read [2]*sideManifests
+	var sides [2]*side
 	var g errgroup.Group
-	read := func(to **side, text, other string) {
+	for i, name := range names {
 		g.Go(func() (err error) {
-			if isLive(text) {
-				*to, err = liveSide(cmd.Context(), text)
+			if isLive(name) {
+				sides[i], err = liveSide(cmd.Context(), name)
 			} else {
-				*to, err = loadSide(c.world, text, otherPath(other), whole)
+				read[i], err = readSide(c.world, name, otherPath(names[1-i]), whole)
 			}
 			return err
 		})
 	}
-	read(&was, old, new)
-	read(&now, new, old)
-	return was, now, g.Wait()
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	o := c.world
+	for i, m := range read {
+		if m == nil {
+			continue
+		}
+		if sides[i], err = m.side(names[i], o); err != nil {
+			return nil, nil, err
+		}
+		o.Rollouts = sides[i].rollouts
+	}
+	return sides[0], sides[1], nil
 }
 
 // compare asks both sides, for each fleet.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/findings"
 	"github.com/gateway-cp/gateway-cp/source/files"
 	"github.com/gateway-cp/gateway-cp/traffic"
 )
@@ -15,7 +16,8 @@ type side struct {
 	name        string // as given
 	translation *traffic.Translation
 	problems    []api.Problem
-	// position finds the places of fields, in the order of the fields.
+	rollouts    memoryStates // where they stand; nil: a running gateway-cp knows
+	// positions finds the places of fields, in the order of the fields.
 	positions func([]traffic.Origin) ([]api.Position, error)
 }
 
@@ -31,27 +33,34 @@ func otherPath(text string) string {
 	return text
 }
 
-// loadSide reads a side from files, a Git revision or standard input, and translates it.
-func loadSide(o worldOptions, text, other string, whole bool) (*side, error) {
-	var beside foreign
+// sideManifests are those of a side, as they were read.
+type sideManifests struct {
+	*files.Result
+	beside foreign
+	notes  findings.Notes
+	whole  bool // judged as a whole, as validate does
+}
+
+// readSide reads a side from files, a Git revision or standard input.
+func readSide(o worldOptions, text, other string, whole bool) (*sideManifests, error) {
+	m := &sideManifests{whole: whole}
 	options := files.LoadOptions{Stdin: o.Stdin, MaxFileSize: maxManifest, Skip: o.Exclude.skip()}
 	if whole {
-		options.Visit = beside.visit
+		options.Visit, options.VisitSays = func(d files.Document) { m.beside.visit(d); readAnnotation(&m.notes, d) }, true
+		options.Text = m.notes.ReadFile
 	}
-	loaded, err := readSide(options, text, other)
+	var err error
+	m.Result, err = load(options, text, other)
+	return m, err
+}
+
+// side translates the manifests.
+func (m *sideManifests) side(name string, o worldOptions) (*side, error) {
+	w, err := translateLoaded(m.Result, o)
 	if err != nil {
 		return nil, err
 	}
-	w, err := translateLoaded(loaded, o)
-	if err != nil {
-		return nil, err
-	}
-	s := &side{name: text, translation: w.snapshot(), problems: loaded.Problems}
-	if whole {
-		s.problems = append(beside.judge(loaded), w.wholeSet(&beside, loaded.Problems, time.Now())...)
-	} else {
-		s.problems = append(s.problems, placed(w.said(), w.object)...)
-	}
+	s := &side{name: name, translation: w.snapshot(), problems: m.problems(w), rollouts: w.rollouts}
 	s.positions = func(all []traffic.Origin) ([]api.Position, error) {
 		at := make([]api.Position, len(all))
 		for i, o := range all {
@@ -62,7 +71,20 @@ func loadSide(o worldOptions, text, other string, whole bool) (*side, error) {
 	return s, nil
 }
 
-func readSide(o files.LoadOptions, text, other string) (*files.Result, error) {
+func (m *sideManifests) problems(w *world) []api.Problem {
+	if !m.whole {
+		return append(m.Problems, placed(w.said(), w.object)...)
+	}
+	all := append(m.beside.judge(m.Result), w.wholeSet(&m.beside, m.Problems, time.Now())...)
+	kept, _ := m.notes.Apply(findings.New(all))
+	problems := make([]api.Problem, len(kept))
+	for i := range kept {
+		problems[i] = kept[i].Problem
+	}
+	return problems
+}
+
+func load(o files.LoadOptions, text, other string) (*files.Result, error) {
 	if strings.HasPrefix(text, gitPrefix) {
 		if isGlob(other) && otherPath(text) == "" {
 			return nil, withHint(usagef("%s: which path of the revision is compared with %s?", text, other), "write it behind the revision: git:main:manifests")
@@ -85,5 +107,5 @@ func readSide(o files.LoadOptions, text, other string) (*files.Result, error) {
 			return nil, cannotf("%s: %w", text, unwrapPath(err))
 		}
 	}
-	return readPaths(o, paths)
+	return readGiven(o, paths)
 }

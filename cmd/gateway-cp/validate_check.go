@@ -100,6 +100,11 @@ func (r *reader) text(file string, text []byte) {
 
 func (r *reader) object(d files.Document) {
 	r.progress.say("reading, %d objects", r.objects.Add(1))
+	readAnnotation(&r.v.notes, d)
+}
+
+// readAnnotation takes what an object's annotation silences.
+func readAnnotation(notes *findings.Notes, d files.Document) {
 	if !bytes.Contains(d.JSON, []byte(findings.IgnoreAnnotation)) {
 		return
 	}
@@ -110,7 +115,7 @@ func (r *reader) object(d files.Document) {
 	}
 	_ = json.Unmarshal(d.JSON, &o) // what is wrong with it is said elsewhere
 	if value, ok := o.Metadata.Annotations[findings.IgnoreAnnotation].(string); ok {
-		r.v.notes.ReadAnnotation(d.Key, value, d.Origin.At(`metadata.annotations["`+findings.IgnoreAnnotation+`"]`))
+		notes.ReadAnnotation(d.Key, value, d.Origin.At(`metadata.annotations["`+findings.IgnoreAnnotation+`"]`))
 	}
 }
 

@@ -6,6 +6,12 @@ import (
 	"github.com/gateway-cp/gateway-cp/api"
 )
 
+// emptyStdin is what all commands say of it.
+const (
+	emptyStdin     = "standard input is empty"
+	emptyStdinHint = "see whether the command before the pipe has failed; in a shell, set -o pipefail tells"
+)
+
 // nothing says that there was nothing to check: a pipe whose first command has failed, or a path
 // that is not the one that was meant, must not pass as manifests without a fault.
 func (v *validation) nothing(paths []string) []api.Problem {
@@ -13,8 +19,7 @@ func (v *validation) nothing(paths []string) []api.Problem {
 	switch {
 	case slices.Contains(paths, "-") && len(v.stdin) == 0 && !slices.ContainsFunc(v.problems, ofStdin):
 		p.Severity, p.Position.File = api.Error, "-"
-		p.Message = "standard input is empty"
-		p.Hint = "see whether the command before the pipe has failed; in a shell, set -o pipefail tells"
+		p.Message, p.Hint = emptyStdin, emptyStdinHint
 	case v.objects+len(v.problems) == 0:
 		p.Severity, p.Position.File = api.Warning, paths[0]
 		p.Message = "there are no objects in what is checked"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +30,8 @@ type worldOptions struct {
 	// StateDir is the state directory that rollouts and node ports continue from; empty: every Rollout
 	// is a first deployment.
 	StateDir string
+	// Rollouts are the states that rollouts continue from instead, if not nil.
+	Rollouts memoryStates
 }
 
 // addWorldFlags adds the flags of commands that look at manifests without a control plane.
@@ -46,6 +49,7 @@ type world struct {
 
 	allocations *allocation.Manager
 	translator  *translator.Translator
+	rollouts    memoryStates // where they stand
 }
 
 // loadWorld reads files, directories and standard input ("-") together, and translates them.
@@ -54,7 +58,7 @@ func loadWorld(o worldOptions, paths []string) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := readPaths(files.LoadOptions{Stdin: o.Stdin, Skip: o.Exclude.skip()}, paths)
+	loaded, err := readGiven(files.LoadOptions{Stdin: o.Stdin, Skip: o.Exclude.skip()}, paths)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +75,32 @@ func readPaths(o files.LoadOptions, paths []string) (*files.Result, error) {
 		return nil, cannotf("%w", err)
 	}
 	return loaded, nil
+}
+
+// readGiven is readPaths for commands that take what they read for all there is: an empty standard input
+// is no empty set of manifests for them.
+func readGiven(o files.LoadOptions, paths []string) (*files.Result, error) {
+	input := &countingReader{from: o.Stdin}
+	if o.Stdin != nil {
+		o.Stdin = input
+	}
+	loaded, err := readPaths(o, paths)
+	if err == nil && slices.Contains(paths, "-") && input.n == 0 {
+		err = withHint(cannotf("%s", emptyStdin), emptyStdinHint)
+	}
+	return loaded, err
+}
+
+// countingReader counts the bytes that are read.
+type countingReader struct {
+	from io.Reader
+	n    int64
+}
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	r.n += int64(n)
+	return n, err
 }
 
 // existing fails with wrong usage for a path that is not there.
@@ -122,11 +152,14 @@ func translateLoaded(loaded *files.Result, o worldOptions) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	manager, err := rollout.NewManager(states)
+	if o.Rollouts != nil {
+		states = o.Rollouts
+	}
+	w := &world{Objects: loaded.Objects, allocations: allocation.NewManager(records, nil), translator: translator.New(), rollouts: maps.Clone(states)}
+	manager, err := rollout.NewManager(w.rollouts)
 	if err != nil {
 		return nil, cannotf("read the state of rollouts: %w", err)
 	}
-	w := &world{Objects: loaded.Objects, allocations: allocation.NewManager(records, nil), translator: translator.New()}
 	if err := w.settle(manager); err != nil {
 		return nil, err
 	}
@@ -198,9 +231,18 @@ func originPosition(object func(api.Key) *api.Object, key api.Key, path string) 
 // memoryStates is where rollouts keep their state when nothing may be written.
 type memoryStates map[api.Key]rollout.State
 
-func (m memoryStates) Load() (map[api.Key]rollout.State, error) { return m, nil }
+// Load gives a copy: the Manager takes states out of what it is given.
+func (m memoryStates) Load() (map[api.Key]rollout.State, error) { return maps.Clone(m), nil }
 
-func (m memoryStates) Save(map[api.Key]*rollout.State, map[api.Key][]rollout.Record) error {
+// Save keeps the states for whoever goes on from here. It is no promise that they outlive the program.
+func (m memoryStates) Save(states map[api.Key]*rollout.State, _ map[api.Key][]rollout.Record) error {
+	for k, s := range states {
+		if s == nil {
+			delete(m, k)
+		} else {
+			m[k] = *s
+		}
+	}
 	return nil
 }
 

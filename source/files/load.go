@@ -158,6 +158,11 @@ func loadPath(t *tree, path string, refs map[string]fileRef) error {
 	if t.skips(path) {
 		return nil
 	}
+	// What the shell passes for <(…), such as /dev/fd/63, is a link that leads nowhere but is there.
+	if info, err := os.Stat(path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		t.special = append(t.special, fileRef{name: path, real: path})
+		return nil
+	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return err
@@ -177,8 +182,6 @@ func loadPath(t *tree, path string, refs map[string]fileRef) error {
 		if err := t.root(path, real); err != nil {
 			return fmt.Errorf("read %s: %s", path, cause(err))
 		}
-	case !info.Mode().IsRegular():
-		t.special = append(t.special, fileRef{name: path, real: real})
 	case !t.bounds.hold(real):
 		t.refuse(path, real)
 	case !t.seen[real]:
