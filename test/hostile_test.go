@@ -75,7 +75,7 @@ func hostiles(n int) []hostile {
 		{"questions", strings.Repeat("? ", 20*n), 1, syntax},
 		{"colons", strings.Repeat(": ", 200*n), 1, syntax},
 		{"anchors-only", strings.Repeat("&a ", 20*n), 1, syntax},
-		{"scalar", configMap + "data:\n  big: " + strings.Repeat("x", 1000*n) + "\n", 0, fine},
+		{"scalar", configMap + "data:\n  big: " + strings.Repeat("x", 1000*n) + "\n", 1, "at most 1048576 are allowed"}, // as an API server has it
 		{"scalar-wrong", configMap + "dota:\n  big: " + strings.Repeat("x", 1000*n) + "\n", 1, "[UnknownField]"},
 		{"quoted", `a: "` + strings.Repeat(`\u0000`, 200*n), 1, syntax},
 		{"base64", "a: !!binary |\n  " + strings.Repeat("!", 200*n), 1, syntax},
