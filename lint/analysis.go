@@ -12,7 +12,7 @@ import (
 // rampPhases is in how many phases of equal shares the traffic of a ramp is looked at.
 const rampPhases = 10
 
-// withoutEnd is how long a step lasts that waits for somebody: longer than anything is predicted.
+// withoutEnd is how long a step lasts that waits for somebody, or for the analysis: longer than anything is predicted.
 const withoutEnd = 100 * 24 * time.Hour
 
 // canaryAnalysis finds canaries whose analysis is not done when their steps are, however good they are.
@@ -89,6 +89,8 @@ func scheduleOf(steps []v1alpha1.CanaryStep) schedule {
 			s.stay(withoutEnd)
 		case step.Pause != nil:
 			s.stay(step.Pause.Duration.Duration)
+		case step.Analysis != nil: // it waits on purpose
+			s.stay(withoutEnd)
 		case step.Ramp != nil:
 			if full := s.ramp(step.Ramp); full {
 				return s
@@ -136,5 +138,8 @@ func (s *schedule) needs(a *v1alpha1.CanaryAnalysis, perSecond float64) time.Dur
 		phases = append(phases, analysis.Phase{Lasts: f.lasts, CanaryPerSecond: canary, StablePerSecond: perSecond - canary})
 	}
 	set := analysis.Settings{Margin: a.Margin.Fraction(), MaxErrorRate: a.MaxErrorRate.Fraction()}
+	if a.MinRequests != nil {
+		set.MinRequests = uint64(max(*a.MinRequests, 0))
+	}
 	return analysis.PredictPhases(set, 0, phases)
 }

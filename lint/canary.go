@@ -18,7 +18,7 @@ func canarySteps(c *checker) {
 		for i, s := range canary.Steps {
 			at := fmt.Sprintf("spec.canary.steps[%d]", i)
 			switch {
-			case s.Pause != nil:
+			case s.Pause != nil || s.Analysis != nil:
 				set = -1
 				continue
 			case s.Ramp != nil:

@@ -141,6 +141,9 @@ func (c *CanaryState) unpause(now time.Time) {
 
 // waits says whether what is under way takes time, rather than endpoints.
 func (c *CanaryState) waits(steps []v1alpha1.CanaryStep) bool {
+	if c.Unsure {
+		return true
+	}
 	if c.Step >= len(steps) {
 		return c.Full
 	}
@@ -151,6 +154,10 @@ func (c *CanaryState) waits(steps []v1alpha1.CanaryStep) bool {
 func (c *CanaryState) promote(full bool, steps int, now time.Time) {
 	if !c.PausedAt.IsZero() {
 		c.unpause(now)
+	}
+	if c.Unsure && !full {
+		c.Unsure, c.Waived = false, true
+		return
 	}
 	c.Promoted = true
 	c.Waived = c.Waived || full

@@ -176,7 +176,7 @@ func (c *canary) begin() {
 // again starts a canary that was given up anew, from the first step.
 func (c *canary) again(why string) {
 	c.state.Stage, c.state.Aborted, c.state.Setbacks, c.state.FallSince, c.state.Retry = canaryMoving, "", 0, time.Time{}, false
-	c.state.Analysis, c.state.Waived = nil, false
+	c.state.Analysis, c.state.Waived, c.state.Unsure = nil, false, false
 	c.event(EventCanaryStarted, false, "%s is tried again: %s", c.trial.label, why)
 	c.goTo(0)
 }

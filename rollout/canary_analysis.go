@@ -9,7 +9,7 @@ import (
 func (c *canary) judge() {
 	st := &c.state
 	if c.spec.Analysis == nil {
-		st.Analysis = nil
+		st.Analysis, st.Unsure = nil, false
 		return
 	}
 	if st.Stage != canaryMoving || st.Share == 0 || !c.trial.known || !c.stable.known {
@@ -25,12 +25,40 @@ func (c *canary) judge() {
 		c.abort(v.Message)
 		return
 	}
-	c.wakeAt(wake)
+	if c.inconclusive(v); st.Stage == canaryMoving {
+		c.wakeAt(wake)
+	}
+}
+
+// inconclusive does what is to be done when the analysis is not sure in time. It goes on looking: what it
+// finds later counts.
+func (c *canary) inconclusive(v analysis.Verdict) {
+	st := &c.state
+	if v.Outcome != analysis.Inconclusive || st.Waived {
+		st.Unsure = false
+		return
+	}
+	switch c.spec.Analysis.OnInconclusive {
+	case v1alpha1.InconclusiveRollback:
+		c.abort("the analysis is " + v.Message)
+	case v1alpha1.InconclusivePromote:
+		st.Waived = true
+		c.event(EventInconclusive, true, "%s goes on without the analysis, which is %s", c.trial.label, v.Message)
+	default:
+		if !st.Unsure {
+			st.Unsure = true
+			c.event(EventInconclusive, true, "%s stays at %s until it is promoted: the analysis is %s", c.trial.label, percent(st.Share), v.Message)
+		}
+	}
 }
 
 // SettingsOf reads what a spec asks of an analysis. What is not a percentage is refused by admission, and is as if not set.
 func SettingsOf(a v1alpha1.CanaryAnalysis) analysis.Settings {
-	return analysis.Settings{Margin: a.Margin.Fraction(), MaxErrorRate: a.MaxErrorRate.Fraction()}
+	set := analysis.Settings{Margin: a.Margin.Fraction(), MaxErrorRate: a.MaxErrorRate.Fraction(), MaxTime: lasting(a.MaxTime, 0)}
+	if a.MinRequests != nil {
+		set.MinRequests = uint64(max(*a.MinRequests, 0))
+	}
+	return set
 }
 
 // passed says whether nothing is asked of the canary but what it has shown.

@@ -39,9 +39,14 @@ func (c *canary) tell() v1alpha1.RolloutPhase {
 	case st.Full:
 		c.say("%s has all traffic, and is the stable version from %s on", c.trial.label, clock(c.until))
 		return v1alpha1.PhaseBaking
+	case c.pausing && st.Unsure:
+		c.say("%sthe analysis is not sure in time, %s waits to be promoted; %s", c.place(), c.trial.label, c.shares())
+		return v1alpha1.PhasePaused
 	case c.pausing:
 		c.say("%swaits to be promoted; %s", c.place(), c.shares())
 		return v1alpha1.PhasePaused
+	case c.judging && st.Step < len(c.plan) && c.plan[st.Step].analysis:
+		c.say("%s%s goes on once the analysis has found it good enough; %s", c.place(), c.trial.label, c.shares())
 	case c.judging:
 		c.say("%s%s gets all traffic once the analysis has found it good enough; %s", c.place(), c.trial.label, c.shares())
 	case !st.FallSince.IsZero():

@@ -74,6 +74,9 @@ func (c *canary) take(m move) bool {
 		return false
 	case m.pause:
 		return c.over(m.wait)
+	case m.analysis:
+		c.judging = !c.passed() && !c.state.Promoted
+		return !c.judging
 	}
 	if c.state.Moves == 0 && !c.ask(c.state.From) {
 		return false
@@ -112,7 +115,11 @@ func (c *canary) ask(share int32) bool {
 	if share < c.state.Share {
 		return c.lower(share)
 	}
-	if share == v1alpha1.WeightTotal && share > c.state.Share && !c.passed() {
+	switch grows := share > c.state.Share; {
+	case grows && c.state.Unsure:
+		c.pausing = true
+		return false
+	case grows && share == v1alpha1.WeightTotal && !c.passed():
 		c.judging = true
 		return false
 	}

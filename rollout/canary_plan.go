@@ -20,6 +20,8 @@ type move struct {
 	pause  bool
 	wait   time.Duration // of a pause; negative: until promoted
 
+	analysis bool // until it has passed
+
 	ramp     bool
 	from, to int32 // from is negative where the ramp begins with the share that there is
 	over     time.Duration
@@ -39,13 +41,22 @@ func planOf(steps []v1alpha1.CanaryStep) ([]move, error) {
 }
 
 func moveOf(s v1alpha1.CanaryStep) (move, error) {
+	set := 0
+	for _, is := range []bool{s.Weight != nil, s.Pause != nil, s.Ramp != nil, s.Analysis != nil} {
+		if is {
+			set++
+		}
+	}
 	switch {
-	case s.Weight != nil && s.Pause == nil && s.Ramp == nil:
+	case set != 1:
+	case s.Weight != nil:
 		w, err := s.Weight.Weight()
 		return move{weight: &w}, err
-	case s.Weight == nil && s.Pause != nil && s.Ramp == nil:
+	case s.Pause != nil:
 		return move{pause: true, wait: lasting(s.Pause.Duration, -1)}, nil
-	case s.Weight == nil && s.Pause == nil && s.Ramp != nil && s.Ramp.To != nil:
+	case s.Analysis != nil:
+		return move{analysis: true}, nil
+	case s.Ramp.To != nil:
 		to, err := s.Ramp.To.Weight()
 		m := move{ramp: true, from: -1, to: to, over: max(0, s.Ramp.Over.Duration)}
 		if err == nil && s.Ramp.From != nil {
@@ -53,7 +64,7 @@ func moveOf(s v1alpha1.CanaryStep) (move, error) {
 		}
 		return m, err
 	}
-	return move{}, fmt.Errorf("exactly one of weight, pause and ramp must be set")
+	return move{}, fmt.Errorf("exactly one of weight, pause, ramp and analysis must be set")
 }
 
 // share is what the canary has after the step, if it had before.
@@ -86,7 +97,7 @@ func enter(plan []move, share int32) int {
 		return 0
 	}
 	for i, m := range plan {
-		if !m.pause && m.share(0) >= share {
+		if !m.pause && !m.analysis && m.share(0) >= share {
 			return i
 		}
 	}

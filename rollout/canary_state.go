@@ -65,6 +65,8 @@ type CanaryState struct {
 	Analysis *AnalysisState `json:"analysis,omitempty"`
 	// Waived: it was said that it need not pass the analysis.
 	Waived bool `json:"waived,omitempty"`
+	// Unsure: the analysis is inconclusive, and the canary's share does not grow because of it.
+	Unsure bool `json:"unsure,omitempty"`
 }
 
 // CanaryStage is what a canary is at.
@@ -93,6 +95,7 @@ func (c *CanaryState) sound(known func(id string) bool) bool {
 // abort gives the canary up.
 func (c *CanaryState) abort(why string) {
 	c.Stage, c.Aborted, c.Full, c.Out, c.Promoted = canaryAborted, why, false, false, false
+	c.Unsure = false
 	c.StuckSince, c.PausedAt = time.Time{}, time.Time{}
 }
 

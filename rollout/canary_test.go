@@ -10,8 +10,8 @@ import (
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
-// tries is a canary spec for the first version, with steps in words: "5", "pause", "pause 1m" and
-// "ramp 50 1m".
+// tries is a canary spec for the first version, with steps in words: "5", "pause", "pause 1m",
+// "ramp 50 1m" and "analysis".
 func tries(to string, others []string, steps ...string) v1alpha1.RolloutSpec {
 	c := &v1alpha1.Canary{To: testVersion(to).Name}
 	share := func(s string) *v1alpha1.Percent { return new(v1alpha1.Percent(intstr.FromString(s))) }
@@ -27,6 +27,8 @@ func tries(to string, others []string, steps ...string) v1alpha1.RolloutSpec {
 		switch {
 		case text == "pause":
 			c.Steps = append(c.Steps, v1alpha1.CanaryStep{Pause: &v1alpha1.CanaryPause{}})
+		case text == "analysis":
+			c.Steps = append(c.Steps, v1alpha1.CanaryStep{Analysis: &v1alpha1.CanaryAnalysisStep{}})
 		case words[0] == "pause":
 			c.Steps = append(c.Steps, v1alpha1.CanaryStep{Pause: &v1alpha1.CanaryPause{Duration: duration(lasts(words[1]))}})
 		case words[0] == "ramp":

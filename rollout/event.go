@@ -39,6 +39,8 @@ const (
 	EventCanaryAborted EventReason = "CanaryAborted"
 	// EventCanaryPromoted: the canary has become the stable version.
 	EventCanaryPromoted EventReason = "CanaryPromoted"
+	// EventInconclusive: the analysis is not sure in time.
+	EventInconclusive EventReason = "AnalysisInconclusive"
 	// EventTold: somebody has told a canary to do something.
 	EventTold EventReason = "Told"
 	// EventEnded: the Rollout was deleted, and its split with it.

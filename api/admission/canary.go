@@ -23,6 +23,9 @@ func (r *report) canary(c *v1alpha1.Canary, names map[string]int) {
 	r.atMost(at.Child("steps"), len(c.Steps), mostSteps)
 	for i := range c.Steps {
 		r.canaryStep(at.Child("steps").Index(i), &c.Steps[i])
+		if c.Steps[i].Analysis != nil && c.Analysis == nil {
+			r.missing(at.Child("analysis"), "a step waits for it: write analysis: {}, or leave out that step")
+		}
 	}
 	if c.Analysis != nil {
 		r.analysis(at.Child("analysis"), c.Analysis)
@@ -47,6 +50,20 @@ func (r *report) analysis(at *field.Path, a *v1alpha1.CanaryAnalysis) {
 		if w, err := f.value.Weight(); err == nil && (w == 0 || w == v1alpha1.WeightTotal) {
 			r.fail(at.Child(f.name), api.ReasonInvalidField, "use a share between 0 and 100, such as \"0.5\"", "it must be more than 0 and less than 100")
 		}
+	}
+	if n := a.MinRequests; n != nil && *n < 1 {
+		r.fail(at.Child("minRequests"), api.ReasonInvalidField, "leave it out for 10", "it must be at least 1")
+	}
+	if d := a.MaxTime; d != nil && d.Duration <= 0 {
+		r.fail(at.Child("maxTime"), api.ReasonInvalidField, "leave it out to wait without end, or write a time such as 1h", "it must be more than 0")
+	}
+	switch a.OnInconclusive {
+	case "", v1alpha1.InconclusivePause, v1alpha1.InconclusiveRollback, v1alpha1.InconclusivePromote:
+	default:
+		r.fail(at.Child("onInconclusive"), api.ReasonInvalidField, "use pause, rollback or promote", "there is no %q", a.OnInconclusive)
+	}
+	if a.OnInconclusive != "" && a.MaxTime == nil {
+		r.missing(at.Child("maxTime"), "say after what time onInconclusive takes effect, such as 1h")
 	}
 	if q := a.ExpectedRequestsPerSecond; q != nil && q.Sign() <= 0 {
 		r.fail(at.Child("expectedRequestsPerSecond"), api.ReasonInvalidField, "write what the Service gets in quiet hours, such as 40 or \"0.5\"", "it must be more than 0")
@@ -76,11 +93,14 @@ func (r *report) canaryStep(at *field.Path, s *v1alpha1.CanaryStep) {
 		}
 		r.notNegative(at.Child("ramp", "over"), &s.Ramp.Over)
 	}
+	if s.Analysis != nil {
+		actions++
+	}
 	switch {
 	case actions == 0:
-		r.missing(at, "give one of weight: 5, pause: {duration: 10m} and ramp: {to: 50, over: 10m}")
+		r.missing(at, "give one of weight: 5, pause: {duration: 10m}, ramp: {to: 50, over: 10m} and analysis: {}")
 	case actions > 1:
-		r.fail(at, api.ReasonInvalidField, "make it several steps", "a step has one of weight, pause and ramp, not several")
+		r.fail(at, api.ReasonInvalidField, "make it several steps", "a step has one of weight, pause, ramp and analysis, not several")
 	}
 }
 

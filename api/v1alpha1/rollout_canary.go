@@ -90,7 +90,7 @@ type Canary struct {
 
 // CanaryStep is one step of a canary. Exactly one field is set.
 //
-// +kubebuilder:validation:ExactlyOneOf=weight;pause;ramp
+// +kubebuilder:validation:ExactlyOneOf=weight;pause;ramp;analysis
 type CanaryStep struct {
 	// The share that the canary gets now, in percent. It gets it once enough of its endpoints are
 	// healthy. The stable version has the rest.
@@ -107,7 +107,16 @@ type CanaryStep struct {
 	//
 	// +optional
 	Ramp *CanaryRamp `json:"ramp,omitempty"`
+
+	// Wait until the analysis has found the canary good enough: {}. What that means is in
+	// spec.canary.analysis, which must be set.
+	//
+	// +optional
+	Analysis *CanaryAnalysisStep `json:"analysis,omitempty"`
 }
+
+// CanaryAnalysisStep is a wait for the analysis.
+type CanaryAnalysisStep struct{}
 
 // CanaryPause is a wait.
 type CanaryPause struct {
@@ -151,6 +160,28 @@ type CanaryAnalysis struct {
 	// +optional
 	MaxErrorRate *Percent `json:"maxErrorRate,omitempty"`
 
+	// How many requests the canary must have had before anything is decided. Without it: 10.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	MinRequests *int64 `json:"minRequests,omitempty"`
+
+	// For how long to compare, from the first share on, before it counts as inconclusive; then
+	// happens what onInconclusive says. Without it, there is no end.
+	//
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
+	MaxTime *metav1.Duration `json:"maxTime,omitempty"`
+
+	// What happens when nothing is sure after maxTime: pause keeps the shares until somebody promotes or
+	// aborts, or until it is sure after all; rollback gives the canary up; promote goes on without an
+	// analysis, unless the canary turns out to be worse. Without it: pause.
+	//
+	// +optional
+	// +kubebuilder:validation:Enum=pause;rollback;promote
+	OnInconclusive InconclusiveAction `json:"onInconclusive,omitempty"`
+
 	// How many requests a second the Service gets in quiet hours, all versions and all Envoys together:
 	// 40, or "0.5". With it, validate says when the steps are over before the analysis can be. The
 	// rollout itself counts what there is.
@@ -158,6 +189,16 @@ type CanaryAnalysis struct {
 	// +optional
 	ExpectedRequestsPerSecond *resource.Quantity `json:"expectedRequestsPerSecond,omitempty"`
 }
+
+// InconclusiveAction is what happens when an analysis is not sure in time.
+type InconclusiveAction string
+
+// What may happen then.
+const (
+	InconclusivePause    InconclusiveAction = "pause"
+	InconclusiveRollback InconclusiveAction = "rollback"
+	InconclusivePromote  InconclusiveAction = "promote"
+)
 
 // CanaryStatus is where a canary stands.
 type CanaryStatus struct {

@@ -2,7 +2,7 @@ package analysis
 
 // Next takes in a sample and says what there is to say after it. A sample without requests to
 // the canary, or to the stable version, is no evidence either way; its time counts. An Outcome
-// of Pass or Fail stays.
+// of Fail stays, and one of Pass until it is Fail.
 func Next(settings Settings, state State, sample Sample) (State, Verdict) {
 	set := settings.withDefaults()
 	state.Canary = state.Canary.plus(sample.Canary)
@@ -33,9 +33,10 @@ func (s *State) judge(set Settings) Verdict {
 		v.Needs = s.Spread.needs(set, v.Dispersion)
 	}
 	switch enough := s.Canary.Requests() >= set.MinRequests; {
-	case s.Outcome != Running:
+	case s.Outcome == Fail:
 	case enough && (v.Evidence >= v.Enough || over):
 		v.Outcome = Fail
+	case s.Outcome == Pass:
 	case enough && passes && !s.mayBeOver(set):
 		v.Outcome = Pass
 	case set.MaxTime > 0 && s.Elapsed >= set.MaxTime:

@@ -57,7 +57,7 @@ func TestSilenceLeavesNoTrace(t *testing.T) {
 	}
 }
 
-// Once it is decided, nothing changes it.
+// Once it is decided, nothing changes it, but that one which has passed may become bad.
 func TestDecisionsStay(t *testing.T) {
 	s, v := feed(Settings{}, State{}, second(1, 4, 95, 0), 10)
 	if v.Outcome != Fail {
@@ -70,8 +70,12 @@ func TestDecisionsStay(t *testing.T) {
 	if v.Outcome != Pass {
 		t.Fatalf("%+v", v)
 	}
-	if _, v = feed(Settings{}, s, second(0, 50, 95, 0), 100); v.Outcome != Pass {
+	s, v = feed(Settings{}, s, second(49, 1, 95, 2), 3)
+	if v.Outcome != Pass {
 		t.Errorf("%+v", v)
+	}
+	if _, v = feed(Settings{}, s, second(0, 50, 95, 0), 20); v.Outcome != Fail || !strings.HasPrefix(v.Message, "the canary is worse: ") {
+		t.Errorf("one that becomes bad after it has passed: %+v", v)
 	}
 }
 
@@ -218,7 +222,8 @@ func TestAnySampleIsTaken(t *testing.T) {
 					t.Fatalf("%+v", v)
 				}
 			}
-			if s.Outcome != Running && next.Outcome != s.Outcome {
+			passed := s.Outcome == Pass && next.Outcome == Fail
+			if s.Outcome != Running && next.Outcome != s.Outcome && !passed {
 				t.Fatalf("%s became %s", s.Outcome, next.Outcome)
 			}
 			s = next

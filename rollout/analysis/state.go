@@ -45,7 +45,7 @@ type State struct {
 	Later  []float64 `json:"later,omitempty"`
 	Spread spread    `json:"spread,omitzero"`
 
-	// Outcome is set once it is Pass or Fail: more samples do not change it.
+	// Outcome is set once it is Pass or Fail: more samples do not change it, but from Pass to Fail.
 	Outcome Outcome `json:"outcome,omitempty"`
 }
 

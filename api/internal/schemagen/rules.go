@@ -4,7 +4,7 @@ package main
 // others (such as that shares sum to 100) are for admission and the API server alone.
 var rules = map[string]func(map[string]any){
 	"(has(self.traffic)?1:0)+(has(self.blueGreen)?1:0)+(has(self.canary)?1:0) == 1":                       oneOf("traffic", "blueGreen", "canary"),
-	"(has(self.weight)?1:0)+(has(self.pause)?1:0)+(has(self.ramp)?1:0) == 1":                              oneOf("weight", "pause", "ramp"),
+	"(has(self.weight)?1:0)+(has(self.pause)?1:0)+(has(self.ramp)?1:0)+(has(self.analysis)?1:0) == 1":     oneOf("weight", "pause", "ramp", "analysis"),
 	"has(self.exec) || [has(self.httpGet), has(self.tcpSocket), has(self.grpc)].filter(x, x).size() == 1": oneOf("httpGet", "tcpSocket", "grpc"),
 	"!has(self.exec)": without("exec"),
 	"isIP(self)":      address,
