@@ -364,5 +364,14 @@ func (s *session) recognise(t resource.Type, id uint32, version string) *compose
 			return c
 		}
 	}
+	if was := s.earlier.subs[t]; was != nil {
+		for _, r := range was.inflight {
+			for _, c := range r.items {
+				if c.id == id && c.version == version {
+					return c
+				}
+			}
+		}
+	}
 	return nil
 }

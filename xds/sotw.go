@@ -19,8 +19,9 @@ import (
 // https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#basic-protocol-overview
 //
 // An Envoy that speaks it and comes back with a version that this process has not sent it does
-// not say what it has: a cluster that is gone meanwhile is then taken away at once. Its routes
-// stay as they are until the clusters are acknowledged, rather than answering 503 till then.
+// not say what it has: of a cluster that is gone meanwhile nobody knows, and a response without it takes
+// it away at once. Its routes stay as they are until the clusters are acknowledged, rather than
+// answering 503 till then.
 type sotw struct{}
 
 func (sotw) newRequest() request { return &discoveryv3.DiscoveryRequest{} }
@@ -70,7 +71,7 @@ func fullState(t resource.Type) bool {
 }
 
 // resume takes in the version that a client has from an earlier stream: if it is that of
-// what it would get now, or of what this process sent it last, it has that.
+// what it would get now, or of something that this process has sent it, it has that.
 func (s *session) resume(t resource.Type, version string) {
 	sub := s.sub(t)
 	s.returned = true
@@ -80,19 +81,15 @@ func (s *session) resume(t resource.Type, version string) {
 			all[c.name] = c.version
 		}
 	}
-	var had map[string]string
-	if s.earlier != nil {
-		had = s.earlier.versions(t)
+	has := all
+	if version != stateVersion(all) {
+		has = s.earlier.stateOf(t, version)
 	}
-	switch version {
-	case stateVersion(all):
-		s.report(t, maps.All(all))
-	case stateVersion(had):
-		s.report(t, maps.All(had))
-	default:
-		if s.patience.IsZero() {
-			s.patience = s.now().Add(settleTime)
-		}
+	switch {
+	case has != nil:
+		s.report(t, maps.All(has))
+	case s.patience.IsZero():
+		s.patience = s.now().Add(settleTime)
 	}
 	for id := range sub.forced.all() {
 		if sub.has(id) && !(t == resource.Endpoint && s.awaitsEndpoints(id)) {
@@ -113,6 +110,36 @@ func (s *session) withholds(t resource.Type) bool {
 	}
 	s.patience = time.Time{}
 	return false
+}
+
+// stateOf gives the versions of everything that a client has which says a version of the whole: what
+// it has acknowledged, or one of the responses that were on their way after that. Nil: it is none of
+// them, or nothing was sent.
+func (s *session) stateOf(t resource.Type, version string) map[string]string {
+	if s == nil || s.subs[t] == nil {
+		return nil
+	}
+	all := map[string]string{}
+	s.subs[t].ids(func(id uint32) {
+		if h, _ := s.held(t, id); h.acked != nil {
+			all[h.acked.name] = h.acked.version
+		}
+	})
+	if stateVersion(all) == version {
+		return all
+	}
+	for _, r := range s.subs[t].inflight {
+		for _, c := range r.items {
+			all[c.name] = c.version
+		}
+		for _, name := range r.removed {
+			delete(all, name)
+		}
+		if stateVersion(all) == version {
+			return all
+		}
+	}
+	return nil
 }
 
 // versions gives the version of everything that was sent.

@@ -203,6 +203,39 @@ func TestStateOfTheWorldComesBack(t *testing.T) {
 	}
 }
 
+// A client that comes back from before the last response says the version that it acknowledged: a
+// cluster that went meanwhile stays until its routes have moved on and its drain time has passed.
+func TestStateOfTheWorldComesBackFromBeforeTheLastResponse(t *testing.T) {
+	f := newFixture(t)
+	f.apply(cluster("a", ""), endpoints("a", ""), drainingCluster("b", time.Minute), endpoints("b", ""), scope("web"), host("web", "p", "1", "b"))
+	c := f.connectSOTW("e")
+	c.asks(resource.Cluster)
+	first := c.gets(resource.Cluster, "a", "b")
+	c.asks(resource.Endpoint, "a", "b")
+	c.takes(resource.Endpoint, "a", "b")
+	c.version[resource.Cluster] = first.VersionInfo
+	c.send(&discoveryv3.DiscoveryRequest{TypeUrl: first.TypeUrl, ResponseNonce: first.Nonce, VersionInfo: first.VersionInfo})
+	c.asks(resource.Scope)
+	c.takes(resource.Scope, "web: p=1")
+	f.apply(cluster("c", ""), endpoints("c", ""))
+	c.gets(resource.Cluster, "a", "b", "c") // and this is lost
+	f.must(c.stream.CloseSend())
+	f.eventually("gone", func() bool { return !f.envoy().Connected })
+	f.apply(gone(key(resource.Cluster, "b")), gone(key(resource.Endpoint, "b")), host("web", "p", "2", "a"))
+
+	back := f.connectSOTW("e")
+	back.version = c.version
+	back.asks(resource.Cluster)
+	again := back.gets(resource.Cluster, "a", "b", "c")
+	back.asks(resource.Endpoint, "a", "b", "c")
+	back.takes(resource.Endpoint, "c") // the others it has
+	back.send(&discoveryv3.DiscoveryRequest{TypeUrl: again.TypeUrl, ResponseNonce: again.Nonce, VersionInfo: again.VersionInfo})
+	back.asks(resource.Scope)
+	back.takes(resource.Scope, "web: p=2")
+	f.pass(2 * time.Minute)
+	back.takes(resource.Cluster, "a", "c")
+}
+
 // All clusters come in one response, however large: what is not in it would be gone.
 func TestStateOfTheWorldIsNotCut(t *testing.T) {
 	f := newFixture(t)
