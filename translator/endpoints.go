@@ -246,9 +246,9 @@ func zoneOf(r *Reader, node string) string {
 	if node == "" {
 		return ""
 	}
-	n := read[*corev1.Node](r, api.KindNode, "", node)
+	n := read[*keptNode](r, api.KindNode, "", node)
 	if n == nil {
 		return ""
 	}
-	return n.Labels[corev1.LabelTopologyZone]
+	return n.zone
 }

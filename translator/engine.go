@@ -110,7 +110,9 @@ func newTranslator(rules Rules) *Translator {
 // differently. Changes to the same object are applied in order.
 func (t *Translator) Apply(changes []Change) resource.ChangeSet {
 	for _, c := range changes {
-		t.objects.set(c.Key, c.Object, t.touch)
+		if !t.objects.set(c.Key, c.Object, t.touch) {
+			continue
+		}
 		n := t.nodes.get(rootUnit(c.Key))
 		if n == nil && c.Object != nil {
 			n = t.nodes.add(rootUnit(c.Key))

@@ -1,6 +1,7 @@
 package translator
 
 import (
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -18,11 +19,14 @@ func features(clusterIPs bool) Rules {
 	}
 }
 
-// Keep gives what the translator keeps of a value: of an EndpointSlice, what it says in short.
-// Sources may call it before, so that the rest is never in memory with all others.
+// Keep gives what the translator keeps of a value: of an EndpointSlice and a Node, what they say in
+// short. Sources may call it before, so that the rest is never in memory with all others.
 func Keep(value api.Value) api.Value {
-	if slice, ok := value.(*discoveryv1.EndpointSlice); ok {
-		return keepSlice(slice)
+	switch v := value.(type) {
+	case *discoveryv1.EndpointSlice:
+		return keepSlice(v)
+	case *corev1.Node:
+		return keepNode(v)
 	}
 	return value
 }

@@ -70,10 +70,26 @@ func (o *objects) get(k api.Key) *api.Object {
 	return nil
 }
 
+// sameValue is a kept value that may say the same as the one before it, whatever else has changed in
+// the object, and wherever it stands: nobody is told of that.
+type sameValue interface{ same(api.Value) bool }
+
 // set puts an object in place of the one with the same key (a nil value only removes it) and
-// calls touched with the cell of every lookup that answers differently now.
-func (o *objects) set(k api.Key, object *api.Object, touched func(*cell)) {
-	if old := o.get(k); old != nil {
+// calls touched with the cell of every lookup that answers differently now. It is false when the
+// object says what the one before it said.
+func (o *objects) set(k api.Key, object *api.Object, touched func(*cell)) (news bool) {
+	if object != nil && o.rules.Keep != nil {
+		if kept := o.rules.Keep(object.Value); kept != object.Value {
+			object = &api.Object{Key: object.Key, Value: kept, Origin: object.Origin}
+		}
+	}
+	old := o.get(k)
+	if old != nil && object != nil {
+		if s, ok := object.Value.(sameValue); ok && s.same(old.Value) {
+			return false
+		}
+	}
+	if old != nil {
 		o.remove(byKey(k), k, touched)
 		for _, l := range o.rules.Lookups(old) {
 			o.remove(l, k, touched)
@@ -83,17 +99,13 @@ func (o *objects) set(k api.Key, object *api.Object, touched func(*cell)) {
 		if id, ok := o.cell(byKey(k)); ok {
 			touched(o.cells.of[id])
 		}
-		return
-	}
-	if o.rules.Keep != nil {
-		if kept := o.rules.Keep(object.Value); kept != object.Value {
-			object = &api.Object{Key: object.Key, Value: kept, Origin: object.Origin}
-		}
+		return true
 	}
 	o.insert(byKey(k), object, touched)
 	for _, l := range o.rules.Lookups(object) {
 		o.insert(l, object, touched)
 	}
+	return true
 }
 
 func (o *objects) insert(l lookup, object *api.Object, touched func(*cell)) {
