@@ -30,6 +30,11 @@ func connectBy(socket, named string) (*admin.Client, error) {
 		"choose one with %sSOCKET: %s", named, strings.Join(live, ", "))
 }
 
+// unanswered is the error for a question that a gateway-cp has not answered.
+func unanswered(err error) error {
+	return withHint(cannotf("%w", err), "is it running, as this user? Start it with 'gateway-cp run DIR' or 'gateway-cp serve --dir DIR'")
+}
+
 // knownSockets lists where the admin sockets of this user's instances are by default.
 func knownSockets() []string {
 	var paths []string

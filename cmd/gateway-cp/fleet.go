@@ -98,7 +98,7 @@ func askStatus(cmd *cobra.Command, socket string) (admin.Status, error) {
 	defer cancel()
 	s, err := client.Status(ctx)
 	if err != nil {
-		return s, withHint(cannotf("%w", err), "is it running, as this user? Start it with 'gateway-cp run DIR' or 'gateway-cp serve --dir DIR'")
+		return s, unanswered(err)
 	}
 	return s, nil
 }

@@ -120,7 +120,7 @@ func (c diffConfig) open(ctx context.Context, cmd *cobra.Command, client *admin.
 	}
 	s, err := client.Status(ctx)
 	if err != nil {
-		return nil, cannotf("%w", err)
+		return nil, unanswered(err)
 	}
 	for _, e := range s.Named(id) {
 		if e.AdminAddress != "" {
@@ -170,7 +170,7 @@ func fetchDump(ctx context.Context, address string) (io.ReadCloser, error) {
 func wantedConfig(ctx context.Context, client *admin.Client, id string, d *configdump.Dump) (config admin.EnvoyConfig, known bool, err error) {
 	all, err := client.Config(ctx, id)
 	if err != nil {
-		return config, false, cannotf("%w", err)
+		return config, false, unanswered(err)
 	}
 	for _, c := range all {
 		if len(all) == 1 || c.Fleet == d.Fleet && c.Zone == d.Zone && c.Node == d.Node {

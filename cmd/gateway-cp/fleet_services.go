@@ -29,7 +29,7 @@ were chosen. What a manifest asks for and does not get is a problem: see gateway
 			}
 			all, err := client.Services(cmd.Context())
 			if err != nil {
-				return cannotf("%w", err)
+				return unanswered(err)
 			}
 			return print(cmd.OutOrStdout(), format, all, func(w io.Writer) error { return writeServices(w, all) })
 		},
