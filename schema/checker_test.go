@@ -167,6 +167,8 @@ func TestUnknownKindsOfKnownGroups(t *testing.T) {
 		"{apiVersion: gateway.networking.k8s.io/v1, kind: HttpRoute, metadata: {name: a}}": "1: error: kind: UnknownKind: there is no kind HttpRoute in gateway.networking.k8s.io (did you mean HTTPRoute?; or give its CRD with --crd)",
 		"{apiVersion: gateway-cp.io/v1alpha1, kind: Rolout, metadata: {name: a}}":          "1: error: kind: UnknownKind: there is no kind Rolout in gateway-cp.io (did you mean Rollout?; or give its CRD with --crd)",
 		"{apiVersion: gateway-cp.io/v1alpha1, kind: Canary, metadata: {name: a}}":          "1: error: kind: UnknownKind: there is no kind Canary in gateway-cp.io (correct apiVersion and kind, or give its CRD with --crd)",
+		"{apiVersion: argoproj.io/v1alpha1, kind: Rollout, metadata: {name: a}}":           "1: warning: kind: UnknownKind: there is no schema for argoproj.io/v1alpha1 Rollout (give its CRD with --crd)",
+		"{apiVersion: gatewaycp.io/v1, kind: Rollout, metadata: {name: a}}":                "1: warning: apiVersion: UnknownKind: there is no schema for gatewaycp.io/v1 Rollout (Rollout is in gateway-cp.io/v1alpha1; or give its CRD with --crd)",
 		"{apiVersion: v1, kind: Servce, metadata: {name: a}}":                              "1: error: kind: UnknownKind: Kubernetes 1.37 does not have a v1 Servce (did you mean Service?)",
 		"{apiVersion: example.com/v1, kind: Rolout, metadata: {name: a}}":                  "1: warning: kind: UnknownKind: there is no schema for example.com/v1 Rolout (give its CRD with --crd)",
 	} {

@@ -99,6 +99,9 @@ func similarKinds(gvk schema.GroupVersionKind, known []string) string {
 		names = append(names, name)
 	}
 	if versions := byKind[gvk.Kind]; versions != nil {
+		if !slices.ContainsFunc(versions, func(version string) bool { return mayMean(gvk.Group, groupOf(version)) }) {
+			return ""
+		}
 		slices.Sort(versions)
 		return fmt.Sprintf("%s is in %s", gvk.Kind, orList(slices.Compact(versions)))
 	}
@@ -114,6 +117,12 @@ func similarKinds(gvk schema.GroupVersionKind, known []string) string {
 		return ""
 	}
 	return fmt.Sprintf("did you mean %s?", near)
+}
+
+// mayMean says whether the author of a group that nobody knows may have meant another: it is one that only
+// Kubernetes may give, or almost that name. Others have kinds of the same names, such as the Rollout of Argo.
+func mayMean(group, other string) bool {
+	return !strings.Contains(group, ".") || strings.HasSuffix(group, ".k8s.io") || nearest.Distance(group, other) <= 2
 }
 
 // groupOf gives the group of an apiVersion.

@@ -25,12 +25,12 @@ func (p *path) String() string {
 	}
 	before := p.up.String()
 	switch {
-	case p.key && !strings.ContainsAny(p.name, `[]"`):
-		return before + "[" + p.name + "]"
 	case p.name == "" && !p.key:
 		return before + "[" + strconv.Itoa(p.index) + "]"
-	case p.key || strings.ContainsAny(p.name, `.[]"/ `):
+	case strings.ContainsAny(p.name, `[]"`):
 		return before + "[" + strconv.Quote(p.name) + "]"
+	case p.key || strings.ContainsAny(p.name, "./ "):
+		return before + "[" + p.name + "]"
 	case before == "":
 		return p.name
 	}

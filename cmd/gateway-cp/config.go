@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
+	"go.yaml.in/yaml/v3"
 )
 
 // envPrefix stands before every environment variable.
@@ -38,22 +41,25 @@ func resolveFlags(cmd *cobra.Command) error {
 			_ = config.Value.Set(path) // a string flag takes every value
 		}
 	}
+	var written map[string]any
 	if path := config.Value.String(); path != "" {
-		if err := readConfig(v, path, knownFlags(cmd.Root())); err != nil {
+		var err error
+		if written, err = readConfig(v, path, knownFlags(cmd.Root())); err != nil {
 			return err
 		}
 	}
 	var failed error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if failed == nil && !f.Changed && configurable(f) {
-			failed = fillFlag(cmd.Flags(), v, f)
+			failed = fillFlag(cmd.Flags(), v, written, f)
 		}
 	})
 	return failed
 }
 
-// fillFlag sets one flag from the environment or the config file.
-func fillFlag(flags *pflag.FlagSet, v *viper.Viper, f *pflag.Flag) error {
+// fillFlag sets one flag from the environment or the config file, which is also given as it is written:
+// viper has all names in lower case.
+func fillFlag(flags *pflag.FlagSet, v *viper.Viper, written map[string]any, f *pflag.Flag) error {
 	if err := v.BindEnv(f.Name); err != nil {
 		return err
 	}
@@ -67,6 +73,9 @@ func fillFlag(flags *pflag.FlagSet, v *viper.Viper, f *pflag.Flag) error {
 	}
 	for _, one := range values {
 		if m, ok := one.(map[string]any); ok && f.Value.Type() == mappingType {
+			if as, ok := written[f.Name].(map[string]any); ok {
+				m = as
+			}
 			value, err = mapping(m)
 		} else {
 			value, err = scalar(one)
@@ -127,12 +136,17 @@ func mapping(values map[string]any) (string, error) {
 	return strings.Join(parts, ","), nil
 }
 
-// readConfig reads the config file, and refuses what no command knows.
-func readConfig(v *viper.Viper, path string, known []string) error {
+// readConfig reads the config file, and refuses what no command knows. It gives what is written.
+func readConfig(v *viper.Viper, path string, known []string) (map[string]any, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usagef("config file %s: %w", path, unwrapPath(err))
+	}
 	v.SetConfigFile(path)
 	v.SetConfigType("yaml")
-	if err := v.ReadInConfig(); err != nil {
-		return usagef("config file %s: %w", path, err)
+	var written map[string]any
+	if err := errors.Join(v.ReadConfig(bytes.NewReader(text)), yaml.Unmarshal(text, &written)); err != nil {
+		return nil, usagef("config file %s: %w", path, err)
 	}
 	for _, key := range topKeys(v) {
 		if slices.Contains(known, key) {
@@ -140,11 +154,11 @@ func readConfig(v *viper.Viper, path string, known []string) error {
 		}
 		err := usagef("config file %s: unknown key %q", path, key)
 		if near := nearest(key, known); near != "" {
-			return withHint(err, "did you mean %q?", near)
+			return nil, withHint(err, "did you mean %q?", near)
 		}
-		return withHint(err, "the keys are the names of the flags, without the dashes in front")
+		return nil, withHint(err, "the keys are the names of the flags, without the dashes in front")
 	}
-	return nil
+	return written, nil
 }
 
 // topKeys lists the top-level keys of the config file, sorted.

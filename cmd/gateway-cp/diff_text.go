@@ -226,7 +226,11 @@ func clusterSentence(c traffic.ClusterChange) string {
 		}
 	}
 	if len(parts) > 0 {
-		parts = append(parts, fmt.Sprintf("%d take requests (was %d)", c.Now, c.Was))
+		take := "take"
+		if c.Now == 1 {
+			take = "takes"
+		}
+		parts = append(parts, fmt.Sprintf("%d %s requests (was %d)", c.Now, take, c.Was))
 	}
 	if len(c.Aspects) > 0 {
 		parts = append(parts, aspects(c.Aspects))

@@ -158,13 +158,15 @@ type step struct {
 	index int // used when name is empty
 }
 
-// appendStep extends a path as Problem.Path writes it: spec.rules[0], metadata.labels["a.b/c"].
+// appendStep extends a path as Problem.Path writes it: spec.rules[0], metadata.labels[a.b/c].
 func appendStep(path string, s step) string {
 	switch {
 	case s.name == "":
 		return path + "[" + strconv.Itoa(s.index) + "]"
-	case strings.ContainsAny(s.name, `.[]"/ `):
+	case strings.ContainsAny(s.name, `[]"`):
 		return path + "[" + strconv.Quote(s.name) + "]"
+	case strings.ContainsAny(s.name, "./ "):
+		return path + "[" + s.name + "]"
 	case path == "":
 		return s.name
 	}

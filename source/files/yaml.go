@@ -248,7 +248,7 @@ func (b *builder) fields(n *yaml.Node, out *node) {
 		}
 		b.path = append(b.path, step{name: name})
 		if line, twice := seen[name]; twice {
-			b.fail(n.Content[i], "remove one of them", "%s", twiceMessage(name, line))
+			b.fail(n.Content[i], b.twiceHint(name), "%s", twiceMessage(name, line))
 		} else {
 			seen[name] = n.Content[i].Line + b.shift
 			out.fields = append(out.fields, field{name: name, line: n.Content[i].Line + b.shift, column: n.Content[i].Column, value: b.build(value)})
@@ -262,6 +262,15 @@ func (b *builder) fields(n *yaml.Node, out *node) {
 
 func twiceMessage(name string, first int) string {
 	return fmt.Sprintf("field %q is set twice, first in line %d", name, first)
+}
+
+// twiceHint says what to do about a field that is set twice: where it is one that each object has, two of
+// them may have become one.
+func (b *builder) twiceHint(name string) string {
+	if len(b.path) == 1 && (name == "apiVersion" || name == "kind" || name == "metadata") {
+		return "put a line --- between two objects, or remove one of them"
+	}
+	return "remove one of them"
 }
 
 func isMerge(key *yaml.Node) bool {
