@@ -61,7 +61,7 @@ test-schemas: ## What validate refuses, compared with a real API server where th
 # Where the tests look for it: KUBEBUILDER_ASSETS comes first. gitVersion makes it know its features.
 KUBE_ASSETS = $${XDG_CACHE_HOME:-$$HOME/.cache}/gateway-cp/kubernetes-1.37
 .PHONY: kube-assets
-kube-assets: ## Build kube-apiserver and etcd into the cache for test-schemas: 10 minutes, once
+kube-assets: ## Build kube-apiserver and etcd into the cache, for test-schemas and the tests of --source kube: 10 minutes, once
 	cd tools/schematest && $(GO) build -o "$(KUBE_ASSETS)/etcd" ./etcd
 	cd tools/schematest && $(GO) build -o "$(KUBE_ASSETS)/kube-apiserver" -ldflags "-X k8s.io/component-base/version.gitVersion=v1.37.2 \
 	-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37" k8s.io/kubernetes/cmd/kube-apiserver

@@ -64,6 +64,16 @@ func (s *Source) failures(now time.Time) []api.Problem {
 	return problems
 }
 
+// warn logs what the first batch waits for, since nobody else can say it yet.
+func (s *Source) warn(failures []api.Problem) {
+	for _, p := range failures {
+		if !slices.Contains(s.said, p) {
+			s.log.Warn("waiting for the API server", "problem", p.String())
+		}
+	}
+	s.said = failures
+}
+
 // cause leaves out which request has failed.
 func cause(err error) string {
 	var of *url.Error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net"
 	"os"
@@ -146,12 +147,12 @@ func testOutage(t *testing.T, s *apiserver.Server, l *link, r *receiver) {
 	s.Delete(service("mark"))
 	s.Apply(service("mark") + "\n---\n" + service("during"))
 	s.Kill()
-	l.mend()
-	v := r.await(t, "somebody says that the server is away", func(v view) bool { return v.says(api.ReasonSourceUnavailable, "services") })
+	s.Restart()
+	v := r.await(t, "somebody says that the server is away", func(v view) bool { return v.says(api.ReasonSourceUnavailable, "connection refused") })
 	if len(v.problems) != 1 || !maps.Equal(v.objects, before.objects) {
 		t.Errorf("one cause is %d problems, or what was read is gone: %v", len(v.problems), v.problems)
 	}
-	s.Restart()
+	l.mend(t)
 	r.await(t, "what has changed meanwhile", func(v view) bool {
 		return v.objects["Service default/after"] == nil && v.objects["Service default/during"] != nil && v.objects["Service default/mark"] != nil
 	})
@@ -172,7 +173,7 @@ func testHold(t *testing.T, s *apiserver.Server, l *link, r *receiver) {
 	s.Delete(strings.Join(append(many, gateway, route("/b"), service("last"), service("mark")), "\n---\n"))
 	s.Kill()
 	s.Restart()
-	l.mend()
+	l.mend(t)
 	v := r.await(t, "the loss is held", func(v view) bool { return v.says(api.ReasonSourceHeld, "") })
 	if h, held := r.source.Held(); !held || h.Missing != 16 || v.objects["Service default/many-3"] == nil {
 		t.Errorf("held: %+v, %v; the Services are there: %v", h, held, v.objects["Service default/many-3"] != nil)
@@ -204,10 +205,14 @@ func TestScope(t *testing.T) {
 	if v.objects["Service a/web"] == nil || v.objects["Namespace b"] == nil || v.objects["Service b/web"] != nil || v.objects["Service default/kubernetes"] != nil {
 		t.Errorf("read: %v", slices.Sorted(maps.Keys(v.objects)))
 	}
-	r = run(t, Options{Config: server.Config("nobody")})
+	log := &lines{}
+	r = run(t, Options{Config: server.Config("nobody"), Log: slog.New(slog.NewTextHandler(log, nil))})
 	want := `services have not been read from the API server yet: services is forbidden: User "nobody" cannot `
 	within(t, "somebody says what is forbidden", func() bool {
 		return slices.ContainsFunc(r.source.Unread(), func(why string) bool { return strings.HasPrefix(why, want) })
+	})
+	within(t, "the log says so, too", func() bool {
+		return strings.Contains(log.String(), "pods, referencegrants, rollouts, secrets, services")
 	})
 	if v := r.view(); v.batches > 0 {
 		t.Errorf("half a world was sent: %v", v.objects)
@@ -253,6 +258,24 @@ func route(regex string) string {
 kind: HTTPRoute
 metadata: {name: web}
 spec: {parentRefs: [{name: edge}], rules: [{matches: [{path: {type: RegularExpression, value: %q}}], backendRefs: [{name: web, port: 80}]}]}`, regex)
+}
+
+// lines is a log.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // view is what a source has sent.
@@ -335,41 +358,30 @@ func within(t *testing.T, what string, is func() bool) {
 
 // link is the network between a source and the API server.
 type link struct {
-	address string
-	mu      sync.Mutex
-	broken  bool
-	ends    []net.Conn
+	address, to string
+	mu          sync.Mutex
+	listener    net.Listener // nil while it is cut
+	ends        []net.Conn
 }
 
 func newLink(t *testing.T, to string) *link {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &link{address: listener.Addr().String()}
-	t.Cleanup(func() { _ = listener.Close(); l.cut() })
-	go func() {
-		for {
-			in, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			l.join(in, to)
-		}
-	}()
+	l := &link{address: "127.0.0.1:0", to: to}
+	l.mend(t)
+	t.Cleanup(l.cut)
 	return l
 }
 
-// join carries bytes between a connection that came in and the server; none, if the link is cut.
-func (l *link) join(in net.Conn, to string) {
-	out, err := net.Dial("tcp", to)
+// carry carries bytes between a connection that came in and the server.
+func (l *link) carry(in net.Conn) {
+	out, err := net.Dial("tcp", l.to)
+	if err != nil {
+		_ = in.Close()
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err != nil || l.broken {
-		_ = in.Close()
-		if err == nil {
-			_ = out.Close()
-		}
+	if l.listener == nil {
+		_, _ = in.Close(), out.Close()
 		return
 	}
 	l.ends = append(l.ends, in, out)
@@ -382,18 +394,35 @@ func (l *link) join(in net.Conn, to string) {
 	}
 }
 
+// cut ends all connections, and refuses others.
 func (l *link) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.broken = true
+	if l.listener != nil {
+		_ = l.listener.Close()
+	}
 	for _, end := range l.ends {
 		_ = end.Close()
 	}
-	l.ends = nil
+	l.listener, l.ends = nil, nil
 }
 
-func (l *link) mend() {
+func (l *link) mend(t *testing.T) {
+	t.Helper()
+	listener, err := net.Listen("tcp", l.address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.broken = false
+	l.listener, l.address = listener, listener.Addr().String()
+	l.mu.Unlock()
+	go func() {
+		for {
+			in, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			l.carry(in)
+		}
+	}()
 }

@@ -127,6 +127,7 @@ func (s *Source) batch() (b source.Batch, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.first && len(s.unread()) > 0 {
+		s.warn(s.failures(time.Now()))
 		return b, false
 	}
 	s.judge(time.Now())
