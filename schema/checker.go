@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"runtime"
 	"slices"
 	"strings"
@@ -108,7 +109,7 @@ func (c *Checker) check(o Object) {
 			w.crd, w.problems = d, d.check(o)
 			d.versions[o.GVK.Version].end()
 		}
-		w.Content, w.Copy, w.Into = nil, nil, nil
+		w.JSON, w.Content, w.Copy, w.Into = bytes.Clone(o.JSON), nil, nil, nil
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.waiting = append(c.waiting, w)

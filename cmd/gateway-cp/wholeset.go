@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"sync"
@@ -27,7 +28,7 @@ func (f *foreign) visit(d files.Document) {
 		if d.GVK.Group == gatewayv1.GroupName {
 			f.lock.Lock()
 			defer f.lock.Unlock()
-			f.routing = append(f.routing, files.Document{GVK: d.GVK, Key: d.Key, JSON: d.JSON})
+			f.routing = append(f.routing, files.Document{GVK: d.GVK, Key: d.Key, JSON: bytes.Clone(d.JSON)})
 		}
 		return
 	}

@@ -15,6 +15,11 @@ type arena struct {
 	texts *texts
 	// keeps says that texts outlive the document.
 	keeps bool
+
+	json    []byte           // of the object that is looked at
+	objects []map[string]any // empty ones
+	lent    []map[string]any // those in what is decoded of the object that is looked at
+	values  slab[any]        // of lists in it
 }
 
 var arenas = sync.Pool{New: func() any { return newArena() }}
@@ -35,6 +40,45 @@ func (a *arena) reset() {
 	a.fields.reset()
 	a.items.reset()
 	a.openFields, a.openItems = a.openFields[:0], a.openItems[:0]
+}
+
+const (
+	// smallObject is how many fields a map has room for that is used for one object after the other.
+	smallObject = 8
+	// keptObjects is how many of these are kept, and keptJSON how many bytes of JSON; more were of a
+	// large object.
+	keptObjects, keptJSON = 1024, 1 << 20
+)
+
+// object gives an empty map for so many fields.
+func (a *arena) object(fields int) map[string]any {
+	if fields > smallObject {
+		return make(map[string]any, fields)
+	}
+	var m map[string]any
+	if last := len(a.objects) - 1; last >= 0 {
+		m, a.objects = a.objects[last], a.objects[:last]
+	} else {
+		m = make(map[string]any, smallObject)
+	}
+	a.lent = append(a.lent, m)
+	return m
+}
+
+// looked says that nobody looks any more at what was decoded of an object, nor at its JSON.
+func (a *arena) looked() {
+	for _, m := range a.lent {
+		if len(m) <= smallObject && len(a.objects) < keptObjects {
+			clear(m)
+			a.objects = append(a.objects, m)
+		}
+	}
+	clear(a.lent)
+	a.lent = a.lent[:0]
+	a.values.reset()
+	if cap(a.json) > keptJSON {
+		a.json = nil
+	}
 }
 
 // slab gives pieces of memory. What is in them is not defined.

@@ -6,9 +6,9 @@ import (
 )
 
 // content gives an object as its JSON decodes to, with whole numbers as int64; nil where only
-// decoding that tells what is wrong with it.
-func (n *node) content() map[string]any {
-	value, ok := n.decode()
+// decoding that tells what is wrong with it. It is gone once the arena has been looked at.
+func (n *node) content(in *arena) map[string]any {
+	value, ok := n.decode(in)
 	object, _ := value.(map[string]any)
 	if !ok {
 		return nil
@@ -17,20 +17,20 @@ func (n *node) content() map[string]any {
 }
 
 // decode gives the value of a node. It is false where a number is too large.
-func (n *node) decode() (value any, ok bool) {
+func (n *node) decode(in *arena) (value any, ok bool) {
 	switch n.kind {
 	case mapNode:
-		object := make(map[string]any, len(n.fields))
+		object := in.object(len(n.fields))
 		for i := range n.fields {
-			if object[n.fields[i].name], ok = n.fields[i].value.decode(); !ok {
+			if object[n.fields[i].name], ok = n.fields[i].value.decode(in); !ok {
 				return nil, false
 			}
 		}
 		return object, true
 	case listNode:
-		list := make([]any, len(n.items))
+		list := in.values.take(len(n.items))
 		for i, item := range n.items {
-			if list[i], ok = item.decode(); !ok {
+			if list[i], ok = item.decode(in); !ok {
 				return nil, false
 			}
 		}

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -40,6 +41,7 @@ type decoded struct {
 type decoder struct {
 	origin *fileRef
 	text   []byte
+	in     *arena
 	out    decoded
 	bad    int // documents that are no objects at all
 	visit  visitor
@@ -66,6 +68,7 @@ func decode(ref *fileRef, data []byte, visit visitor) decoded {
 	}
 	in := arenas.Get().(*arena)
 	defer arenas.Put(in)
+	d.in = in
 	in.keeps = !visit.once
 	for _, seg := range split(text) {
 		in.reset()
@@ -151,6 +154,7 @@ func (d *decoder) object(p *place, n *node, errs []fieldError, given schema.Grou
 		return
 	}
 	doc := d.visiting(p, n, gvk)
+	defer d.in.looked()
 	if !known {
 		d.unknown(p, n, gvk)
 		return
@@ -285,7 +289,7 @@ func (d *decoder) typed(p *place, n *node, errs []fieldError, info api.KindInfo,
 	value := info.New()
 	var err error
 	if doc == nil {
-		doc, err = d.json(p, n)
+		doc, err = d.json(n)
 	}
 	if err != nil {
 		e.problems = append(e.problems, api.Problem{
@@ -306,7 +310,7 @@ func (d *decoder) typed(p *place, n *node, errs []fieldError, info api.KindInfo,
 		}
 		e.admitted, e.value, e.hash = true, value, xxhash.Sum64(doc)
 		if d.visit.documents {
-			e.doc = doc
+			e.doc = bytes.Clone(doc)
 		}
 	}
 	d.out.entries = append(d.out.entries, e)
