@@ -238,7 +238,11 @@ func (m *Manager) save() error {
 
 // filled gives a Service with what it has, and without what it asks for and does not get.
 func (m *Manager) filled(o *api.Object) *api.Object {
-	given, service := m.given[o.Key], o.Value.(*corev1.Service).DeepCopy()
+	given, service := m.given[o.Key], o.Value.(*corev1.Service)
+	if given.equal(grants{}) && hasNothing(service) {
+		return o
+	}
+	service = service.DeepCopy()
 	for i := range service.Spec.Ports {
 		p := &service.Spec.Ports[i]
 		p.NodePort = 0
@@ -266,6 +270,13 @@ func (m *Manager) filled(o *api.Object) *api.Object {
 		return o
 	}
 	return &api.Object{Key: o.Key, Value: service, Origin: o.Origin}
+}
+
+// hasNothing says whether a Service names no number that it could be given.
+func hasNothing(s *corev1.Service) bool {
+	none := s.Spec.ClusterIP == corev1.ClusterIPNone || s.Spec.ClusterIP == "" && s.Spec.ClusterIPs == nil
+	return none && s.Spec.HealthCheckNodePort == 0 && s.Status.LoadBalancer.Ingress == nil &&
+		!slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return p.NodePort != 0 })
 }
 
 // servingFleets gives all Fleets, sorted by name, with the one that needs no object.

@@ -59,6 +59,9 @@ const totalAnnotations = 256 << 10
 // metadata checks name, namespace, labels and annotations, whose types are known to be right.
 func (r *report) metadata(object map[string]any, rule nameRule, namespaced bool) {
 	meta, _ := object["metadata"].(map[string]any)
+	if isPlain(meta) {
+		return
+	}
 	at := new(path).field("metadata")
 	name, _ := meta["name"].(string)
 	generate, _ := meta["generateName"].(string)
@@ -101,6 +104,23 @@ func (r *report) finalizers(object map[string]any) {
 			r.fail(at, api.ReasonInvalidName, "begin it with a domain, as in example.com/finalizer", "%q is not the name of a finalizer", text)
 		}
 	}
+}
+
+// isPlain says that all rules of metadata hold. False may also mean that it is not known.
+func isPlain(meta map[string]any) bool {
+	name, _ := meta["name"].(string)
+	namespace, _ := meta["namespace"].(string)
+	labels, _ := meta["labels"].(map[string]any)
+	annotations, _ := meta["annotations"].(map[string]any)
+	if !api.IsPlainLabel(name) || namespace != "" && !api.IsPlainLabel(namespace) || len(annotations) > 0 {
+		return false
+	}
+	for key, value := range labels {
+		if text, _ := value.(string); !api.IsPlainKey(key) || !api.IsPlainLabel(text) {
+			return false
+		}
+	}
+	return true
 }
 
 // nameHints say what a name looks like.

@@ -45,13 +45,16 @@ func (f fleet) gatewayAddresses() []string {
 	return f.Spec.Addresses
 }
 
+// implicitFleet is the fleet "default" while no object says otherwise. Like objects it is never changed.
+var implicitFleet = fleet{v1alpha1.ImplicitFleet()}
+
 // readFleet gives the Fleet with this name; false when there is none.
 func readFleet(r *Reader, name string) (fleet, bool) {
 	if f := read[*v1alpha1.Fleet](r, api.KindFleet, "", name); f != nil {
 		return fleet{f}, true
 	}
 	if name == v1alpha1.DefaultFleet {
-		return fleet{v1alpha1.ImplicitFleet()}, true
+		return implicitFleet, true
 	}
 	return fleet{}, false
 }
@@ -75,7 +78,7 @@ func readFleets(r *Reader) []fleet {
 		all = append(all, f)
 	}
 	if implicit {
-		all = append(all, fleet{v1alpha1.ImplicitFleet()})
+		all = append(all, implicitFleet)
 		slices.SortFunc(all, func(a, b fleet) int { return a.key().Compare(b.key()) })
 	}
 	return all
@@ -86,7 +89,7 @@ func implicitFleetCalls(r *Reader) []Unit {
 	if r.get(api.KindFleet, "", v1alpha1.DefaultFleet) != nil {
 		return nil // the object calls for them itself
 	}
-	return fleetCalls(fleet{v1alpha1.ImplicitFleet()})
+	return fleetCalls(implicitFleet)
 }
 
 // fleetCalls gives the units of a Fleet.

@@ -242,7 +242,7 @@ func (d *decoder) unknown(p *place, n *node, gvk schema.GroupVersionKind) {
 			path = "apiVersion"
 			hint = fmt.Sprintf("for %s, apiVersion %s is", gvk.Kind, info.GVK.GroupVersion())
 			e.key = identity(info.Kind, namespace, name)
-		case nearest.Distance(string(info.Kind), gvk.Kind) == 1:
+		case isSlip(string(info.Kind), gvk.Kind):
 			hint = fmt.Sprintf("did you mean %s?", info.Kind)
 			e.key = identity(info.Kind, namespace, name)
 		}
@@ -263,6 +263,11 @@ func (d *decoder) unknown(p *place, n *node, gvk schema.GroupVersionKind) {
 	}
 	e.problems = []api.Problem{problem}
 	d.out.entries = append(d.out.entries, e)
+}
+
+// isSlip says whether one letter makes a kind of another, or two swapped ones.
+func isSlip(a, b string) bool {
+	return len(a)-len(b) <= 1 && len(b)-len(a) <= 1 && nearest.Distance(a, b) == 1
 }
 
 var kindsRead = api.Kinds()
