@@ -50,7 +50,7 @@ func newShared(w World, o Options) *shared {
 		addressed: map[api.Key]bool{}, invalid: map[api.Key]bool{}, invalidIn: map[kindIn]bool{}, promised: map[api.Key]bool{},
 		templates: newTemplates(), patterns: newPatterns(),
 	}
-	c.said = sync.OnceValue(w.Translator.Problems)
+	c.said = sync.OnceValue(func() []api.Problem { return w.Translator().Problems() })
 	c.routing = sync.OnceValue(c.findHosts)
 	c.chains = sync.OnceValue(c.findChains)
 	sorted := slices.Clone(w.Objects)

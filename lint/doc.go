@@ -3,7 +3,8 @@
 //
 //	t := translator.New()
 //	t.Apply(changes)
-//	problems := lint.Check(lint.World{Objects: objects, Foreign: others, Translator: t}, lint.Options{Now: now})
+//	translated := func() *translator.Translator { return t }
+//	problems := lint.Check(lint.World{Objects: objects, Foreign: others, Translator: translated}, lint.Options{Now: now})
 //
 // In: admitted objects, the manifests beside them that gateway-cp does not read, and the
 // translator that holds the objects. Out: problems with positions, sorted: those of the

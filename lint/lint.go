@@ -15,8 +15,8 @@ type World struct {
 	Objects []*api.Object
 	// Foreign are the manifests beside them that gateway-cp does not read, such as Deployments.
 	Foreign []Foreign
-	// Translator holds the same objects.
-	Translator *translator.Translator
+	// Translator gives one that holds the same objects. It may take its time: only what asks it waits.
+	Translator func() *translator.Translator
 	// Said is what has been said about single objects before, so that nothing is said twice.
 	Said []api.Problem
 }

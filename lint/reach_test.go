@@ -267,7 +267,7 @@ func TestUnreachableIsNeverReached(t *testing.T) {
 		w, routes := randomWorld(t, r)
 		unreachable := called(Check(w, Options{Now: now}))
 		total += len(unreachable)
-		model, err := traffic.Build(traffic.Snapshot(w.Translator), traffic.Viewer{Fleet: "default"})
+		model, err := traffic.Build(traffic.Snapshot(w.Translator()), traffic.Viewer{Fleet: "default"})
 		if err != nil {
 			t.Fatal(err)
 		}

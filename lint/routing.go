@@ -76,7 +76,7 @@ func (c *shared) findHosts() []virtualHost {
 	seen, known := map[place]bool{}, map[matchID]pattern{}
 	broken := c.brokenRoutes()
 	var hosts []virtualHost
-	for _, h := range c.Translator.Hosts() {
+	for _, h := range c.Translator().Hosts() {
 		if p := (place{h.Gateway, h.Listener, h.Hostname}); seen[p] {
 			continue
 		} else {

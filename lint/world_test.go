@@ -44,14 +44,14 @@ func load(t testing.TB, paths ...string) (World, []api.Problem) {
 	return w, loaded.Problems
 }
 
-func translated(objects []*api.Object) *translator.Translator {
+func translated(objects []*api.Object) func() *translator.Translator {
 	tr := translator.New()
 	changes := make([]translator.Change, len(objects))
 	for i, o := range objects {
 		changes[i] = translator.Change{Key: o.Key, Object: o}
 	}
 	tr.Apply(changes)
-	return tr
+	return func() *translator.Translator { return tr }
 }
 
 var placeholder = regexp.MustCompile(`\$\{([a-z0-9]+)\.(crt|key)\}`)

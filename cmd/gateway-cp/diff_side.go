@@ -75,7 +75,7 @@ func (m *sideManifests) problems(w *world) []api.Problem {
 	if !m.whole {
 		return append(m.Problems, placed(w.said(), w.object)...)
 	}
-	all := append(m.beside.judge(m.Result), w.wholeSet(&m.beside, m.Problems, time.Now())...)
+	all := append(m.beside.judge(m.Result), wholeSet(w.Objects, &m.beside, m.Problems, time.Now(), func() *world { return w })...)
 	kept, _ := m.notes.Apply(findings.New(all))
 	problems := make([]api.Problem, len(kept))
 	for i := range kept {

@@ -56,16 +56,18 @@ func validate(cmd *cobra.Command, c *validateConfig, progress *progress) (*valid
 	}
 	reading.done()
 	progress.say("checking %d objects", v.objects)
-	said := make(chan []api.Problem, 1)
-	ours := beside.judge(loaded)
-	go func() { said <- schemas.add(ours) }() // while the objects are translated
-	w, err := translateLoaded(loaded, worldOptions{})
-	v.problems = <-said
+	translated := sync.OnceValues(func() (*world, error) { return translateLoaded(loaded, worldOptions{}) })
+	go func() { _, _ = translated() }() // while all is looked at that needs no translation
+	v.problems = schemas.add(beside.judge(loaded))
+	all := slices.Concat(loaded.Problems, v.problems)
+	v.problems = append(v.problems, wholeSet(loaded.Objects, beside, all, time.Now(), func() *world {
+		w, _ := translated()
+		return w
+	})...)
+	w, err := translated()
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Concat(loaded.Problems, v.problems)
-	v.problems = append(v.problems, w.wholeSet(beside, all, time.Now())...)
 	if c.envoy != "" {
 		progress.say("asking Envoy")
 		refused, err := checkWithEnvoy(cmd.Context(), c.envoy, w.snapshot(), func(format string, args ...any) {

@@ -12,6 +12,7 @@ import (
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/lint"
 	"github.com/gateway-cp/gateway-cp/source/files"
+	"github.com/gateway-cp/gateway-cp/translator"
 )
 
 // foreign collects the manifests that gateway-cp does not read, which the checks of the whole set
@@ -73,13 +74,18 @@ func (f *foreign) refused(admitted []*api.Object) []api.Value {
 }
 
 // wholeSet gives all that is wrong with a set of manifests together: what the translator says, the
-// numbers of Services that cannot be had, and what the checks of the whole set say. Said is what reading has said.
-// The foreign manifests have been judged.
-func (w *world) wholeSet(f *foreign, said []api.Problem, now time.Time) []api.Problem {
+// numbers of Services that cannot be had, and what the checks of the whole set say. Said is what reading
+// has said, and the foreign manifests have been judged. What needs no translation is found while translated
+// makes it.
+func wholeSet(objects []*api.Object, f *foreign, said []api.Problem, now time.Time, translated func() *world) []api.Problem {
 	found := lint.Check(
-		lint.World{Objects: w.Objects, Foreign: f.manifests, Translator: w.translator, Said: said},
+		lint.World{
+			Objects: objects, Foreign: f.manifests, Said: said,
+			Translator: func() *translator.Translator { return translated().translator },
+		},
 		lint.Options{Now: now},
 	)
 	found = slices.DeleteFunc(found, func(p api.Problem) bool { return f.owners.IsOthers(p.Object) })
+	w := translated()
 	return append(found, placed(w.allocations.Problems(), w.object)...)
 }

@@ -146,24 +146,24 @@ func (w *world) tellErrors(stderr io.Writer) {
 	}
 }
 
-// translateLoaded translates what was read. Problems are left out.
+// translateLoaded translates what was read. Problems are left out. With an error there is a world, too, and
+// nothing is translated in it.
 func translateLoaded(loaded *files.Result, o worldOptions) (*world, error) {
+	w := &world{Objects: loaded.Objects, allocations: allocation.NewManager(nil, nil), translator: translator.New()}
 	states, records, err := loadStates(o.StateDir)
 	if err != nil {
-		return nil, err
+		return w, err
 	}
 	if o.Rollouts != nil {
 		states = o.Rollouts
 	}
-	w := &world{Objects: loaded.Objects, allocations: allocation.NewManager(records, nil), translator: translator.New(), rollouts: maps.Clone(states)}
+	w.rollouts = maps.Clone(states)
 	manager, err := rollout.NewManager(w.rollouts)
 	if err != nil {
-		return nil, cannotf("read the state of rollouts: %w", err)
+		return w, cannotf("read the state of rollouts: %w", err)
 	}
-	if err := w.settle(manager); err != nil {
-		return nil, err
-	}
-	return w, nil
+	w.allocations = allocation.NewManager(records, nil)
+	return w, w.settle(manager)
 }
 
 // settle gives Services their numbers, and then lets the rollouts decide and translates the objects, in
