@@ -122,7 +122,6 @@ func (t *Translator) Apply(changes []Change) resource.ChangeSet {
 		}
 	}
 	t.built, t.problemsChanged = 0, false
-	changed := differences{}
 	// Roots first: they decide which units there are.
 	roots, units := t.takeDirty()
 	var uncalled []*node
@@ -130,6 +129,7 @@ func (t *Translator) Apply(changes []Change) resource.ChangeSet {
 		uncalled = append(uncalled, t.call(n, asked, calls)...)
 	})
 	_, called := t.takeDirty()
+	changed := make(differences, len(units)+len(called))
 	for _, n := range uncalled {
 		if n.callers == 0 && !n.gone {
 			t.drop(n, changed)

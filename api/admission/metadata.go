@@ -12,23 +12,28 @@ import (
 	"github.com/gateway-cp/gateway-cp/api"
 )
 
-var metadata = field.NewPath("metadata")
+var (
+	metadata          = field.NewPath("metadata")
+	metadataName      = metadata.Child("name")
+	metadataNamespace = metadata.Child("namespace")
+	metadataLabels    = metadata.Child("labels")
+)
 
 // metadata checks name, namespace, label keys and values, and annotation keys.
 // https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
 func (r *report) metadata(kind api.Kind, value api.Value) {
 	switch name := value.GetName(); {
 	case name == "" && value.GetGenerateName() != "":
-		r.fail(metadata.Child("name"), api.ReasonMissingField, "give the object a name; generateName is only for objects created in Kubernetes", "is required")
+		r.fail(metadataName, api.ReasonMissingField, "give the object a name; generateName is only for objects created in Kubernetes", "is required")
 	case name == "":
-		r.missing(metadata.Child("name"), "give the object a name")
+		r.missing(metadataName, "give the object a name")
 	default:
-		r.name(metadata.Child("name"), name, namesAreLabels(kind))
+		r.name(metadataName, name, namesAreLabels(kind))
 	}
 	if !api.ClusterScoped(kind) {
-		r.name(metadata.Child("namespace"), value.GetNamespace(), true)
+		r.name(metadataNamespace, value.GetNamespace(), true)
 	}
-	r.labels(metadata.Child("labels"), value.GetLabels())
+	r.labels(metadataLabels, value.GetLabels())
 	annotations := value.GetAnnotations()
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		r.labelKey(metadata.Child("annotations").Key(key), strings.ToLower(key))
@@ -64,10 +69,23 @@ func (r *report) name(path *field.Path, name string, label bool) {
 
 // labels checks the keys and values of labels, or of a selector by equality.
 func (r *report) labels(path *field.Path, labels map[string]string) {
+	if arePlain(labels) {
+		return
+	}
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		r.labelKey(path.Key(key), key)
 		r.labelValue(path.Key(key), labels[key])
 	}
+}
+
+// arePlain says that all keys and values are valid. False may also mean that it is not known.
+func arePlain(labels map[string]string) bool {
+	for key, value := range labels {
+		if !api.IsPlainKey(key) || !api.IsPlainLabel(value) {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *report) labelKey(path *field.Path, key string) {

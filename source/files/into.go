@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // Most of the time that a library takes to read JSON into an object of a kind goes into finding out once
@@ -46,6 +48,8 @@ func makeInto(t reflect.Type) intoFunc {
 	switch {
 	case t.Kind() == reflect.Pointer:
 		return intoPointer(t)
+	case t == reflect.TypeFor[intstr.IntOrString]():
+		return intoIntOrString
 	case pointer.Implements(jsonUnmarshaler):
 		return intoItself
 	case pointer.Implements(textUnmarshaler):
@@ -76,6 +80,18 @@ func never(*node, reflect.Value) bool { return false }
 func intoItself(n *node, to reflect.Value) bool {
 	text, err := n.appendJSON(nil, 1<<20)
 	return err == nil && to.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(text) == nil
+}
+
+// intoIntOrString reads what ports and shares may be, of which there are several in most objects.
+func intoIntOrString(n *node, to reflect.Value) bool {
+	value := to.Addr().Interface().(*intstr.IntOrString)
+	if n.isText {
+		*value = intstr.FromString(n.scalar)
+		return true
+	}
+	number, err := strconv.ParseInt(n.scalar, 10, 32)
+	*value = intstr.FromInt32(int32(number))
+	return n.kind == scalarNode && err == nil
 }
 
 func intoPointer(t reflect.Type) intoFunc {
