@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf16"
@@ -187,6 +188,16 @@ func TestSecretsAreNotShown(t *testing.T) {
 	}
 }
 
+// cpuTime is how long this process has computed: other than the clock, it knows nothing of what else
+// the machine does.
+func cpuTime(t *testing.T) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // Text that explodes is refused quickly; text that only repeats itself is not.
 func TestBombs(t *testing.T) {
 	laughs := "a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n"
@@ -203,11 +214,11 @@ func TestBombs(t *testing.T) {
 	for i := range 20_000 {
 		harmless += fmt.Sprintf("  k%d: v\n", i)
 	}
-	begin := time.Now()
+	begin := cpuTime(t)
 	if objects, problems := read(harmless); len(objects) != 1 || len(problems) != 0 {
 		t.Fatalf("the harmless document: %d objects, %v", len(objects), problems)
 	}
-	perByte := time.Since(begin) / time.Duration(len(harmless))
+	perByte := (cpuTime(t) - begin) / time.Duration(len(harmless))
 	for name, text := range map[string]string{
 		"billion laughs": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n" + laughs,
 		"merge keys":     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n" + merges,
@@ -220,10 +231,10 @@ func TestBombs(t *testing.T) {
 		"deep, closed":   "a: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			begin := time.Now()
+			begin := cpuTime(t)
 			_, problems := read(text)
 			bound := 30*perByte*time.Duration(len(text)) + time.Second
-			if took := time.Since(begin); took > bound {
+			if took := cpuTime(t) - begin; took > bound {
 				t.Errorf("took %v, more than %v", took, bound)
 			}
 			if !slices.ContainsFunc(problems, func(p api.Problem) bool { return p.Reason == api.ReasonInvalidYAML }) {
