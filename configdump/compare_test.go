@@ -218,6 +218,20 @@ func TestADumpWithoutEndpoints(t *testing.T) {
 	}
 }
 
+// Secrets that the bootstrap takes from files are nothing of the control plane's.
+func TestSecretsFromFiles(t *testing.T) {
+	d := read(t, `{"configs": [
+		{"@type": "type.googleapis.com/envoy.admin.v3.SecretsConfigDump", "dynamic_active_secrets": [
+			{"name": "xds-certificate", "secret": {"name": "xds-certificate"}}, {"name": "shop/tls", "secret": {"name": "shop/tls"}}]},
+		{"@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump", "bootstrap": {"node": {"id": "gw-1"}, "static_resources": {"clusters": [
+			{"transport_socket": {"typed_config": {"common_tls_context": {"tls_certificate_sds_secret_configs": [
+				{"name": "xds-certificate", "sds_config": {"path_config_source": {"path": "/sds/xds-certificate.yaml"}}}, {"name": "shop/tls", "sds_config": {"ads": {}}}]}}}}]}}}]}`)
+	r := Compare(nil, d)
+	if len(r.Differences) != 1 || r.Differences[0].Name != "shop/tls" || r.Differences[0].Kind != Extra {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestWhatIsNoDump(t *testing.T) {
 	for _, text := range []string{"", "{", "[]", `{"configs": []}`, `{"configs": [{"@type": "x"}]}`, `{"configs": [1]}`, "not found"} {
 		if _, err := Read(strings.NewReader(text)); err == nil {

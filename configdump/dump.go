@@ -19,6 +19,7 @@ type Dump struct {
 	// HasEndpoints says whether the dump was made with endpoints (?include_eds).
 	HasEndpoints bool
 	resources    map[resource.Ref]*dumped
+	fromFiles    map[string]bool // secrets that the bootstrap has read from files, such as those of xDS over TLS
 }
 
 // dumped is one resource of a dump.
@@ -53,7 +54,7 @@ func Read(r io.Reader) (*Dump, error) {
 	if len(page.Configs) == 0 {
 		return nil, fmt.Errorf("%w: it has no configs", errNoDump)
 	}
-	d := &Dump{resources: map[resource.Ref]*dumped{}}
+	d := &Dump{resources: map[resource.Ref]*dumped{}, fromFiles: map[string]bool{}}
 	known := 0
 	for _, raw := range page.Configs {
 		var kind struct {
@@ -70,6 +71,9 @@ func Read(r io.Reader) (*Dump, error) {
 		if err := read(d, raw); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", errNoDump, kind.Type, err)
 		}
+	}
+	for name := range d.fromFiles {
+		delete(d.resources, resource.Ref{Type: resource.Secret, Name: name})
 	}
 	if known == 0 {
 		return nil, fmt.Errorf("%w: none of its sections is known", errNoDump)
@@ -123,7 +127,32 @@ func (d *Dump) bootstrap(raw json.RawMessage) error {
 	n := s.Bootstrap.Node
 	d.ID, d.Fleet, d.Zone = n.ID, n.Cluster, n.Locality.Zone
 	d.Node, _ = n.Metadata["node"].(string)
+	var tree any
+	if err := json.Unmarshal(raw, &tree); err != nil {
+		return err
+	}
+	d.noteFileSecrets(tree)
 	return nil
+}
+
+// noteFileSecrets finds the SdsSecretConfigs of a bootstrap that name a file: they are dynamic secrets of
+// the dump as those that come over xDS are.
+// https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/transport_sockets/tls/v3/secret.proto
+func (d *Dump) noteFileSecrets(tree any) {
+	switch t := tree.(type) {
+	case []any:
+		for _, v := range t {
+			d.noteFileSecrets(v)
+		}
+	case map[string]any:
+		source, _ := t["sds_config"].(map[string]any)
+		if source["path_config_source"] != nil || source["path"] != nil {
+			d.fromFiles[nameOf(t, "name")] = true
+		}
+		for _, v := range t {
+			d.noteFileSecrets(v)
+		}
+	}
 }
 
 // failure is the message UpdateFailureState.

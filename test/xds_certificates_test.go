@@ -103,6 +103,12 @@ func TestXDSCertificatesAreReplaced(t *testing.T) {
 	s.envoy.AwaitLive()
 	stream := harness.Stream{Name: "web", URL: "http://" + s.Address(port) + "/", Host: "web", Rate: 300}
 	s.Await("web answers", 20*time.Second, stream.Answers("one"))
+	s.Await("it has all that it shall, and its own certificates are no difference", 10*time.Second, func() error {
+		if out, code := s.c.CLI("fleet", "diff", "gw-1", "--envoy-admin", s.envoy.Address); code != 0 {
+			return fmt.Errorf("exit code %d:\n%s", code, out)
+		}
+		return nil
+	})
 	load := s.Load(stream)
 
 	began := time.Now()

@@ -12,6 +12,7 @@ import (
 	"github.com/gateway-cp/gateway-cp/admin"
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+	"github.com/gateway-cp/gateway-cp/findings"
 	"github.com/gateway-cp/gateway-cp/xds"
 )
 
@@ -71,20 +72,20 @@ func writeRefusedClients(w io.Writer, refused []admin.RefusedClient) error {
 	for _, r := range refused {
 		who := "A client"
 		if r.ID != "" {
-			who = "Envoy " + r.ID
+			who = "Envoy " + findings.Printable(r.ID)
 		}
 		if r.Address != "" {
 			who += " from " + r.Address
 		}
 		if r.ID == "" && len(r.Certificate) > 0 {
-			who += " with a certificate for " + strings.Join(r.Certificate, ", ")
+			who += " with a certificate for " + findings.Printable(strings.Join(r.Certificate, ", "))
 		}
 		times := "once"
 		if r.Times > 1 {
 			times = fmt.Sprintf("%d times", r.Times)
 		}
 		_, err := fmt.Fprintf(w, "%s is refused (%s, %s, last at %s): %s\n",
-			who, r.Reason, times, r.Last.UTC().Format(time.RFC3339), strings.TrimSpace(r.Message))
+			who, r.Reason, times, r.Last.UTC().Format(time.RFC3339), findings.Printable(strings.TrimSpace(r.Message)))
 		if err != nil {
 			return err
 		}

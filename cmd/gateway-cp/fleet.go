@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gateway-cp/gateway-cp/admin"
+	"github.com/gateway-cp/gateway-cp/findings"
 )
 
 // fleetConfig is what the commands about the fleet share.
@@ -119,7 +120,7 @@ func writeFleet(w io.Writer, s admin.Status) error {
 	fmt.Fprintf(t, "\nID\t%sFLEET\tZONE\tNODE\tENVOY\tSTATE\tSINCE\tIN SYNC\tREVISION\tLAST CHANGE\tTOOK\n", at("REPLICA"))
 	for _, e := range s.Envoys {
 		last, took := lastChange(e)
-		fmt.Fprintf(t, "%s\t%s%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, at(e.Replica), e.Fleet, dash(e.Zone), dash(e.Node), dash(e.Version),
+		fmt.Fprintf(t, "%s\t%s%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, at(e.Replica), e.Fleet, cell(e.Zone), cell(e.Node), cell(e.Version),
 			stateOf(e), stamp(e.Since), syncOf(e), dash(short(e.Revision)), last, took)
 	}
 	if err := t.Flush(); err != nil {
@@ -132,6 +133,9 @@ func writeFleet(w io.Writer, s admin.Status) error {
 	}
 	return writeRefusedClients(w, s.RefusedClients)
 }
+
+// cell is what a client says of itself, in a table.
+func cell(said string) string { return dash(findings.Printable(said)) }
 
 // writeTroubles prints what is not as it should be with an Envoy, a line each.
 func writeTroubles(w io.Writer, e admin.EnvoyStatus, who string) error {
