@@ -127,6 +127,7 @@ func TestPathsOfEnvoys(t *testing.T) {
 		"/v1/envoys":               `200 [{"id":"gw-1",`,
 		"/v1/envoys/gw-2":          `200 [{"id":"gw-2",`,
 		"/v1/envoys/gw-3":          `404 {"error":"no Envoy gw-3 is connected, or was a short while ago"}`,
+		"/v1/nonsense":             `404 {"error":"there is no GET /v1/nonsense: docs/admin-api.md lists what there is"}`,
 		"/v1/envoys/gw-3/config":   `404 {"error":"no Envoy gw-3 is connected, or was a short while ago"}`,
 		"/v1/envoys/gw%2F1/config": `200 [{"id":"gw/1",`,
 		"/v1/config?fleet=edge":    `200 {"fleet":"edge",`,

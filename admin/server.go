@@ -42,6 +42,9 @@ func Serve(ctx context.Context, l net.Listener, view View) error {
 	handleTranslation(mux, view)
 	handleRollouts(mux, view)
 	handleServices(mux, view)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusNotFound, failure{"there is no " + r.Method + " " + r.URL.Path + ": docs/admin-api.md lists what there is"})
+	})
 	return serve(ctx, l, mux)
 }
 

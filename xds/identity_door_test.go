@@ -131,6 +131,29 @@ func TestRefusedClientsAreNotRepeated(t *testing.T) {
 	}
 }
 
+// Clients of one address that have not said who they are are told apart by the names in their certificates.
+func TestRefusedCertificatesAreToldApart(t *testing.T) {
+	now := time.Now()
+	l := newRefusedClients(newPlainDoor(t).server.log, func() time.Time { return now }, func() {})
+	l.note(RefusedClient{Address: "10.0.0.1", Names: []string{"edge-2"}, For: ForClientCertificate, Message: "it has expired"})
+	for i := range 10 * maxCertificates {
+		l.note(RefusedClient{Address: "10.0.0.1", Names: []string{fmt.Sprint("stranger-", i)}, For: ForClientCertificate, Message: "another CA"})
+	}
+	list := l.list(time.Hour)
+	if len(list) != maxCertificates+1 {
+		t.Errorf("%d are remembered, want %d and one for the rest", len(list), maxCertificates)
+	}
+	if !slices.ContainsFunc(list, func(r RefusedClient) bool {
+		return r.Message == "it has expired" && r.Names[0] == "edge-2" && r.Times == 1
+	}) {
+		t.Errorf("the one that has expired is not told of: %+v", list)
+	}
+	l.in("gw-2", []string{"edge-2"})
+	if len(l.list(time.Hour)) != maxCertificates {
+		t.Error("it is in, and still on the list")
+	}
+}
+
 // The words of strangers take no more than a little room, however many there are.
 func TestRefusedClientsAreBounded(t *testing.T) {
 	now := time.Now()

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,6 +62,10 @@ const (
 	maxNames   = 4
 )
 
+// maxCertificates bounds how many clients of one address are told apart by the names in their certificates
+// alone: anybody can make up names.
+const maxCertificates = 16
+
 // logAgain is the least time between two log lines about the same client and reason.
 const logAgain = 10 * time.Minute
 
@@ -79,6 +84,7 @@ type refusedClients struct {
 
 type refusedKey struct {
 	id, fleet, address string
+	certificate        string // its names, of a client that has not got as far as to say who it is
 	why                RefusedFor
 }
 
@@ -117,7 +123,7 @@ func (l *refusedClients) note(who RefusedClient) {
 	now := l.now()
 	l.mu.Lock()
 	l.counts[who.For]++
-	k := refusedKey{who.ID, who.Fleet, who.Address, who.For}
+	k := l.keyOf(who)
 	e := l.clients[k]
 	added := e == nil
 	if added {
@@ -149,6 +155,29 @@ func (l *refusedClients) note(who RefusedClient) {
 	if added {
 		l.changed()
 	}
+}
+
+// keyOf gives what a client is remembered by.
+func (l *refusedClients) keyOf(who RefusedClient) refusedKey {
+	k := refusedKey{id: who.ID, fleet: who.Fleet, address: who.Address, why: who.For}
+	if who.ID != "" || len(who.Names) == 0 {
+		return k
+	}
+	named := k
+	named.certificate = strings.Join(who.Names, "\x00")
+	if l.clients[named] != nil {
+		return named
+	}
+	others := 0
+	for o := range l.clients {
+		if o.address == k.address && o.why == k.why && o.certificate != "" {
+			others++
+		}
+	}
+	if others >= maxCertificates {
+		return k
+	}
+	return named
 }
 
 // makeRoom forgets the client that was refused longest ago if there are too many.
@@ -198,7 +227,7 @@ func (l *refusedClients) list(within time.Duration) []RefusedClient {
 		all = append(all, e.RefusedClient)
 	}
 	slices.SortFunc(all, func(a, b RefusedClient) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Fleet, b.Fleet), cmp.Compare(a.Address, b.Address), cmp.Compare(a.For, b.For))
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Fleet, b.Fleet), cmp.Compare(a.Address, b.Address), cmp.Compare(a.For, b.For), slices.Compare(a.Names, b.Names))
 	})
 	return all
 }
