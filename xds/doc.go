@@ -14,7 +14,8 @@
 //     that Envoy; until then the Envoy keeps the part's last good version, or is given its
 //     fallback (ready.go);
 //   - what an Envoy refuses is narrowed down to the part, and held back until it changes
-//     (quarantine.go); what it has in place of it outlives this process (lastgood.go);
+//     (quarantine.go), or is accepted later (retries.go); what it has in place of it outlives
+//     this process (lastgood.go);
 //   - a cluster is taken away when nothing that the Envoy holds names it and its drain time
 //     has passed (retire.go);
 //   - endpoints that are replaced in a cluster with active health checks stay until the others

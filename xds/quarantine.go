@@ -10,10 +10,6 @@ import (
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
-// retryTime is how long a refused content is held back before it is tried once more: the
-// cause may lie in the Envoy (an address in use), not in the content.
-const retryTime = 30 * time.Second
-
 // atom is the smallest unit that can be refused: one content of one resource.
 type atom struct {
 	kind resource.Type
@@ -33,6 +29,8 @@ type refusal struct {
 	sources []objectkey.Key
 	since   time.Time
 	retry   time.Time
+	// again: it is being tried once more, and stays refused until that is accepted.
+	again bool
 	// head is what it was refused with: of a part, the fault may be there.
 	head hash
 	// target is what the resource was to be; for what is refused together.
@@ -46,7 +44,7 @@ func (s *session) isHeldBack(of of, c *content) bool {
 		return false
 	}
 	a := atom{of.kind, of.name, c.part, c.hash}
-	if _, ok := s.refused[a]; ok {
+	if r, ok := s.refused[a]; ok && !r.again {
 		return true
 	}
 	_, suspect := sub.suspects[a]
@@ -156,11 +154,17 @@ func (s *session) stays(r *response) {
 func (s *session) condemn(a atom, message string, sources []objectkey.Key) {
 	target := s.store.find(s.audiences, a.kind, a.name)
 	r := &refusal{message: message, sources: sources, since: s.now(), retry: s.now().Add(retryTime), target: target}
+	if before, ok := s.refused[a]; ok {
+		r.since = before.since
+	}
 	if target != nil {
 		r.head = target.head.hash
 	}
 	s.refused[a] = r
-	s.refusalsChanged()
+	s.retries.note(r.retry)
+	if len(s.refused) <= maxRetries+1 { // of more, when everything has been answered
+		s.refusalsChanged()
+	}
 	s.keepGood(a)
 }
 
@@ -206,6 +210,7 @@ func (s *session) tried(t resource.Type, trial []atom, r *response) {
 			}
 		}
 		delete(sub.suspects, a)
+		s.absolve(a)
 		sub.touch(s.store.names.find(a.name))
 		s.holdWhole(t, a.name)
 	}
@@ -293,30 +298,6 @@ func split(atoms []atom) [][]atom {
 		}
 	}
 	return [][]atom{atoms[:at], atoms[at:]}
-}
-
-// retryRefused forgets refusals of contents that are not there any more, and tries those
-// whose time has come once more, each by itself.
-func (s *session) retryRefused() {
-	now := s.now()
-	var due []atom
-	for a, r := range s.refused {
-		target := s.store.find(s.audiences, a.kind, a.name)
-		sub := s.subs[a.kind]
-		if !s.stands(a, r, target) {
-			delete(s.refused, a)
-			sub.touch(s.store.names.find(a.name))
-			continue
-		}
-		if !now.Before(r.retry) {
-			delete(s.refused, a)
-			due = append(due, a)
-		}
-	}
-	slices.SortFunc(due, atom.compare) // so that the same events make the same responses
-	for _, a := range due {
-		s.subs[a.kind].try([]atom{a})
-	}
 }
 
 func (a atom) compare(b atom) int {

@@ -86,6 +86,7 @@ func (s *session) tryNext(t resource.Type) (r *response, more bool) {
 	if len(r.removed) == 0 {
 		s.fill(r, ids, func(id uint32) bool { return !gone(id) })
 	}
+	r.again = s.isRetry(trial)
 	s.tried(t, trial, r)
 	if len(r.items) == 0 && len(r.removed) == 0 && len(r.none) == 0 && !sub.greet {
 		return nil, isTrial
@@ -232,6 +233,7 @@ func (s *session) answer(t resource.Type, nonce uint64, message string) {
 		} else {
 			s.accept(r)
 		}
+		s.endRetries(r, k == i && message != "")
 		s.land(r)
 	}
 }

@@ -63,8 +63,8 @@ func (s *session) wake() time.Time {
 	for _, r := range s.replaced.m {
 		earlier(r.ends())
 	}
-	for _, r := range s.refused {
-		earlier(r.retry)
+	if at := s.nextRetry(); !at.IsZero() {
+		earlier(at)
 	}
 	if !s.stillWarming.IsZero() {
 		earlier(s.stillWarming)

@@ -50,6 +50,7 @@ type session struct {
 	unknown  int     // resources that this Envoy has, of which we know only the version
 	waits    waits
 	refused  map[atom]*refusal
+	retries  retries
 	retiring sparse[time.Time]    // clusters that nothing names: when they are taken away
 	replaced sparse[*replacement] // assignments whose endpoints are being replaced
 	loose    []uint32             // names that the session may have no use for any more
@@ -128,6 +129,7 @@ type response struct {
 	removed []string
 	none    []string    // asked for, and not there: see none.go
 	adrift  []*composed // of the items: see adrift.go
+	again   bool        // it tries something once more that was refused
 	at      time.Time
 	through uint64 // the newest change set of which it has all that could be sent
 }
