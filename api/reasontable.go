@@ -269,7 +269,7 @@ var Reasons = []ReasonInfo{
 	},
 	{
 		ReasonRedirectLoop, groupSet,
-		"A rule redirects requests to the very address that they came to, so that a client goes round in circles until it gives up. Most often a route that redirects to HTTPS is attached to the HTTPS listener, too, since its parentRef has no sectionName.",
+		"A rule redirects requests to the very address that they came to, at once or by way of other rules, so that a client goes round in circles until it gives up. Most often a route that redirects to HTTPS is attached to the HTTPS listener, too, since its parentRef has no sectionName.",
 		"Name the listener that the redirect is meant for (sectionName in parentRefs), or redirect to another host, port or path.",
 	},
 	{

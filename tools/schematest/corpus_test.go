@@ -1,6 +1,7 @@
 package schematest
 
 import (
+	"bytes"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -45,18 +46,17 @@ func documents(t *testing.T, paths ...string) []document {
 	var mu sync.Mutex
 	var all []document
 	_, err := files.Load(files.LoadOptions{Visit: func(d files.Document) {
+		problems := check(d)
+		d.JSON = bytes.Clone(d.JSON) // it outlives the visit
 		mu.Lock()
 		defer mu.Unlock()
-		all = append(all, document{Document: d, at: d.Origin.At("")})
+		all = append(all, document{Document: d, at: d.Origin.At(""), problems: problems})
 	}}, paths...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	slices.SortFunc(all, func(a, b document) int { return api.Problem{Position: a.at}.Compare(api.Problem{Position: b.at}) })
 	all = slices.DeleteFunc(all, func(d document) bool { return d.GVK.Group == "kustomize.config.k8s.io" }) // not for an API server
-	for i := range all {
-		all[i].problems = check(all[i].Document)
-	}
 	return all
 }
 
