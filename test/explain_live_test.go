@@ -49,7 +49,7 @@ func TestExplainLive(t *testing.T) {
 	split(75)
 	e.Await("a quarter goes to green", 20*time.Second, explain("75 % to Service default/a port 80, version blue",
 		"25 % to Service default/a port 80, version green", green.Address.String()))
-	if out, code := c.CLI("explain", "--live", "--port", "1", "--", "http://a.example.com/"); code != 2 || !strings.Contains(out, "none is on port 1") {
+	if out, code := c.CLI("explain", "--live", "--port", "1", "--", "http://a.example.com/"); code != 2 || !strings.Contains(out, "no listener is on port 1; there are ") {
 		t.Errorf("a port that nobody listens on: %d: %s", code, out)
 	}
 }
