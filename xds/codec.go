@@ -7,15 +7,19 @@ import (
 )
 
 // encoded is a message that is encoded already: pieces that belong to everybody.
-type encoded struct{ pieces []mem.SliceBuffer }
+type encoded struct {
+	pieces []mem.SliceBuffer
+	unread *unread // those of the stream that it is for
+}
 
-// Buffers are the bytes of the message, as they are handed to gRPC.
+// Buffers are the bytes of the message, as they are handed to gRPC. They are to be freed when the
+// message has left.
 func (m *encoded) Buffers() mem.BufferSlice {
-	buffers := make(mem.BufferSlice, len(m.pieces))
+	buffers := make(mem.BufferSlice, len(m.pieces), len(m.pieces)+1)
 	for i := range m.pieces {
 		buffers[i] = &m.pieces[i]
 	}
-	return buffers
+	return append(buffers, m.unread.end())
 }
 
 // codec hands encoded messages to gRPC as they are, has requests read themselves, and leaves all

@@ -35,9 +35,9 @@ type Limits struct {
 	HandshakeTimeout time.Duration
 	// FirstRequestTimeout is how long a stream may be open without a first message in full.
 	FirstRequestTimeout time.Duration
-	// AnswerTimeout is how long a client may leave a response unread or unanswered, except those
-	// of clusters, whose answers Envoy withholds while any cluster warms. It gets the newest
-	// state when it returns.
+	// AnswerTimeout is how long a client may leave a response unread or unanswered. Clusters have
+	// to be read, too, but Envoy withholds their answers while any of them warms. Unread is what
+	// the client's flow control windows have no room for. It gets the newest state when it returns.
 	AnswerTimeout time.Duration
 	// IdleTimeout is how long a connection may be open without a stream.
 	IdleTimeout time.Duration

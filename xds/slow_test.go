@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/mem"
 
 	"github.com/gateway-cp/gateway-cp/resource"
 )
@@ -93,4 +95,79 @@ func TestAClientThatDoesNotReadIsCutOff(t *testing.T) {
 	}
 	f.eventually("it is cut off", func() bool { return !connected() })
 	f.eventually("that is counted", func() bool { return f.server.Traffic().Refused[ForNoAnswer] == 1 })
+}
+
+// Clusters may be answered late, and still have to be read, even if nothing is sent behind them. Four
+// clients read and withhold the answer, before four others that do not read.
+func TestClustersThatAreNotReadAreNotWaitedFor(t *testing.T) {
+	f := newFixtureWith(t, 2*time.Second)
+	f.apply(cluster("a", strings.Repeat("x", 1<<20)), endpoints("a", ""))
+	reads := func(v variant) string { return "reads " + v.String() }
+	for _, v := range allVariants {
+		p := f.newParty(v, reads(v))
+		p.asks(resource.Cluster)
+		p.gets(resource.Cluster, "a")
+	}
+	for _, v := range allVariants {
+		conn, err := grpc.NewClient(f.addr, grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithInitialWindowSize(64<<10), grpc.WithInitialConnWindowSize(64<<10))
+		f.must(err)
+		defer conn.Close()
+		stream, err := conn.NewStream(f.context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, v.method(resource.Cluster))
+		f.must(err)
+		node := &corev3.Node{Id: "stuck " + v.String(), Cluster: "f"}
+		if v.sotw {
+			f.must(stream.SendMsg(&discoveryv3.DiscoveryRequest{Node: node, TypeUrl: resource.Cluster.URL()}))
+		} else {
+			f.must(stream.SendMsg(&discoveryv3.DeltaDiscoveryRequest{Node: node, TypeUrl: resource.Cluster.URL()}))
+		}
+	}
+	f.eventually("those that do not read are cut off", func() bool { return len(f.server.RefusedClients()) == len(allVariants) })
+	for _, r := range f.server.RefusedClients() {
+		if want := "the client has not read a response for 2s (--xds-answer-timeout)"; r.For != ForNoAnswer || r.Message != want || !strings.HasPrefix(r.ID, "stuck") {
+			t.Errorf("%+v, want one that is stuck with %q", r, want)
+		}
+	}
+	for _, v := range allVariants {
+		if !slices.ContainsFunc(f.server.Nodes(), func(n Node) bool { return n.ID == reads(v) }) {
+			t.Errorf("the client that %s is cut off, too", reads(v))
+		}
+	}
+}
+
+// What counts is that something leaves, not how much is waiting.
+func TestUnreadFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUnread(time.Minute)
+		fired := func() bool {
+			synctest.Wait()
+			select {
+			case <-u.tooLong.C:
+				return true
+			default:
+				return false
+			}
+		}
+		buffers := make([]mem.Buffer, 3)
+		for i := range buffers {
+			u.begin()
+			buffers[i] = u.end()
+		}
+		for _, b := range buffers {
+			if time.Sleep(50 * time.Second); fired() {
+				t.Fatal("it fires although a response has left within the last minute")
+			}
+			b.Free()
+		}
+		if time.Sleep(time.Hour); fired() {
+			t.Fatal("it fires although nothing waits")
+		}
+		u.begin()
+		if time.Sleep(time.Minute - 1); fired() {
+			t.Fatal("it fires too early")
+		}
+		if time.Sleep(time.Nanosecond); !fired() {
+			t.Error("it does not fire")
+		}
+	})
 }

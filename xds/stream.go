@@ -38,10 +38,8 @@ type conn struct {
 	peer     string // where it comes from
 	identity []byte // who we are, as a field of every response
 
-	// patience is how long the client may leave a response unread or unanswered; stuck is closed
-	// when one is unread for that long.
-	patience time.Duration
-	stuck    chan struct{}
+	patience time.Duration // how long the client may leave a response unread or unanswered
+	unread   *unread
 
 	mu      sync.Mutex
 	session *session
@@ -58,7 +56,7 @@ type counts struct{ sent, resources uint64 }
 func (s *Server) serve(stream grpc.ServerStream, p protocol, only *resource.Type) error {
 	c := &conn{
 		protocol: p, stream: stream, only: only, identity: p.identity(s.identifier), since: s.now(), peer: peerOf(stream.Context()),
-		patience: s.guard.limits.AnswerTimeout, stuck: make(chan struct{}),
+		patience: s.guard.limits.AnswerTimeout, unread: newUnread(s.guard.limits.AnswerTimeout),
 	}
 	defer s.leave(c)
 	ended := make(chan error, 1)
@@ -66,7 +64,7 @@ func (s *Server) serve(stream grpc.ServerStream, p protocol, only *resource.Type
 	select {
 	case err := <-ended:
 		return err
-	case <-c.stuck: // with the end of the stream, sending ends, too
+	case <-c.unread.tooLong.C: // with the end of the stream, sending ends, too
 		return c.tooSlow("has not read a response")
 	}
 }
@@ -170,7 +168,8 @@ func (c *conn) flush() (time.Duration, error) {
 		c.counts.sent++
 		c.counts.resources += uint64(len(r.items))
 		c.mu.Unlock()
-		if err := c.send(m); err != nil {
+		c.unread.begin()
+		if err := c.stream.SendMsg(m); err != nil { // while the client does not read, it may block
 			return 0, err
 		}
 	}
@@ -200,17 +199,8 @@ func (c *conn) encode(r *response) *encoded {
 	defer c.session.store.mu.RUnlock()
 	m := c.protocol.encode(c.session, r)
 	m.pieces = append(m.pieces, c.identity) // fields of a message may come in any order
+	m.unread = c.unread
 	return m
-}
-
-// send sends a message. While a client does not read, gRPC blocks.
-func (c *conn) send(m *encoded) error {
-	stuck := time.AfterFunc(c.patience, func() { close(c.stuck) })
-	err := c.stream.SendMsg(m)
-	if !stuck.Stop() {
-		return c.tooSlow("has not read a response")
-	}
-	return err
 }
 
 // tooSlow ends a stream. The client gets the newest state when it returns.

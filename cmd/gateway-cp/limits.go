@@ -20,7 +20,7 @@ func addLimitFlags(cmd *cobra.Command, l *xds.Limits) {
 	f.IntVar(&l.Handshakes, "xds-max-handshakes", d.Handshakes, "connections that may be at their handshakes at once")
 	f.DurationVar(&l.HandshakeTimeout, "xds-handshake-timeout", d.HandshakeTimeout, "time that a connection has for TLS and the begin of HTTP/2")
 	f.DurationVar(&l.FirstRequestTimeout, "xds-first-request-timeout", d.FirstRequestTimeout, "time that a stream has for its first message")
-	f.DurationVar(&l.AnswerTimeout, "xds-answer-timeout", d.AnswerTimeout, "time that a client may leave a response unread or unanswered (but for clusters, whose answers Envoy withholds while one warms)")
+	f.DurationVar(&l.AnswerTimeout, "xds-answer-timeout", d.AnswerTimeout, "time that a client may leave a response unread or unanswered (clusters only unread, since Envoy withholds their answers while one warms)")
 	f.DurationVar(&l.IdleTimeout, "xds-idle-timeout", d.IdleTimeout, "time that a connection may be open without a stream")
 	f.DurationVar(&l.KeepaliveTime, "xds-keepalive-time", d.KeepaliveTime, "silence after which a client is asked for a sign of life")
 	f.DurationVar(&l.KeepaliveTimeout, "xds-keepalive-timeout", d.KeepaliveTimeout, "time that a client has to give it, before its connection is closed")

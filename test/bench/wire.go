@@ -83,7 +83,9 @@ func (w *wire) SendMsg(m any) error {
 	var err error
 	switch m := m.(type) {
 	case interface{ Buffers() mem.BufferSlice }:
-		b = m.Buffers().Materialize()
+		buffers := m.Buffers()
+		b = buffers.Materialize()
+		buffers.Free()
 	case proto.Message:
 		if b, err = proto.Marshal(m); err != nil {
 			return err
