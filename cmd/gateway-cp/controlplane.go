@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -323,7 +324,11 @@ func (c *controlPlane) logProblems() {
 // what is wrong with Envoys, with positions.
 func (c *controlPlane) problems() []api.Problem {
 	all := append(c.translator.Problems(), c.allocations.Problems()...)
-	c.xds.EachRefusal(func(envoy string, r xds.Refusal) { all = append(all, refusalProblem(envoy, r)) })
+	refused := map[string][]xds.Refusal{}
+	c.xds.EachRefusal(func(envoy string, r xds.Refusal) { refused[envoy] = append(refused[envoy], r) })
+	for _, envoy := range slices.Sorted(maps.Keys(refused)) {
+		all = append(all, refusalProblems(envoy, refused[envoy])...)
+	}
 	ids, peers := c.xds.Twins()
 	for _, id := range ids {
 		all = append(all, twinProblem(id, peers[id]))

@@ -152,8 +152,12 @@ func writeTroubles(w io.Writer, e admin.EnvoyStatus, who string) error {
 	for _, wait := range e.Waiting {
 		lines = append(lines, fmt.Sprintf("waits for %s %s (%s) with %s", wait.Type, wait.Name, wait.Why, some(wait.For, wait.Count)))
 	}
-	for _, r := range e.Refused {
+	few, more := fewRefused(e)
+	for _, r := range few {
 		lines = append(lines, fmt.Sprintf("refuses %s: %s", refusedName(r), strings.TrimSpace(r.Message)))
+	}
+	if more != "" {
+		lines = append(lines, more)
 	}
 	for _, line := range lines {
 		if _, err := fmt.Fprintf(w, "%s%s\n", who, line); err != nil {

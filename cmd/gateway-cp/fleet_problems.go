@@ -19,7 +19,8 @@ func newFleetProblemsCommand(socket *string) *cobra.Command {
 		Use:   "problems",
 		Short: "Show what is wrong with the objects, and what Envoys refuse",
 		Long: `Problems lists every problem of the live objects, and every resource that an Envoy refuses, with
-Envoy's message and the objects that it comes from. It exits with 1 when there is an error.`,
+Envoy's message and the objects that it comes from; when an Envoy refuses much, 20 of them and the number of the others.
+-o json has all. It exits with 1 when there is an error.`,
 		Example: "  gateway-cp fleet problems\n  gateway-cp fleet problems -o json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -78,15 +79,29 @@ func writeProblems(w io.Writer, s admin.Status) error {
 		}
 	}
 	for _, e := range s.Envoys {
-		for _, r := range e.Refused {
+		few, more := fewRefused(e)
+		for _, r := range few {
 			_, err := fmt.Fprintf(w, "Envoy %s refuses %s: %s\n  it comes from %s\n",
 				e.ID, refusedName(r), strings.TrimSpace(r.Message), cmp.Or(strings.Join(r.Objects, ", "), "nothing that is known"))
 			if err != nil {
 				return err
 			}
 		}
+		if more != "" {
+			if _, err := fmt.Fprintf(w, "Envoy %s %s\n", e.ID, more); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// fewRefused gives what an Envoy refuses, of much a part, and the words for the others.
+func fewRefused(e admin.EnvoyStatus) (few []admin.Refusal, more string) {
+	if n := len(e.Refused) - maxListedRefusals; n > 0 {
+		return e.Refused[:maxListedRefusals], fmt.Sprintf("refuses %d more: gateway-cp fleet %s lists all", n, e.ID)
+	}
+	return e.Refused, ""
 }
 
 func countProblems(problems []api.Problem) (errs, warnings int) {

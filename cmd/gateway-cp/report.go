@@ -51,6 +51,29 @@ func (c *controlPlane) status(fleet []xds.EnvoyStatus) admin.Status {
 	return s
 }
 
+// maxListedRefusals is how many refusals of one Envoy are listed one by one, in the log and for people.
+const maxListedRefusals = 20
+
+// refusalProblems gives what one Envoy refuses: of much, what it has refused for the longest, so that
+// the same stay, and one problem for the others.
+func refusalProblems(envoy string, refused []xds.Refusal) []api.Problem {
+	oldest := slices.Clone(refused)
+	slices.SortStableFunc(oldest, func(a, b xds.Refusal) int { return a.Since.Compare(b.Since) })
+	var all []api.Problem
+	for _, r := range oldest[:min(len(oldest), maxListedRefusals)] {
+		all = append(all, refusalProblem(envoy, r))
+	}
+	if len(oldest) > maxListedRefusals { // how many says the status: here a number would make another problem each time
+		all = append(all, api.Problem{
+			Reason:   api.ReasonRefusedByEnvoy,
+			Severity: api.Error,
+			Message:  fmt.Sprintf("Envoy %s refuses more than these %d resources", envoy, maxListedRefusals),
+			Hint:     "gateway-cp fleet " + envoy + " lists all; they often have one cause: see Envoy's messages",
+		})
+	}
+	return all
+}
+
 // refusalProblem puts what an Envoy refuses on the object that it comes from.
 func refusalProblem(envoy string, r xds.Refusal) api.Problem {
 	p := api.Problem{
