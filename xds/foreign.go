@@ -20,6 +20,7 @@ func (s *session) isForeign(endpoints uint32) bool {
 // isForeignNoMore has endpoints looked at that were asked for before there was a cluster for them.
 func (s *session) isForeignNoMore(cluster uint32) {
 	if endpoints := s.subs[resource.Endpoint]; endpoints != nil && endpoints.wants(cluster) && !endpoints.has(cluster) {
+		s.store.names.use(s.store.names.of(cluster), s.number)
 		endpoints.touch(cluster)
 	}
 }

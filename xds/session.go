@@ -204,10 +204,12 @@ func (s *session) changed(t resource.Type, id uint32, before *composed, news *ne
 	}
 	if sub := s.subs[t]; sub != nil {
 		sub.keep(id, before)
-		if sub.wants(id) && (t != resource.Endpoint || !s.isForeign(id)) {
+		if sub.wants(id) {
 			s.store.names.use(s.store.names.of(id), s.number)
-			sub.touch(id)
-			s.concern(news)
+			if t != resource.Endpoint || !s.isForeign(id) {
+				sub.touch(id)
+				s.concern(news)
+			}
 		}
 	}
 	if t == resource.Cluster && before == nil {
