@@ -20,11 +20,7 @@ var serviceCluster = &Feature{Name: "cluster", Build: buildCluster}
 const upstreamHTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 func buildCluster(r *Reader, u Unit) Result {
-	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
-	if service == nil {
-		return Result{}
-	}
-	port := servedPort(service, u.Port)
+	service, port := servedBy(r, u)
 	if port == nil {
 		return Result{}
 	}

@@ -49,11 +49,7 @@ type selection struct {
 }
 
 func buildEndpoints(r *Reader, u Unit) Result {
-	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
-	if service == nil {
-		return Result{}
-	}
-	port := servedPort(service, u.Port)
+	service, port := servedBy(r, u)
 	if port == nil {
 		return Result{}
 	}

@@ -121,11 +121,7 @@ func rescueCalls(r *Reader, service *corev1.Service, port int32, f fleet) []Unit
 var rescuedCluster = &Feature{Name: "rescued cluster", Build: buildRescued}
 
 func buildRescued(r *Reader, u Unit) Result {
-	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
-	if service == nil {
-		return Result{}
-	}
-	port := servedPort(service, u.Port)
+	service, port := servedBy(r, u)
 	if port == nil {
 		return Result{}
 	}

@@ -117,6 +117,15 @@ func servedPort(service *corev1.Service, number int32) *corev1.ServicePort {
 	return findPort(servedPorts(service), number)
 }
 
+// servedBy gives the Service of a unit and its TCP port; the port is nil where either is gone.
+func servedBy(r *Reader, u Unit) (*corev1.Service, *corev1.ServicePort) {
+	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
+	if service == nil {
+		return nil, nil
+	}
+	return service, servedPort(service, u.Port)
+}
+
 // defaultPort is the port that a host name without one means: 80, else the only one. It is
 // false where neither is there.
 func defaultPort(service *corev1.Service) (int32, bool) {
