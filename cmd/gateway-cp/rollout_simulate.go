@@ -125,7 +125,7 @@ func (c *simulateConfig) check() error {
 
 // readRollout reads the one that is meant, with its defaults.
 func readRollout(cmd *cobra.Command, args []string) (*v1alpha1.Rollout, error) {
-	loaded, err := readPaths(files.LoadOptions{Stdin: cmd.InOrStdin()}, args[:1])
+	loaded, err := readGiven(files.LoadOptions{Stdin: cmd.InOrStdin()}, args[:1])
 	if err != nil {
 		return nil, err
 	}
