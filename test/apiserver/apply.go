@@ -2,10 +2,7 @@ package apiserver
 
 import (
 	"context"
-	"errors"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -17,6 +14,8 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/restmapper"
 	"sigs.k8s.io/yaml"
+
+	"github.com/gateway-cp/gateway-cp/test/module"
 )
 
 // Apply writes the objects of YAML documents as kubectl apply --server-side does, and the status that
@@ -123,21 +122,21 @@ func (s *Server) resource(object *unstructured.Unstructured) (dynamic.ResourceIn
 
 // OurCRDs are the files with the CRDs of this project.
 func OurCRDs() ([]string, error) {
-	_, file, _, ok := runtime.Caller(0)
-	if !ok {
-		return nil, errors.New("the place of the source is unknown")
+	dir, err := module.Dir(module.Ours)
+	if err != nil {
+		return nil, err
 	}
-	return filepath.Glob(filepath.Join(filepath.Dir(file), "..", "..", "deploy", "crds", "*.yaml"))
+	return filepath.Glob(filepath.Join(dir, "deploy", "crds", "*.yaml"))
 }
 
 // GatewayCRDs are the files with the CRDs of the Gateway API that we read, as the Go module has them.
 func GatewayCRDs() (files []string, err error) {
-	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
+	dir, err := module.Dir("sigs.k8s.io/gateway-api")
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range []string{"gatewayclasses", "gateways", "httproutes", "referencegrants"} {
-		files = append(files, filepath.Join(strings.TrimSpace(string(dir)), "config/crd/standard/gateway.networking.k8s.io_"+name+".yaml"))
+		files = append(files, filepath.Join(dir, "config/crd/standard/gateway.networking.k8s.io_"+name+".yaml"))
 	}
 	return files, nil
 }

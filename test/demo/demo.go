@@ -5,13 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gateway-cp/gateway-cp/admin"
 	"github.com/gateway-cp/gateway-cp/test/harness"
+	"github.com/gateway-cp/gateway-cp/test/module"
 )
 
 // Four streams make a load of 1,200 requests per second.
@@ -76,8 +76,11 @@ func (d *demo) streams() []harness.Stream {
 
 // example reads a file of examples/bluegreen.
 func (d *demo) example(name string) string {
-	_, file, _, _ := runtime.Caller(0)
-	data, err := os.ReadFile(filepath.Join(filepath.Dir(file), "..", "..", "examples", "bluegreen", name))
+	dir, err := module.Dir(module.Ours)
+	if err != nil {
+		d.Fatalf("%v", err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "examples", "bluegreen", name))
 	if err != nil {
 		d.Fatalf("%v", err)
 	}

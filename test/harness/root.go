@@ -2,16 +2,15 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"syscall"
 
 	"github.com/gateway-cp/gateway-cp/envoybin"
+	"github.com/gateway-cp/gateway-cp/test/module"
 )
 
 // BinaryEnv names the environment variable that, when set, gives a gateway-cp to use instead
@@ -58,16 +57,16 @@ var shared = sync.OnceValues(func() (*root, error) {
 
 // build builds gateway-cp.
 func build(to string) error {
-	_, file, _, ok := runtime.Caller(0)
-	if !ok {
-		return errors.New("the place of the source is unknown")
+	dir, err := module.Dir(module.Ours)
+	if err != nil {
+		return err
 	}
 	args := []string{"build", "-o", to}
 	if raceEnabled || os.Getenv(RaceEnv) != "" {
 		args = append(args, "-race")
 	}
 	cmd := exec.Command("go", append(args, "./cmd/gateway-cp")...)
-	cmd.Dir = filepath.Join(filepath.Dir(file), "..", "..")
+	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build gateway-cp: %w\n%s", err, out)
 	}
