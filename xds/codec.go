@@ -22,6 +22,9 @@ func (m *encoded) Buffers() mem.BufferSlice {
 	return append(buffers, m.unread.end())
 }
 
+// requestPool is memory for requests; gRPC's own pool takes a MiB for each that is above 32 KiB.
+var requestPool = mem.NewTieredBufferPool(1<<10, 8<<10, 32<<10, 64<<10, 96<<10, 128<<10, 256<<10, 512<<10, 1<<20, 4<<20)
+
 // codec hands encoded messages to gRPC as they are, has requests read themselves, and leaves all
 // others to the usual codec.
 type codec struct{ encoding.CodecV2 }
@@ -31,7 +34,8 @@ func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
 // Unmarshal reads requests that read themselves.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if r, ok := v.(*deltaRequest); ok {
-		return r.Unmarshal(data.Materialize())
+		r.memory = data.MaterializeToBuffer(requestPool)
+		return r.Unmarshal(r.memory.ReadOnlyData())
 	}
 	return c.CodecV2.Unmarshal(data, v)
 }

@@ -19,6 +19,7 @@ func (delta) newRequest() request { return &deltaRequest{} }
 
 func (delta) receive(s *session, t resource.Type, r request) {
 	req := r.(*deltaRequest)
+	defer req.free()
 	first := !s.sub(t).asked
 	if first {
 		s.report(t, req.versions())

@@ -9,24 +9,25 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
 
 // deltaRequest is a DeltaDiscoveryRequest. After a restart all Envoys come back at once, and each
 // says the version of everything that it has; the generated decoder makes a map and two strings
-// for each of these thousands of names. Here they are where they stand in the message, which
-// nobody writes to; what is kept of them is copied.
+// for each of these thousands of names. Here they are where they stand in the message, whose
+// memory is used again after free: what is kept of them must be copied.
 // https://www.envoyproxy.io/docs/envoy/latest/api-v3/service/discovery/v3/discovery.proto#service-discovery-v3-deltadiscoveryrequest
 type deltaRequest struct {
 	node                   *corev3.Node
 	url, nonce             string
 	subscribe, unsubscribe []string
-	has                    []version // initial_resource_versions
 	refused                *status.Status
-}
 
-type version struct{ name, version string }
+	message []byte
+	memory  mem.Buffer // of the message; nil if it is not to be used again
+}
 
 // The Protobuf fields of DeltaDiscoveryRequest, and of the entries of its map.
 const (
@@ -45,18 +46,35 @@ const (
 func (r *deltaRequest) GetNode() *corev3.Node               { return r.node }
 func (r *deltaRequest) GetTypeUrl() string                  { return r.url }
 func (r *deltaRequest) GetResourceNamesSubscribe() []string { return r.subscribe }
+
+// versions are the initial_resource_versions.
 func (r *deltaRequest) versions() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
-		for _, v := range r.has {
-			if !yield(v.name, v.version) {
-				return
+		_ = eachField(r.message, func(n protowire.Number, b []byte) error { // it has been read without an error
+			if n != requestVersions {
+				return nil
 			}
-		}
+			if name, version, _ := readVersion(b); !yield(name, version) {
+				return errEnough
+			}
+			return nil
+		})
 	}
+}
+
+var errEnough = errors.New("enough has been read")
+
+// free gives the memory of the message back; nothing of the request may be used after it.
+func (r *deltaRequest) free() {
+	if r.memory != nil {
+		r.memory.Free()
+	}
+	*r = deltaRequest{}
 }
 
 // Unmarshal reads a message, which belongs to the request from then on.
 func (r *deltaRequest) Unmarshal(message []byte) error {
+	r.message = message
 	err := eachField(message, func(n protowire.Number, b []byte) (err error) {
 		switch n {
 		case requestNode:
@@ -74,9 +92,7 @@ func (r *deltaRequest) Unmarshal(message []byte) error {
 		case requestUnsubscribe:
 			r.unsubscribe, err = appendText(r.unsubscribe, b)
 		case requestVersions:
-			var v version
-			v, err = readVersion(b)
-			r.has = append(room(r.has, len(message), len(b)), v)
+			_, _, err = readVersion(b)
 		}
 		return err
 	})
@@ -87,24 +103,24 @@ func (r *deltaRequest) Unmarshal(message []byte) error {
 }
 
 // room makes room at the first of many entries, which are of about the same size.
-func room[T any](all []T, message, entry int) []T {
+func room(all []string, message, entry int) []string {
 	if all != nil {
 		return all
 	}
-	return make([]T, 0, min(message/(entry+2)+1, 4096))
+	return make([]string, 0, min(message/(entry+2)+1, 4096))
 }
 
-func readVersion(entry []byte) (v version, err error) {
+func readVersion(entry []byte) (name, version string, err error) {
 	err = eachField(entry, func(n protowire.Number, b []byte) (err error) {
 		switch n {
 		case entryKey:
-			v.name, err = text(b)
+			name, err = text(b)
 		case entryValue:
-			v.version, err = text(b)
+			version, err = text(b)
 		}
 		return err
 	})
-	return v, err
+	return name, version, err
 }
 
 // eachField calls f with every field of a message that has bytes; it skips others.

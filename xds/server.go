@@ -92,6 +92,9 @@ func (s *Server) Options() []grpc.ServerOption {
 		grpc.ForceServerCodecV2(newCodec()),
 		// A thousand connections that are nearly always silent need no read buffers of 32 KiB each.
 		grpc.ReadBufferSize(4<<10),
+		// Windows that grow would let each of a thousand Envoys that come back at once lay down
+		// all that it has to say, long before its turn comes. Its reports need not wait behind that.
+		grpc.InitialWindowSize(64<<10), grpc.InitialConnWindowSize(256<<10),
 		grpc.StreamInterceptor(s.guard.intercept),
 	)
 }
