@@ -84,7 +84,7 @@ func ofEndpoints(e *corev1.Endpoints, publish bool) []endpoint {
 // ofPod gives a Pod's addresses, as Kubernetes' endpoint controller would.
 func ofPod(pod *corev1.Pod, service *corev1.Service) []endpoint {
 	publish := service.Spec.PublishNotReadyAddresses
-	if behind.HasEnded(pod) || !publish && behind.OfPod(pod, false) != behind.Ready {
+	if behind.HasEnded(pod) || !publish && behind.OfPod(pod) != behind.Ready {
 		return nil
 	}
 	ports := map[string]uint16{}

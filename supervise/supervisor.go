@@ -20,7 +20,7 @@ type Config struct {
 	AdminAddress string // Envoy's admin interface, as in the bootstrap: host:port or unix:///path
 	LogLevel     string // Envoy's; default warning
 	// DrainTime is how long requests on a removed or changed listener may still take
-	// (--drain-time-s, whole seconds); default 60 s.
+	// (--drain-time-s, whole seconds); 0: DefaultDrainTime.
 	DrainTime time.Duration
 	// DrainTimeout bounds the drain when Run's context ends; 0 stops Envoy at once.
 	DrainTimeout time.Duration
@@ -29,6 +29,9 @@ type Config struct {
 	Store       *state.Store // remembers the process for the next supervisor
 	Log         *slog.Logger
 }
+
+// DefaultDrainTime is what load balancers of clouds give connections by default to end.
+const DefaultDrainTime = 5 * time.Minute
 
 // The pause before a restart grows from minBackoff to maxBackoff, and is forgotten when
 // Envoy has run for stableAfter.
@@ -64,7 +67,7 @@ func New(c Config) *Supervisor {
 		c.LogLevel = "warning"
 	}
 	if c.DrainTime == 0 {
-		c.DrainTime = time.Minute
+		c.DrainTime = DefaultDrainTime
 	}
 	return &Supervisor{config: c, admin: newAdminClient(c.AdminAddress), tail: newTail(c.Dir, c.Log)}
 }

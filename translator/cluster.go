@@ -37,7 +37,7 @@ func buildCluster(r *Reader, u Unit) Result {
 		Sources: []api.Key{serviceKey(u)},
 		Drain:   drainTime(r, u.Fleet),
 	}
-	probe, problems := probeOf(selectedWorkloads(r, service, version), speaksHTTP2(port.AppProtocol))
+	probe, problems := probeOf(service, selectedWorkloads(r, service, version), speaksHTTP2(port.AppProtocol))
 	if probe != nil {
 		e.checkHealth(c, probe)
 		out.HealthChecked = true

@@ -63,7 +63,7 @@ func buildEndpoints(r *Reader, u Unit) Result {
 	s.serve()
 
 	workloads := selectedWorkloads(r, service, version)
-	probe, _ := probeOf(workloads, speaksHTTP2(port.AppProtocol)) // the cluster reports on it
+	probe, _ := probeOf(service, workloads, speaksHTTP2(port.AppProtocol)) // the cluster reports on it
 	name := clusterName(u.Namespace, u.Name, u.Port, version.ID)
 	out := resource.Output{Ready: s.count(ready), Total: total, Sources: []api.Key{serviceKey(u)}}
 	e := &encoder{}
@@ -92,6 +92,11 @@ func selectEndpoints(r *Reader, service *corev1.Service, port *corev1.ServicePor
 		s.addPods(r, service, port, selectedPods(r, service, version))
 	}
 	s.addWorkloads(r, port, selectedWorkloads(r, service, version))
+	if service.Spec.PublishNotReadyAddresses {
+		for i := range s.endpoints {
+			s.endpoints[i].state = s.endpoints[i].state.Published()
+		}
+	}
 	return s
 }
 
@@ -119,7 +124,7 @@ func (s *selection) settle(primary corev1.IPFamily) (total int) {
 // terminates is better than an error:
 // https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#serving
 func (s *selection) serve() {
-	s.endpoints = slices.DeleteFunc(s.endpoints, func(e endpoint) bool { return e.state == notReady })
+	s.endpoints = slices.DeleteFunc(s.endpoints, func(e endpoint) bool { return e.state >= notReady })
 	if s.count(ready) == 0 {
 		for i := range s.endpoints {
 			s.endpoints[i].state = ready

@@ -28,7 +28,7 @@ func (s *selection) addPods(r *Reader, service *corev1.Service, port *corev1.Ser
 			zone:  zoneOf(r, pod.Spec.NodeName),
 			node:  pod.Spec.NodeName,
 			pod:   pod.Name,
-			state: behind.OfPod(pod, service.Spec.PublishNotReadyAddresses),
+			state: behind.OfPod(pod),
 		})
 	}
 }

@@ -24,11 +24,15 @@ import (
 // port is each endpoint's own.
 
 // probeOf gives the probe that the endpoints of a cluster are checked with: the first that a
-// Workload has; nil when none has one. Workloads whose own probe is another one are told.
-func probeOf(workloads []*api.Object, http2 bool) (*corev1.Probe, []api.Problem) {
+// Workload has; nil when none has one, or the Service disregards readiness. Workloads whose own probe is
+// another one are told.
+func probeOf(service *corev1.Service, workloads []*api.Object, http2 bool) (*corev1.Probe, []api.Problem) {
 	var chosen *corev1.Probe
 	var from api.Key
 	var problems []api.Problem
+	if service.Spec.PublishNotReadyAddresses {
+		return nil, nil
+	}
 	for _, o := range workloads {
 		p := o.Value.(*v1alpha1.Workload).Spec.ReadinessProbe
 		if p == nil {

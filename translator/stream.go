@@ -109,7 +109,7 @@ func buildStreamCluster(r *Reader, u Unit) Result {
 		Sources: []api.Key{serviceKey(u)},
 		Drain:   drainTime(r, u.Fleet),
 	}
-	probe, problems := probeOf(streamWorkloads(r, service), http2)
+	probe, problems := probeOf(service, streamWorkloads(r, service), http2)
 	if probe != nil {
 		e.checkHealth(c, probe)
 		out.HealthChecked = true
@@ -152,7 +152,7 @@ func buildStreamEndpoints(r *Reader, u Unit) Result {
 		return Result{}
 	}
 	http2 := speaksPlainHTTP(port) && speaksHTTP2(port.AppProtocol)
-	probe, _ := probeOf(streamWorkloads(r, service), http2) // the cluster reports on it
+	probe, _ := probeOf(service, streamWorkloads(r, service), http2) // the cluster reports on it
 	name := streamClusterName(u.Namespace, u.Name, port, stream.local)
 	a := &endpointv3.ClusterLoadAssignment{ClusterName: name}
 	out := resource.Output{Sources: []api.Key{serviceKey(u)}}

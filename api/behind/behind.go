@@ -20,7 +20,21 @@ const (
 	Draining
 	// NotReady takes none.
 	NotReady
+	// Stopped terminates, and serves no more.
+	Stopped
 )
+
+// Published is what a state is where a Service disregards readiness (publishNotReadyAddresses). What
+// terminates still gets nothing new while there are others.
+func (s State) Published() State {
+	switch s {
+	case NotReady:
+		return Ready
+	case Stopped:
+		return Draining
+	}
+	return s
+}
 
 // OfConditions reads the conditions of an endpoint of an EndpointSlice. They may be left out: ready
 // is then true, serving what ready is, and terminating false.
@@ -34,28 +48,32 @@ func OfConditions(c *discoveryv1.EndpointConditions) State {
 	switch {
 	case terminating && serving:
 		return Draining
-	case isReady && !terminating:
+	case terminating:
+		return Stopped
+	case isReady:
 		return Ready
 	}
 	return NotReady
 }
 
-// OfPod reads the status of a Pod: only one that runs and is Ready takes traffic, or any if its
-// Service publishes those that are not ready; one that is being deleted finishes what it has.
-func OfPod(pod *corev1.Pod, publishNotReady bool) State {
-	isReady := publishNotReady
+// OfPod reads the status of a Pod: only one that runs and is Ready takes traffic; one that is being
+// deleted finishes what it has.
+func OfPod(pod *corev1.Pod) State {
+	isReady, terminating := false, pod.DeletionTimestamp != nil
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue && pod.Status.Phase == corev1.PodRunning {
 			isReady = true
 		}
 	}
 	switch {
-	case !isReady:
-		return NotReady
-	case pod.DeletionTimestamp != nil:
+	case isReady && terminating:
 		return Draining
+	case isReady:
+		return Ready
+	case terminating:
+		return Stopped
 	}
-	return Ready
+	return NotReady
 }
 
 // HasEnded says whether a Pod will never serve again.

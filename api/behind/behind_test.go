@@ -20,7 +20,7 @@ func TestOfConditions(t *testing.T) {
 		{&yes, nil, nil, Ready},
 		{&no, nil, nil, NotReady},
 		{&no, &yes, &yes, Draining},
-		{&no, &no, &yes, NotReady},
+		{&no, &no, &yes, Stopped},
 		{&yes, &yes, &yes, Draining}, // published though not ready
 		{nil, nil, &yes, Draining},
 	} {
@@ -32,19 +32,22 @@ func TestOfConditions(t *testing.T) {
 
 func TestOfPod(t *testing.T) {
 	pod := &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodRunning}}
-	if OfPod(pod, false) != NotReady || OfPod(pod, true) != Ready {
+	if s := OfPod(pod); s != NotReady || s.Published() != Ready {
 		t.Error("a Pod without conditions is ready only where that does not matter")
 	}
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
-	if OfPod(pod, false) != Ready {
+	if OfPod(pod) != Ready {
 		t.Error("a Pod that runs and is Ready is not ready")
 	}
 	pod.DeletionTimestamp = &metav1.Time{}
-	if OfPod(pod, false) != Draining {
+	if OfPod(pod) != Draining {
 		t.Error("a Pod that is being deleted does not drain")
 	}
+	if Draining.Published() != Draining || Stopped.Published() != Draining {
+		t.Error("publishing has what terminates take new requests")
+	}
 	pod.Status.Phase = corev1.PodSucceeded
-	if OfPod(pod, false) != NotReady || !HasEnded(pod) {
+	if OfPod(pod) != Stopped || !HasEnded(pod) {
 		t.Error("a Pod that has ended is ready")
 	}
 }

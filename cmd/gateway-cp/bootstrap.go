@@ -86,8 +86,9 @@ func newBootstrapCommand() *cobra.Command {
 		Use:   "bootstrap",
 		Short: "Print the bootstrap configuration of an Envoy",
 		Long: `Bootstrap prints what an Envoy of the fleet is started with, for Envoy ` + envoybin.Supported() + `. Two flags of Envoy belong to it:
---drain-time-s bounds how long requests on a removed or changed listener may still take (set it
-above the longest request), and --drain-strategy immediate tells all clients at once.
+--drain-time-s bounds how long requests and connections on a removed or changed listener may still
+take (above the longest request; load balancers of clouds wait for 300 s), and --drain-strategy
+immediate tells all clients at once.
 
 With the addresses of several replicas, Envoy connects to any of them, and to another when that is
 gone.
@@ -99,7 +100,7 @@ changes, not when a file is written. The certificate must say which fleet and no
 serve --xds-identity wants it; --fleet and --node-id must be the same.`,
 		Example: `  gateway-cp bootstrap --xds-address cp.example.com:18000 --xds-ca ca.crt --xds-cert tls.crt --xds-key tls.key >envoy.yaml
   gateway-cp bootstrap --xds-address 10.0.0.1:18000,10.0.0.2:18000 >envoy.yaml
-  envoy -c envoy.yaml --drain-time-s 60 --drain-strategy immediate`,
+  envoy -c envoy.yaml --drain-time-s 300 --drain-strategy immediate`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.complete(); err != nil {

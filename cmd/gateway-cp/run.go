@@ -67,7 +67,7 @@ Envoy is --envoy, else $ENVOY, else envoy on PATH, else it is fetched once as a 
 	f := cmd.Flags()
 	f.StringVar(&c.Envoy, "envoy", "", "Envoy binary (default: $ENVOY, envoy on PATH, or a fetched one)")
 	f.DurationVar(&c.DrainTimeout, "drain-timeout", 30*time.Second, "time that clients have to finish when everything stops")
-	f.DurationVar(&c.DrainTime, "envoy-drain-time", time.Minute, "time that requests on a removed or changed listener may still take")
+	f.DurationVar(&c.DrainTime, "envoy-drain-time", supervise.DefaultDrainTime, "time that requests and connections on a removed or changed listener may still take")
 	f.IntVar(&c.Concurrency, "envoy-concurrency", 0, "worker threads of Envoy (0: one per CPU)")
 	enumFlag(cmd, &c.EnvoyLogLevel, "envoy-log-level", "", "log this and what is worse of Envoy's own log",
 		"warning", "trace", "debug", "info", "error", "critical", "off")
