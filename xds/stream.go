@@ -71,8 +71,8 @@ func (s *Server) serve(stream grpc.ServerStream, p protocol, only *resource.Type
 
 // converse takes in what the client says, and sends what there is to say.
 func (s *Server) converse(c *conn) error {
-	requests, failed := make(chan request), make(chan error, 1)
-	go func() { failed <- c.read(requests) }() // ends with the stream at the latest
+	requests, handled, failed := make(chan request), make(chan struct{}, 1), make(chan error, 1)
+	go func() { failed <- c.read(requests, handled) }() // ends with the stream at the latest
 	var wake <-chan struct{}
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -92,6 +92,7 @@ func (s *Server) converse(c *conn) error {
 			if err := s.guard.checkSubscriptions(c.session.subscriptions()); err != nil {
 				return err
 			}
+			handled <- struct{}{}
 		case <-wake:
 		case <-timer.C:
 		case err := <-failed:
@@ -116,8 +117,9 @@ func (s *Server) converse(c *conn) error {
 	}
 }
 
-// read passes on requests until the stream ends.
-func (c *conn) read(requests chan<- request) error {
+// read passes on requests until the stream ends, each when the one before has been handled: a
+// thousand Envoys that come back at once say much.
+func (c *conn) read(requests chan<- request, handled <-chan struct{}) error {
 	for {
 		r := c.protocol.newRequest()
 		err := c.stream.RecvMsg(r)
@@ -129,6 +131,11 @@ func (c *conn) read(requests chan<- request) error {
 		}
 		select {
 		case requests <- r:
+		case <-c.stream.Context().Done():
+			return c.stream.Context().Err()
+		}
+		select {
+		case <-handled:
 		case <-c.stream.Context().Done():
 			return c.stream.Context().Err()
 		}

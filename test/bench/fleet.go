@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -53,6 +54,7 @@ type fleetState struct {
 
 // beServer serves a crowd, and tells the state of its clients for each line that it reads.
 func beServer(address string, services int) error {
+	debug.SetGCPercent(50) // as gateway-cp serve does
 	g, err := newGateway(crowd{services: services})
 	if err != nil {
 		return err
