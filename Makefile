@@ -75,7 +75,7 @@ test-e2e: ## Tests against a real Envoy, in test/; those that mostly wait run fo
 test-oldest-envoy: ## The tests of routes, weights, endpoints, HTTPS, flips, own ports of Services and explain against the oldest supported Envoy
 	@envoy=$$($(GO) run ./envoybin/find-envoy oldest); echo "with $$envoy"; \
 	ENVOY=$$envoy $(GO) test -count=1 -v -timeout 10m -parallel 4 ./test -run \
-	'^Test(ServicesByName|RoutesMatch|RouteFilters|Weights|HTTPSWithRotation|EndpointsComeAndGo|EdgeDefaults|FlipsToNewVersionsLoseNothing|ARouteThatEnvoyRefuses|AListenerThatEnvoyRefuses|OtherBytesDrainNobody|NodePorts|LoadBalancer|ExplainAgreesWithEnvoy|AllEndpointsReplacedAtOnce|DegradedEndpointsAreNotCountedAsHealthy)$$' 2>&1 | .ci/progress
+	'^Test(ServicesByName|RoutesMatch|RouteFilters|Weights|HTTPSWithRotation|EndpointsComeAndGo|EdgeDefaults|FlipsToNewVersionsLoseNothing|ARouteThatEnvoyRefuses|AListenerThatEnvoyRefuses|OtherBytesDrainNobody|NodePorts|LoadBalancer|ExternalName|ExplainAgreesWithEnvoy|AllEndpointsReplacedAtOnce|DegradedEndpointsAreNotCountedAsHealthy)$$' 2>&1 | .ci/progress
 
 .PHONY: check
 check: check-format check-vet check-staticcheck check-generated ## Format, vet, staticcheck, generated files fresh

@@ -63,6 +63,8 @@ const (
 	ReasonNodePortsExhausted   Reason = "NodePortsExhausted"
 	ReasonClusterIPConflict    Reason = "ClusterIPConflict"
 	ReasonClusterIPsExhausted  Reason = "ClusterIPsExhausted"
+	ReasonExternalNameLoop     Reason = "ExternalNameLoop"
+	ReasonExternalIPRefused    Reason = "ExternalIPRefused"
 
 	ReasonLoadBalancerAddressUnavailable Reason = "LoadBalancerAddressUnavailable"
 	ReasonLoadBalancerAddressMissing     Reason = "LoadBalancerAddressMissing"

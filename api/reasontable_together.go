@@ -137,4 +137,14 @@ var togetherReasons = []ReasonInfo{
 		"A Service of type LoadBalancer has no address: the Fleet that serves it has none for load balancers, or its ports are in use on all of them. Its node ports are served.",
 		"Give the Fleet addresses, or more of them, in spec.loadBalancer.addresses. Where something else is the load balancer in front of the node ports, name it in spec.loadBalancerClass of the Service.",
 	},
+	{
+		ReasonExternalNameLoop, groupTogether,
+		"The name that a Service of type ExternalName stands for is one of the fleet itself: of one of its Services, in its cluster domain, a host name of one of its Gateways or routes, or localhost. Requests would go round until a limit stops them. The Service carries no traffic: its names are answered 404, and backends of routes that refer to it 500. DNS answers its name all the same.",
+		"Refer to the Service that is meant by its own name, or write the name that the server outside has of its own.",
+	},
+	{
+		ReasonExternalIPRefused, groupTogether,
+		"A Service asks for an address (spec.externalIPs) that no Fleet that serves it permits. Nothing listens there for it; its names, cluster IPs and node ports are served.",
+		"Add the address to spec.externalIPRanges of the Fleet if whoever may write Services there may have it, and give it to the machines of the Envoys; or take it out.",
+	},
 }

@@ -187,6 +187,9 @@ func newChain(c *listenerv3.FilterChain, from []Origin) (*Chain, error) {
 func (b *builder) connect() {
 	for name, c := range b.model.Clusters {
 		c.Endpoints = endpointsOf(b.endpoints[name], c.HealthChecked)
+		if named := c.Envoy.LoadAssignment; named != nil { // Envoy resolves the names in it
+			c.Endpoints = endpointsOf(named, c.HealthChecked)
+		}
 		c.First, c.Then = attempts(c.Envoy, b.model.Clusters)
 	}
 	for _, l := range b.model.Listeners {

@@ -28,6 +28,8 @@ type backend struct {
 	weight uint64
 	shares []share // as the Service's traffic is split now
 	sticky bool    // a client stays with one endpoint
+	// outside is the name of servers elsewhere: see external.go.
+	outside bool
 	headers
 }
 
@@ -45,7 +47,7 @@ func (c *compiler) target(path string, rule *gatewayv1.HTTPRouteRule) target {
 		switch {
 		case weight == 0:
 		case ok && supported:
-			t.backends = append(t.backends, backend{weight, shares, sticky(service), h})
+			t.backends = append(t.backends, backend{weight, shares, sticky(service), isExternal(service), h})
 		default:
 			t.invalid += weight
 		}
@@ -93,12 +95,14 @@ func (c *compiler) backend(path string, ref *gatewayv1.BackendObjectReference) (
 			fmt.Sprintf("the serviceSelector of Fleet %q does not select %s", c.fleet.Name, to), "give the Service the labels that the Fleet selects, or change the Fleet")
 	}
 	port := valueOr(ref.Port, 0)
-	if servedPort(service, port) != nil && service.Spec.Type != corev1.ServiceTypeExternalName {
-		return c.split(c.r, to.Namespace, to.Name, port), service, true
+	if isExternal(service) {
+		if back := pointsBack(c.r, c.fleet, service); back != nil {
+			return c.invalidBackend(path+".name", gatewayv1.RouteReasonBackendNotFound, api.ReasonExternalNameLoop,
+				fmt.Sprintf("%s leads back to this fleet: %s", to, back.message), back.hint)
+		}
 	}
-	if service.Spec.Type == corev1.ServiceTypeExternalName {
-		return c.invalidBackend(path+".name", gatewayv1.RouteReasonInvalidKind, api.ReasonUnsupportedField,
-			fmt.Sprintf("%s is of type ExternalName, which is not supported yet", to), "refer to a Service with endpoints")
+	if servedPort(service, port) != nil {
+		return c.split(c.r, to.Namespace, to.Name, port), service, true
 	}
 	return c.invalidBackend(path+".port", gatewayv1.RouteReasonBackendNotFound, api.ReasonPortNotFound,
 		fmt.Sprintf("%s has no TCP port %d", to, port), "it has "+portList(service))
@@ -169,6 +173,9 @@ func (t *target) route(action *routev3.RouteAction) {
 			decorrelate(all)
 		}
 		action.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: &routev3.WeightedCluster{Clusters: all}}
+	}
+	if slices.ContainsFunc(t.backends, func(b backend) bool { return b.outside }) {
+		addressOutside(action)
 	}
 	// A client cannot stay with an endpoint of one backend without staying with the backend.
 	if slices.ContainsFunc(t.backends, func(b backend) bool { return b.sticky }) {

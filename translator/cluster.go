@@ -33,10 +33,22 @@ func buildCluster(r *Reader, u Unit) Result {
 	}
 	e.balance(c, service, port)
 	out := resource.Output{
-		Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
 		Sources: []api.Key{serviceKey(u)},
 		Drain:   drainTime(r, u.Fleet),
 	}
+	key := resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}
+	if isExternal(service) {
+		f, ok := readFleet(r, u.Fleet)
+		if !ok {
+			return Result{}
+		}
+		e.resolveOutside(c, f, service, port)
+		if tls := tlsOutside(f, service, port); tls != nil {
+			e.overTLS(c, tls, speaksHTTP2(port.AppProtocol))
+		}
+		return e.result(key, c, out).from(clusterOrigins(u, service, port, version)...)
+	}
+	out.Fetches = []resource.Ref{{Type: resource.Endpoint, Name: name}}
 	probe, problems := probeOf(service, selectedWorkloads(r, service, version), speaksHTTP2(port.AppProtocol))
 	if probe != nil {
 		e.checkHealth(c, probe)
@@ -45,7 +57,7 @@ func buildCluster(r *Reader, u Unit) Result {
 	if version.isRescue() {
 		problems = nil
 	}
-	return e.result(resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}, c, out, problems...).from(clusterOrigins(u, service, port, version)...)
+	return e.result(key, c, out, problems...).from(clusterOrigins(u, service, port, version)...)
 }
 
 // edsCluster is what all clusters of Services have in common.

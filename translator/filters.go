@@ -9,6 +9,8 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/gateway-cp/gateway-cp/api"
 )
 
 // ruleFilters are the filters of a rule, sorted out.
@@ -132,8 +134,13 @@ func appendHeaders(options []*corev3.HeaderValueOption, list []gatewayv1.HTTPHea
 // mirror copies requests to a Service; nil when it is invalid, or gets nothing. Of the versions
 // of a Rollout the one with the most traffic gets the copies: a copy goes to a single place.
 func (c *compiler) mirror(path string, f *gatewayv1.HTTPRequestMirrorFilter) *routev3.RouteAction_RequestMirrorPolicy {
-	shares, _, ok := c.backend(path+".backendRef", &f.BackendRef)
+	shares, service, ok := c.backend(path+".backendRef", &f.BackendRef)
 	if !ok {
+		return nil
+	}
+	if isExternal(service) {
+		c.invalidBackend(path+".backendRef", gatewayv1.RouteReasonUnsupportedValue, api.ReasonUnsupportedField,
+			"requests cannot be mirrored to a Service of type ExternalName: copies keep the host of the original", "mirror them to a Service with endpoints")
 		return nil
 	}
 	largest := slices.MaxFunc(shares, func(a, b share) int { return int(a.weight) - int(b.weight) })

@@ -14,9 +14,12 @@ import (
 // ones that can get into each other's way.
 const indexGatewayPort index = "gateways by port"
 
+// indexGateways finds all Gateways under the empty value.
+const indexGateways index = "gateways"
+
 func gatewayLookups(o *api.Object) []lookup {
 	gateway := o.Value.(*gatewayv1.Gateway)
-	var all []lookup
+	all := []lookup{{index: indexGateways}}
 	for i := range gateway.Spec.Listeners {
 		l := lookup{indexGatewayPort, "", portString(gateway.Spec.Listeners[i].Port)}
 		if !slices.Contains(all, l) {

@@ -13,7 +13,7 @@ import (
 )
 
 // Beside its DNS names a Service has addresses and ports of its own: node ports, those of its load
-// balancer, and cluster IPs. Each is an opening: a listener for one port of one Service.
+// balancer, external IPs, and cluster IPs. Each is an opening: a listener for one port of one Service.
 
 // opening is an address and port on which the Envoys of a fleet serve one port of a Service.
 type opening struct {
@@ -78,6 +78,9 @@ func serviceLookups(o *api.Object, bound bool) []lookup {
 		for _, a := range frontAddresses(service) {
 			add(lookup{indexAddressPort, a.String(), portString(p.Port)})
 		}
+		for _, a := range externalIPs(service) {
+			add(lookup{indexAddressPort, a.String(), portString(p.Port)})
+		}
 		if bound {
 			for _, a := range clusterIPs(service) {
 				add(lookup{indexAddressPort, a.String(), portString(p.Port)})
@@ -103,7 +106,7 @@ func frontAddresses(service *corev1.Service) []netip.Addr {
 func openingsOf(r *Reader, f fleet, service *corev1.Service) []opening {
 	all := healthOpenings(f, service)
 	pool := f.Spec.LoadBalancer.Pool()
-	outside := service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal
+	outside := service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal && !isExternal(service)
 	inside := valueOr(service.Spec.InternalTrafficPolicy, "") == corev1.ServiceInternalTrafficPolicyLocal
 	for i := range service.Spec.Ports {
 		p := &service.Spec.Ports[i]
@@ -123,6 +126,14 @@ func openingsOf(r *Reader, f fleet, service *corev1.Service) []opening {
 				all = append(all, opening{
 					address: a.String(), port: p.Port, service: service, index: i, path: fmt.Sprintf("spec.ports[%d].port", i),
 					from: sourceRanges(service), local: outside,
+				})
+			}
+		}
+		for j, a := range externalIPs(service) {
+			if f.PermitsExternalIP(a) {
+				all = append(all, opening{
+					address: a.String(), port: p.Port, service: service, index: i, path: fmt.Sprintf("spec.externalIPs[%d]", j),
+					local: outside,
 				})
 			}
 		}
@@ -147,6 +158,17 @@ func distinct(all []opening) []opening {
 		seen[o.name()] = true
 		return again
 	})
+}
+
+// externalIPs are the addresses that a Service asks for by itself. The zero Addr stands for one that is none.
+func externalIPs(service *corev1.Service) []netip.Addr {
+	all := make([]netip.Addr, len(service.Spec.ExternalIPs))
+	for i, text := range service.Spec.ExternalIPs {
+		if a, err := netip.ParseAddr(text); err == nil { // admission refuses others
+			all[i] = a.Unmap()
+		}
+	}
+	return all
 }
 
 // clusterIPs are the cluster IPs of a Service, each once.
@@ -218,6 +240,9 @@ func openingCalls(r *Reader, f fleet, service *corev1.Service) []Unit {
 		for _, s := range streamsOf(r, &o) {
 			if subject.Port, subject.Extra = p.Port, s.pack(); s.node == "" {
 				add(subject.of(streamCluster))
+			}
+			if isExternal(service) {
+				continue
 			}
 			units = addUnit(units, subject.of(streamEndpoints)) // the same for all fleets
 		}

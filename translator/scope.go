@@ -170,6 +170,9 @@ func (e *encoder) serviceRoute(service *corev1.Service, shares []share) *routev3
 	if sticky(service) {
 		stickToAddress(action)
 	}
+	if isExternal(service) {
+		addressOutside(action)
+	}
 	return &routev3.Route{Match: everyPath(), Action: &routev3.Route_Route{Route: action}}
 }
 

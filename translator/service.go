@@ -2,6 +2,7 @@ package translator
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -12,22 +13,19 @@ import (
 // that serves it a cluster, a virtual host under every form of its name, what its node ports need and,
 // where it speaks gRPC, what clients without an Envoy ask for.
 //
-// A headless Service is served like any other: Envoy spreads the requests. One of type
-// ExternalName gets nothing yet; admission says so.
+// A headless Service is served like any other: Envoy spreads the requests. One of type ExternalName has no
+// endpoints that are known here: see external.go.
 func serviceCalls(r *Reader, o *api.Object) []Unit {
 	service := o.Value.(*corev1.Service)
 	subject := Unit{Namespace: service.Namespace, Name: service.Name}
-	if service.Spec.Type == corev1.ServiceTypeExternalName {
-		return nil
-	}
 	units := []Unit{subject.of(serviceCheck)}
 	versions := versionKeys(r, service)
-	fleets := fleetsServing(r, service)
+	fleets := fleetsCarrying(r, service)
 	for _, port := range servedPorts(service) {
 		subject.Port = port.Port
 		for _, v := range versions {
 			subject.Extra = v
-			if len(fleets) > 0 {
+			if len(fleets) > 0 && !isExternal(service) {
 				units = append(units, subject.of(serviceEndpoints))
 			}
 			for _, f := range fleets {
@@ -40,7 +38,9 @@ func serviceCalls(r *Reader, o *api.Object) []Unit {
 	}
 	for _, f := range fleets {
 		units = append(units, hostCalls(f, service)...)
-		units = append(units, proxylessCalls(f, service)...)
+		if !isExternal(service) { // gRPC clients without an Envoy are told addresses, which nobody knows here
+			units = append(units, proxylessCalls(f, service)...)
+		}
 		for _, u := range openingCalls(r, f, service) {
 			units = addUnit(units, u)
 		}
@@ -153,19 +153,36 @@ func buildServiceCheck(r *Reader, u Unit) Result {
 			Object: serviceKey(u), Path: path, Reason: reason, Severity: api.Warning, Message: message, Hint: hint,
 		})
 	}
+	if isExternal(service) {
+		outsideCheck(r, service, func(severity api.Severity, reason api.Reason, path, message, hint string, other ...api.Other) {
+			p := api.Problem{Object: serviceKey(u), Path: path, Reason: reason, Severity: severity, Message: message, Hint: hint}
+			if len(other) > 0 {
+				p.Other = other[0]
+			}
+			problems = append(problems, p)
+		})
+	}
+	if fleets := fleetsServing(r, service); len(fleets) > 0 {
+		for i, a := range externalIPs(service) {
+			if !slices.ContainsFunc(fleets, func(f fleet) bool { return f.PermitsExternalIP(a) }) {
+				warn(api.ReasonExternalIPRefused, fmt.Sprintf("spec.externalIPs[%d]", i), fmt.Sprintf("no Fleet permits %s: nothing listens there", a),
+					"add it to spec.externalIPRanges of Fleet "+fleets[0].Name+", or take it out")
+			}
+		}
+	}
 	for i, p := range service.Spec.Ports {
 		if !isTCP(p.Protocol) {
 			if p.Protocol != corev1.ProtocolUDP {
 				warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].protocol", i),
 					fmt.Sprintf("port %d is not served: Envoy does not speak %s", p.Port, p.Protocol), "")
-			} else if p.NodePort == 0 && len(frontAddresses(service)) == 0 && !r.bindClusterIPs {
+			} else if p.NodePort == 0 && len(frontAddresses(service)) == 0 && len(service.Spec.ExternalIPs) == 0 && !r.bindClusterIPs {
 				warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].protocol", i),
 					fmt.Sprintf("port %d is not served: a UDP port needs a node port or an address, and it has none", p.Port),
 					"set spec.type to NodePort")
 			}
 			continue
 		}
-		if p.AppProtocol != nil && speaksTLS(*p.AppProtocol) {
+		if p.AppProtocol != nil && speaksTLS(*p.AppProtocol) && !isExternal(service) {
 			warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].appProtocol", i),
 				fmt.Sprintf("TLS to endpoints is not there yet: to the names of the Service %s is sent in plain text", *p.AppProtocol),
 				"let the endpoints accept plain HTTP")

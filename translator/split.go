@@ -66,6 +66,12 @@ func rolloutOf(r *Reader, namespace, service string) *v1alpha1.Rollout {
 			found = rollout
 		}
 	}
+	if found == nil {
+		return nil
+	}
+	if target := read[*corev1.Service](r, api.KindService, namespace, service); target != nil && isExternal(target) {
+		return nil // it has no endpoints to choose versions from
+	}
 	return found
 }
 

@@ -105,16 +105,25 @@ func buildStreamCluster(r *Reader, u Unit) Result {
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}
 	}
 	out := resource.Output{
-		Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
 		Sources: []api.Key{serviceKey(u)},
 		Drain:   drainTime(r, u.Fleet),
 	}
+	key := resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}
+	if isExternal(service) {
+		f, ok := readFleet(r, u.Fleet)
+		if !ok {
+			return Result{}
+		}
+		e.resolveOutside(c, f, service, port)
+		return e.result(key, c, out).from(Origin{serviceKey(u), portPath(service, port)})
+	}
+	out.Fetches = []resource.Ref{{Type: resource.Endpoint, Name: name}}
 	probe, problems := probeOf(service, streamWorkloads(r, service), http2)
 	if probe != nil {
 		e.checkHealth(c, probe)
 		out.HealthChecked = true
 	}
-	return e.result(resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}, c, out, problems...).
+	return e.result(key, c, out, problems...).
 		from(Origin{serviceKey(u), portPath(service, port)})
 }
 

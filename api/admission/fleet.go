@@ -2,6 +2,8 @@ package admission
 
 import (
 	"net/netip"
+	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -25,14 +27,58 @@ func (r *report) fleet(f *v1alpha1.Fleet) {
 	}
 	r.listenAddresses(nodePorts.Child("addresses"), sp.NodePorts.Addresses)
 	r.clusterIPRanges(spec.Child("clusterIPRanges"), sp.ClusterIPRanges)
-	pool := spec.Child("loadBalancer", "addresses")
-	r.atMost(pool, len(sp.LoadBalancer.Addresses), 16)
-	for i, address := range sp.LoadBalancer.Addresses {
-		if _, err := v1alpha1.ParseNetwork(address); err != nil {
-			r.fail(pool.Index(i), api.ReasonInvalidField, "write an address or a network, such as 10.1.0.7 or 10.1.0.16/28", "%v", err)
-		}
+	r.networks(spec.Child("loadBalancer", "addresses"), sp.LoadBalancer.Addresses)
+	r.networks(spec.Child("externalIPRanges"), sp.ExternalIPRanges)
+	r.dns(spec.Child("dns"), sp.DNS)
+	if ca := spec.Child("systemCACertificates"); !strings.HasPrefix(sp.SystemCACertificates, "/") {
+		r.fail(ca, api.ReasonInvalidField, "write the whole path, as in "+v1alpha1.DefaultSystemCACertificates, "%q is not the absolute path of a file", sp.SystemCACertificates)
 	}
 	r.notNegative(spec.Child("drainTime"), sp.DrainTime)
+}
+
+// networks checks a list of at most 16 addresses and networks.
+func (r *report) networks(path *field.Path, networks []string) {
+	r.atMost(path, len(networks), 16)
+	for i, text := range networks {
+		if _, err := v1alpha1.ParseNetwork(text); err != nil {
+			r.fail(path.Index(i), api.ReasonInvalidField, "write an address or a network, such as 10.1.0.7 or 10.1.0.16/28", "%v", err)
+		}
+	}
+}
+
+func (r *report) dns(path *field.Path, d *v1alpha1.DNS) {
+	resolvers := path.Child("resolvers")
+	r.atMost(resolvers, len(d.Resolvers), 8)
+	seen := map[netip.AddrPort]int{}
+	for i, text := range d.Resolvers {
+		a, err := v1alpha1.ParseResolver(text)
+		if err != nil || a.Port() == 0 {
+			r.fail(resolvers.Index(i), api.ReasonInvalidField, "write an IP address, with a port if it is not 53: 10.0.0.2:5353", "%q is not the address of a resolver", text)
+			continue
+		}
+		if first, again := seen[a]; again {
+			r.duplicate(resolvers.Index(i), resolvers.Index(first), "the resolver %s", a)
+		}
+		seen[a] = i
+	}
+	switch d.LookupFamily {
+	case v1alpha1.LookupIPv4, v1alpha1.LookupIPv6, v1alpha1.LookupIPv4Preferred, v1alpha1.LookupIPv6Preferred, v1alpha1.LookupIPv4AndIPv6:
+	default:
+		r.fail(path.Child("lookupFamily"), api.ReasonInvalidField, "use IPv4, IPv6, IPv4Preferred, IPv6Preferred or IPv4AndIPv6", "%q says nothing about addresses", d.LookupFamily)
+	}
+	for _, of := range []struct {
+		field string
+		value time.Duration
+		least time.Duration
+	}{
+		{"minRefresh", d.MinRefresh.Duration, time.Second}, // Envoy asks for a second at least
+		{"negativeRefresh", d.NegativeRefresh.Duration, 10 * time.Millisecond},
+		{"failureRefresh", d.FailureRefresh.Duration, 10 * time.Millisecond},
+	} {
+		if of.value < of.least {
+			r.fail(path.Child(of.field), api.ReasonInvalidField, "use "+of.least.String()+" at least", "%s is too short: resolvers would be flooded", of.value)
+		}
+	}
 }
 
 // clusterIPRanges checks that there is at most one network of each family.

@@ -69,7 +69,6 @@ func (r *report) service(s *corev1.Service) {
 		} else {
 			r.hostname(spec.Child("externalName"), trimDot(sp.ExternalName), false)
 		}
-		r.warn(spec.Child("type"), api.ReasonUnsupportedField, "use a Service with endpoints for now", "Services of type ExternalName get no traffic yet")
 	default:
 		r.fail(spec.Child("type"), api.ReasonInvalidField, "use ClusterIP, NodePort, LoadBalancer or ExternalName", "%q is not a Service type", sp.Type)
 	}

@@ -63,6 +63,13 @@ func (f *Fleet) SetDefaults() {
 	if f.Spec.LoadBalancer.Class == "" {
 		f.Spec.LoadBalancer.Class = DefaultLoadBalancerClass
 	}
+	if f.Spec.DNS == nil {
+		f.Spec.DNS = new(DNS)
+	}
+	f.Spec.DNS.setDefaults()
+	if f.Spec.SystemCACertificates == "" {
+		f.Spec.SystemCACertificates = DefaultSystemCACertificates
+	}
 	if f.Spec.DrainTime == nil {
 		f.Spec.DrainTime = &metav1.Duration{Duration: 30 * time.Second}
 	}

@@ -95,6 +95,33 @@ type FleetSpec struct {
 	// +kubebuilder:default={}
 	LoadBalancer *LoadBalancer `json:"loadBalancer,omitempty"`
 
+	// Networks that the externalIPs of Services may be out of (203.0.113.0/28); a single address is one,
+	// too. The machines of the Fleet's Envoys must have the addresses. Nothing said: externalIPs are not
+	// served, since with them whoever may write a Service could take the address of another one.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=49
+	// +kubebuilder:validation:items:Pattern=`^[0-9a-fA-F:./]+$`
+	// +kubebuilder:validation:items:XValidation:message="must be an IP address or a network",rule="isIP(self) || isCIDR(self)"
+	ExternalIPRanges []string `json:"externalIPRanges,omitempty"`
+
+	// How Envoys find the addresses of Services of type ExternalName.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	DNS *DNS `json:"dns,omitempty"`
+
+	// The file on the machines of the Fleet's Envoys that has the well-known certificate authorities:
+	// those that TLS to Services outside is verified with.
+	//
+	// +optional
+	// +kubebuilder:default="/etc/ssl/certs/ca-certificates.crt"
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^/.+$`
+	SystemCACertificates string `json:"systemCACertificates,omitempty"`
+
 	// How long a cluster that nothing refers to any more is kept on an Envoy, for requests
 	// that are still running; and for how long at most a probed endpoint that was replaced still
 	// serves while no other one has passed its check.
@@ -128,6 +155,9 @@ type ServiceListener struct {
 	// +kubebuilder:validation:Maximum=65535
 	Port int32 `json:"port,omitempty"`
 }
+
+// DefaultSystemCACertificates is where most distributions of Linux, and Envoy's images, have them.
+const DefaultSystemCACertificates = "/etc/ssl/certs/ca-certificates.crt"
 
 // DefaultFleet is the name of the fleet that needs no object.
 const DefaultFleet = "default"

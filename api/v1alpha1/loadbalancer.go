@@ -3,6 +3,7 @@ package v1alpha1
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // LoadBalancer says which addresses the Fleet gives to Services of type LoadBalancer.
@@ -31,9 +32,16 @@ type LoadBalancer struct {
 const DefaultLoadBalancerClass = "gateway-cp.io/fleet"
 
 // Pool gives the addresses as networks. What cannot be read is left out: admission refuses it.
-func (l *LoadBalancer) Pool() []netip.Prefix {
+func (l *LoadBalancer) Pool() []netip.Prefix { return parseNetworks(l.Addresses) }
+
+// PermitsExternalIP says whether a Service may have the address as one of its externalIPs.
+func (f *Fleet) PermitsExternalIP(a netip.Addr) bool {
+	return slices.ContainsFunc(parseNetworks(f.Spec.ExternalIPRanges), func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+func parseNetworks(networks []string) []netip.Prefix {
 	var all []netip.Prefix
-	for _, a := range l.Addresses {
+	for _, a := range networks {
 		if p, err := ParseNetwork(a); err == nil {
 			all = append(all, p)
 		}
