@@ -28,6 +28,8 @@ type endpoint struct {
 	pod       string // the Pod it is in; empty when it is not known to be in one
 	state     endpointState
 	probePort uint32 // where Envoy checks it; 0: not at all
+	hints     *hints // nil: none
+	priority  uint32 // that Envoy gives it; 0 is the highest
 }
 
 // endpointState is from best to worst.
@@ -53,22 +55,34 @@ func buildEndpoints(r *Reader, u Unit) Result {
 	if port == nil {
 		return Result{}
 	}
-	version := unpackVersion(u.Extra)
+	packed, audience := unpackAudience(u.Extra)
+	version := unpackVersion(packed)
 	s := selectEndpoints(r, service, port, version)
 	total := s.settle(behind.PrimaryFamily(service))
+	isReady := s.count(ready)
 	var problems []api.Problem
-	if !version.isRescue() {
+	switch {
+	case audience != resource.Everyone:
+		if !s.prefer(r, audience) {
+			return Result{}
+		}
+	case !version.isRescue():
 		problems = s.problems(service, port, version, total)
 	}
-	s.serve()
+	if s.serve(); isReady == 0 {
+		isReady = s.count(ready)
+	}
 
 	workloads := selectedWorkloads(r, service, version)
 	probe, _ := probeOf(service, workloads, speaksHTTP2(port.AppProtocol)) // the cluster reports on it
 	name := clusterName(u.Namespace, u.Name, u.Port, version.ID)
-	out := resource.Output{Ready: s.count(ready), Total: total, Sources: []api.Key{serviceKey(u)}}
+	out := resource.Output{Ready: isReady, Total: total, Sources: []api.Key{serviceKey(u)}}
 	e := &encoder{}
-	key := resource.Key{Type: resource.Endpoint, Audience: resource.Everyone, Name: name}
+	key := resource.Key{Type: resource.Endpoint, Audience: audience, Name: name}
 	a := assignment(name, s.endpoints, probe)
+	if audience != resource.Everyone {
+		preferNear(a)
+	}
 	if speaksGRPC(port) {
 		weighLocalities(a)
 	}
@@ -96,6 +110,9 @@ func selectEndpoints(r *Reader, service *corev1.Service, port *corev1.ServicePor
 		for i := range s.endpoints {
 			s.endpoints[i].state = s.endpoints[i].state.Published()
 		}
+	}
+	if prefersNear(service) {
+		s.hint(service)
 	}
 	return s
 }
@@ -180,13 +197,15 @@ func portPath(service *corev1.Service, port *corev1.ServicePort) string {
 	return fmt.Sprintf("spec.ports[%d]", i)
 }
 
-// assignment lays endpoints out by zone.
+// assignment lays endpoints out by priority and zone.
 func assignment(name string, endpoints []endpoint, probe *corev1.Probe) *endpointv3.ClusterLoadAssignment {
-	slices.SortStableFunc(endpoints, func(a, b endpoint) int { return cmp.Compare(a.zone, b.zone) })
+	slices.SortStableFunc(endpoints, func(a, b endpoint) int {
+		return cmp.Or(cmp.Compare(a.priority, b.priority), cmp.Compare(a.zone, b.zone))
+	})
 	a := &endpointv3.ClusterLoadAssignment{ClusterName: name}
 	for i, e := range endpoints {
-		if i == 0 || endpoints[i-1].zone != e.zone {
-			locality := &endpointv3.LocalityLbEndpoints{}
+		if i == 0 || endpoints[i-1].zone != e.zone || endpoints[i-1].priority != e.priority {
+			locality := &endpointv3.LocalityLbEndpoints{Priority: e.priority}
 			if e.zone != "" {
 				locality.Locality = &corev3.Locality{Zone: e.zone}
 			}

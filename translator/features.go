@@ -66,7 +66,7 @@ func calledFor(r *Reader, o *api.Object) []Unit {
 	case api.KindService:
 		return serviceCalls(r, o)
 	case api.KindEndpointSlice:
-		return endpointSliceCalls(o)
+		return endpointSliceCalls(r, o)
 	case api.KindRollout:
 		return rolloutCalls(o)
 	case api.KindGatewayClass:

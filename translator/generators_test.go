@@ -101,6 +101,14 @@ func genService(t *rapid.T) api.Value {
 	}
 	s.Spec.ClusterIP = pick(t, "clusterIP", "", "", "None", "127.0.0.3", "10.96.0.1")
 	s.Spec.PublishNotReadyAddresses = maybe(t, "not ready too")
+	if maybe(t, "near") {
+		near := pick(t, "distribution", corev1.ServiceTrafficDistributionPreferClose, corev1.ServiceTrafficDistributionPreferSameNode)
+		s.Spec.TrafficDistribution = &near
+	}
+	if maybe(t, "local inside") {
+		local := corev1.ServiceInternalTrafficPolicyLocal
+		s.Spec.InternalTrafficPolicy = &local
+	}
 	if maybe(t, "IPv6 first") {
 		s.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv6Protocol, corev1.IPv4Protocol}
 	}
@@ -152,6 +160,16 @@ func genEndpointSlice(t *rapid.T) api.Value {
 		if maybe(t, "on a node") {
 			node := pick(t, "node", "n1", "n2")
 			e.NodeName = &node
+		}
+		if maybe(t, "in a zone") {
+			zone := pick(t, "zone", "z1", "z2")
+			e.Zone = &zone
+		}
+		if maybe(t, "hinted") {
+			e.Hints = &discoveryv1.EndpointHints{
+				ForZones: []discoveryv1.ForZone{{Name: pick(t, "for zone", "z1", "z2")}},
+				ForNodes: []discoveryv1.ForNode{{Name: pick(t, "for node", "n1", "n2")}},
+			}
 		}
 		s.Endpoints = append(s.Endpoints, e)
 	}

@@ -2,6 +2,7 @@ package translator
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"unique"
 
@@ -22,7 +23,8 @@ type keptSlice struct {
 	service            string
 	ports              []keptPort
 	endpoints          []keptEndpoint
-	pods               string // the names of all, one after the other
+	pods               string   // the names of all, one after the other
+	hints              []*hints // one for each endpoint; nil where no endpoint has any
 }
 
 var _ api.Value = (*keptSlice)(nil)
@@ -78,7 +80,36 @@ func keepSlice(slice *discoveryv1.EndpointSlice) *keptSlice {
 		kept.zone, kept.node = unique.Make(valueOr(e.Zone, "")), unique.Make(valueOr(e.NodeName, ""))
 	}
 	k.pods = strings.Clone(pods.String())
+	k.keepHints(slice)
 	return k
+}
+
+// keepHints keeps equal hints once: most endpoints of a slice are for one of a few zones.
+func (k *keptSlice) keepHints(slice *discoveryv1.EndpointSlice) {
+	var known []*hints
+	for i := range slice.Endpoints {
+		h := hintsOf(slice.Endpoints[i].Hints)
+		if h == nil {
+			continue
+		}
+		if at := slices.IndexFunc(known, h.equal); at >= 0 {
+			h = known[at]
+		} else {
+			known = append(known, h)
+		}
+		if k.hints == nil {
+			k.hints = make([]*hints, len(slice.Endpoints))
+		}
+		k.hints[i] = h
+	}
+}
+
+// hintsOf are those of an endpoint; nil where there are none.
+func (k *keptSlice) hintsOf(endpoint int) *hints {
+	if k.hints == nil {
+		return nil
+	}
+	return k.hints[endpoint]
 }
 
 // port is the number of the port with the name and protocol of the Service port; 0 when there is none.

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/resource"
 )
 
 // Beside its DNS names a Service has addresses and ports of its own: node ports, those of its load
@@ -107,7 +108,7 @@ func openingsOf(r *Reader, f fleet, service *corev1.Service) []opening {
 	all := healthOpenings(f, service)
 	pool := f.Spec.LoadBalancer.Pool()
 	outside := service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal && !isExternal(service)
-	inside := valueOr(service.Spec.InternalTrafficPolicy, "") == corev1.ServiceInternalTrafficPolicyLocal
+	inside := localInside(service)
 	for i := range service.Spec.Ports {
 		p := &service.Spec.Ports[i]
 		if !isTCP(p.Protocol) && p.Protocol != corev1.ProtocolUDP {
@@ -147,6 +148,11 @@ func openingsOf(r *Reader, f fleet, service *corev1.Service) []opening {
 		}
 	}
 	return distinct(all)
+}
+
+// localInside says whether traffic from inside goes to endpoints on the node of the Envoy alone.
+func localInside(service *corev1.Service) bool {
+	return valueOr(service.Spec.InternalTrafficPolicy, "") == corev1.ServiceInternalTrafficPolicyLocal && !isExternal(service)
 }
 
 // distinct keeps the first opening of a Service with an address and port: one of its ports may be open where
@@ -237,14 +243,23 @@ func openingCalls(r *Reader, f fleet, service *corev1.Service) []Unit {
 		if speaksPlainHTTP(p) && !o.local {
 			continue // to the clusters that there are for its names
 		}
-		for _, s := range streamsOf(r, &o) {
-			if subject.Port, subject.Extra = p.Port, s.pack(); s.node == "" {
-				add(subject.of(streamCluster))
-			}
-			if isExternal(service) {
-				continue
-			}
-			units = addUnit(units, subject.of(streamEndpoints)) // the same for all fleets
+		for _, u := range streamCalls(r, f, &o) {
+			units = addUnit(units, u)
+		}
+	}
+	return units
+}
+
+// streamCalls gives the units of what an opening leads to when that is not the clusters for names.
+func streamCalls(r *Reader, f fleet, o *opening) []Unit {
+	var units []Unit
+	subject := Unit{Namespace: o.service.Namespace, Name: o.service.Name, Port: o.servicePort().Port}
+	for _, s := range streamsOf(r, o) {
+		if subject.Extra = s.pack(); s.at == resource.Everyone {
+			units = append(units, subject.of(streamCluster).in(f))
+		}
+		if !isExternal(o.service) {
+			units = append(units, subject.of(streamEndpoints)) // the same for all fleets
 		}
 	}
 	return units

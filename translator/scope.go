@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
@@ -142,7 +143,7 @@ func buildServiceHosts(r *Reader, u Unit) Result {
 	var ports []Origin
 	for _, p := range servedPorts(service) {
 		name, domains := hostName(u.Namespace, u.Name, p.Port), hostDomains(f, service, p.Port)
-		split := rescued(r, u.Namespace, u.Name, p.Port)
+		split := namedSplit(r, service, p)
 		shares = append(shares, split...)
 		content = append(content, &routev3.VirtualHost{
 			Name: name, Domains: domains, Routes: []*routev3.Route{e.serviceRoute(service, split)},
@@ -158,6 +159,29 @@ func buildServiceHosts(r *Reader, u Unit) Result {
 	})
 	result.Origins.Routes = ports // a virtual host has one route
 	return result
+}
+
+// namedSplit is where requests by the names of a Service go. With internalTrafficPolicy Local it is to endpoints on the
+// node of the Envoy, as through the cluster IP that the name stands for; the weights are in the endpoints then.
+func namedSplit(r *Reader, service *corev1.Service, port *corev1.ServicePort) []share {
+	if localInside(service) {
+		return []share{{cluster: streamClusterName(service.Namespace, service.Name, port, true), weight: v1alpha1.WeightTotal}}
+	}
+	return rescued(r, service.Namespace, service.Name, port.Port)
+}
+
+// namedCalls gives the units of what namedSplit leads to, where nothing else calls for it.
+func namedCalls(r *Reader, f fleet, service *corev1.Service) []Unit {
+	if _, enabled := f.serviceListener(); !enabled || !localInside(service) {
+		return nil
+	}
+	var units []Unit
+	for i := range service.Spec.Ports {
+		if o := (&opening{service: service, index: i, local: true}); isTCP(o.servicePort().Protocol) {
+			units = append(units, streamCalls(r, f, o)...)
+		}
+	}
+	return units
 }
 
 // serviceRoute sends everything to the Service. It sets no time limit on the whole answer, as

@@ -41,9 +41,12 @@ func serviceCalls(r *Reader, o *api.Object) []Unit {
 		if !isExternal(service) { // gRPC clients without an Envoy are told addresses, which nobody knows here
 			units = append(units, proxylessCalls(f, service)...)
 		}
-		for _, u := range openingCalls(r, f, service) {
+		for _, u := range append(namedCalls(r, f, service), openingCalls(r, f, service)...) {
 			units = addUnit(units, u)
 		}
+	}
+	if prefersNear(service) {
+		units = append(units, topologyCalls(r, service)...)
 	}
 	return units
 }

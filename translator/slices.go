@@ -18,13 +18,14 @@ func endpointSliceLookups(o *api.Object) []lookup {
 	return []lookup{{indexSliceService, o.Key.Namespace, service}}
 }
 
-// endpointSliceCalls gives the unit of an EndpointSlice: whether it has an effect.
-func endpointSliceCalls(o *api.Object) []Unit {
-	service := o.Value.(*keptSlice).service
-	if service == "" {
+// endpointSliceCalls gives the units of an EndpointSlice: whether it has an effect, and what its hints ask for.
+func endpointSliceCalls(r *Reader, o *api.Object) []Unit {
+	slice := o.Value.(*keptSlice)
+	if slice.service == "" {
 		return nil
 	}
-	return []Unit{{Feature: endpointSliceCheck, Namespace: o.Key.Namespace, Name: o.Key.Name, Extra: service}}
+	units := []Unit{{Feature: endpointSliceCheck, Namespace: o.Key.Namespace, Name: o.Key.Name, Extra: slice.service}}
+	return append(units, sliceTopologyCalls(r, o.Key.Namespace, slice)...)
 }
 
 // endpointSliceCheck says when the Service that an EndpointSlice names is not there. Its name is
@@ -68,7 +69,7 @@ func (s *selection) addSlices(r *Reader, slices []*api.Object, port *corev1.Serv
 				s.portless = o.Key
 				continue
 			}
-			s.addAt(e.address, number, endpoint{zone: e.zoneOf(r), node: e.node.Value(), pod: pod, state: e.state})
+			s.addAt(e.address, number, endpoint{zone: e.zoneOf(r), node: e.node.Value(), pod: pod, state: e.state, hints: slice.hintsOf(i)})
 		}
 	}
 	return found

@@ -29,29 +29,34 @@ var (
 // stream says which endpoints of a Service port a unit is about.
 type stream struct {
 	protocol corev1.Protocol
-	// local: only those on the node of an Envoy. They are for the Envoys on node; where there is no
-	// node, for Envoys elsewhere, and none.
+	// local: only those on the node of an Envoy.
 	local bool
-	node  string
+	// at is which Envoys they are for: all, or those of a zone or node that have others. Local ones are for those
+	// of a node; those for all are then none.
+	at resource.Audience
 }
 
-const localStream = "local"
+const localStream = "/local"
 
 // pack gives the same string for the same stream.
 func (s stream) pack() string {
-	if !s.local {
-		return string(s.protocol)
+	packed := string(s.protocol)
+	if s.local {
+		packed += localStream
 	}
-	return strings.Join([]string{string(s.protocol), localStream, s.node}, "/")
+	return packAudience(packed, s.at)
 }
 
 func unpackStream(packed string) stream {
-	protocol, rest, local := strings.Cut(packed, "/")
-	return stream{corev1.Protocol(protocol), local, strings.TrimPrefix(rest, localStream+"/")}
+	packed, at := unpackAudience(packed)
+	protocol, local := strings.CutSuffix(packed, localStream)
+	return stream{corev1.Protocol(protocol), local, at}
 }
 
 // takes says whether an endpoint is one of the stream.
-func (s stream) takes(e *endpoint) bool { return !s.local || s.node != "" && e.node == s.node }
+func (s stream) takes(e *endpoint) bool {
+	return !s.local || s.at.Scope == resource.Node && e.node == s.at.Name
+}
 
 // streamsOf gives the streams that an opening needs: one, or for local ones one for each node with endpoints,
 // and one for the others.
@@ -70,7 +75,7 @@ func streamsOf(r *Reader, o *opening) []stream {
 	slices.Sort(nodes)
 	for _, n := range slices.Compact(nodes) {
 		if n != "" {
-			all = append(all, stream{port.Protocol, true, n})
+			all = append(all, stream{port.Protocol, true, resource.Audience{Scope: resource.Node, Name: n}})
 		}
 	}
 	return all
@@ -166,6 +171,7 @@ func buildStreamEndpoints(r *Reader, u Unit) Result {
 	a := &endpointv3.ClusterLoadAssignment{ClusterName: name}
 	out := resource.Output{Sources: []api.Key{serviceKey(u)}}
 	var problems []api.Problem
+	near := false // an endpoint of some version is
 	versions := streamVersions(r, service)
 	// An endpoint that is of two versions is of the one with traffic.
 	slices.SortStableFunc(versions, func(a, b weighedVersion) int { return cmp.Compare(b.weight, a.weight) })
@@ -173,7 +179,11 @@ func buildStreamEndpoints(r *Reader, u Unit) Result {
 	for _, v := range versions {
 		s := selectEndpoints(r, service, port, v.versionKey)
 		total := s.settle(behind.PrimaryFamily(service))
-		problems = append(problems, s.problems(service, port, v.versionKey, total)...)
+		if stream.local || stream.at == resource.Everyone {
+			problems = append(problems, s.problems(service, port, v.versionKey, total)...)
+		} else {
+			near = s.prefer(r, stream.at) || near
+		}
 		s.endpoints = slices.DeleteFunc(s.endpoints, func(e endpoint) bool { return !stream.takes(&e) })
 		s.serve()
 		out.Ready, out.Total = out.Ready+s.count(ready), out.Total+total
@@ -181,36 +191,39 @@ func buildStreamEndpoints(r *Reader, u Unit) Result {
 		for _, e := range s.endpoints {
 			seen[e.address] = true
 		}
-		if locality := streamLocality(v, s.endpoints, probe); locality != nil {
-			a.Endpoints = append(a.Endpoints, locality)
-		}
+		a.Endpoints = append(a.Endpoints, streamLocalities(v, s.endpoints, probe)...)
 	}
 	slices.SortFunc(a.Endpoints, func(a, b *endpointv3.LocalityLbEndpoints) int {
-		return cmp.Compare(a.GetLocality().GetSubZone(), b.GetLocality().GetSubZone())
+		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.GetLocality().GetSubZone(), b.GetLocality().GetSubZone()))
 	})
-	e := &encoder{}
-	key := resource.Key{Type: resource.Endpoint, Audience: resource.Everyone, Name: name}
-	if stream.node != "" {
-		key.Audience = resource.Audience{Scope: resource.Node, Name: stream.node}
+	switch {
+	case near:
+		preferNear(a)
+	case !stream.local && stream.at != resource.Everyone:
+		return Result{}
 	}
+	e := &encoder{}
+	key := resource.Key{Type: resource.Endpoint, Audience: stream.at, Name: name}
 	return e.result(key, a, out, problems...)
 }
 
-// streamLocality is a version among the endpoints of a stream. One without weight is there all the same:
-// Envoy checks its endpoints already, and sends nothing to those that drain.
-func streamLocality(v weighedVersion, endpoints []endpoint, probe *corev1.Probe) *endpointv3.LocalityLbEndpoints {
-	if len(endpoints) == 0 {
-		return nil
-	}
-	l := &endpointv3.LocalityLbEndpoints{Locality: &corev3.Locality{SubZone: v.ID}}
-	if v.weight > 0 {
-		l.LoadBalancingWeight = wrapperspb.UInt32(uint32(v.weight))
-	}
+// streamLocalities are a version among the endpoints of a stream, one for each priority. One without weight is there
+// all the same: Envoy checks its endpoints already, and sends nothing to those that drain.
+func streamLocalities(v weighedVersion, endpoints []endpoint, probe *corev1.Probe) []*endpointv3.LocalityLbEndpoints {
+	var all []*endpointv3.LocalityLbEndpoints
 	for _, e := range endpoints {
+		i := slices.IndexFunc(all, func(l *endpointv3.LocalityLbEndpoints) bool { return l.Priority == e.priority })
+		if i < 0 {
+			i = len(all)
+			all = append(all, &endpointv3.LocalityLbEndpoints{Locality: &corev3.Locality{SubZone: v.ID}, Priority: e.priority})
+			if v.weight > 0 {
+				all[i].LoadBalancingWeight = wrapperspb.UInt32(uint32(v.weight))
+			}
+		}
 		if v.weight <= 0 {
 			e.state = draining
 		}
-		l.LbEndpoints = append(l.LbEndpoints, lbEndpoint(e, probe))
+		all[i].LbEndpoints = append(all[i].LbEndpoints, lbEndpoint(e, probe))
 	}
-	return l
+	return all
 }
