@@ -207,7 +207,7 @@ func TestExternalName(t *testing.T) {
 		t.Errorf("%d of %d requests failed while the name was changed: %v", failed, load.Sent(), samples)
 	}
 	explained, _ := e.GatewayCP("explain", e.Manifests, "--port", fmt.Sprint(port), "--", "http://slow.default/")
-	if !strings.Contains(explained, fmt.Sprintf("new.example.com:%d", web)) {
+	if !strings.Contains(explained, fmt.Sprintf("host slow.default becomes new.example.com:%d", web)) {
 		t.Errorf("explain says\n%s", explained)
 	}
 }

@@ -243,9 +243,10 @@ func endpointsOf(a *endpointv3.ClusterLoadAssignment, checked bool) []Endpoint {
 		for _, e := range l.LbEndpoints {
 			socket := e.GetEndpoint().GetAddress().GetSocketAddress()
 			endpoint := Endpoint{
-				Address: net.JoinHostPort(socket.GetAddress(), strconv.Itoa(int(socket.GetPortValue()))),
-				Zone:    l.GetLocality().GetZone(),
-				Health:  Healthy,
+				Address:  net.JoinHostPort(socket.GetAddress(), strconv.Itoa(int(socket.GetPortValue()))),
+				Zone:     l.GetLocality().GetZone(),
+				Health:   Healthy,
+				Hostname: hostname(e.Metadata),
 			}
 			switch {
 			case e.HealthStatus == corev3.HealthStatus_DRAINING:
@@ -257,6 +258,11 @@ func endpointsOf(a *endpointv3.ClusterLoadAssignment, checked bool) []Endpoint {
 		}
 	}
 	return all
+}
+
+// hostname is what endpoints of a headless Service are told apart by.
+func hostname(m *corev3.Metadata) string {
+	return m.GetFilterMetadata()["envoy.lb"].GetFields()["hostname"].GetStringValue()
 }
 
 func newAction(r *routev3.Route) Action {
@@ -285,7 +291,7 @@ var redirectStatus = map[routev3.RedirectAction_RedirectResponseCode]uint32{
 
 func splits(a *routev3.RouteAction) []Split {
 	if c := a.GetCluster(); c != "" {
-		return []Split{{Cluster: c, Weight: 1, Share: 1}}
+		return []Split{{Cluster: c, Weight: 1, Share: 1, Hostname: hostname(a.MetadataMatch)}}
 	}
 	var all []Split
 	total := 0.0

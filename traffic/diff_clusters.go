@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -101,6 +102,7 @@ func diffClusterSettings(a, b *Cluster) []Aspect {
 	add("load balancing", balance(x), balance(y))
 	add("protocol towards endpoints", protocol(x), protocol(y))
 	add("health checks by Envoy", healthChecks(x), healthChecks(y))
+	add("TLS towards endpoints", serverName(x), serverName(y))
 	add("connect timeout", limit(x.ConnectTimeout, 0), limit(y.ConnectTimeout, 0))
 	if len(all) == 0 {
 		return []Aspect{{"settings of the cluster", unnamedWas, unnamedNow}}
@@ -122,6 +124,15 @@ func protocol(c *clusterv3.Cluster) string {
 		return HTTP2
 	}
 	return HTTP1
+}
+
+// serverName is how TLS towards the endpoints names them; empty without TLS.
+func serverName(c *clusterv3.Cluster) string {
+	tls := &tlsv3.UpstreamTlsContext{}
+	if config := c.GetTransportSocket().GetTypedConfig(); config == nil || config.UnmarshalTo(tls) != nil {
+		return ""
+	}
+	return "as " + tls.Sni
 }
 
 func healthChecks(c *clusterv3.Cluster) string {

@@ -130,6 +130,8 @@ type Split struct {
 	Weight  uint32
 	Share   float64
 	Envoy   *routev3.WeightedCluster_ClusterWeight // nil where there is a single cluster
+	// Hostname is that of the only endpoints that are meant; empty: all.
+	Hostname string
 }
 
 // Cluster is where requests are sent to: a Service port, or a version of it.
@@ -155,6 +157,8 @@ type Endpoint struct {
 	Zone    string `json:"zone,omitempty"`
 	// Health is healthy or draining as the objects say; checked: Envoy finds out itself.
 	Health string `json:"health"`
+	// Hostname is what requests for this endpoint alone are told apart by, in a cluster that is divided so.
+	Hostname string `json:"hostname,omitempty"`
 }
 
 // The health of endpoints.

@@ -112,6 +112,13 @@ func (f *flow) forward(r *Route) *Forwarding {
 		w.Rewrites = append(w.Rewrites, fmt.Sprintf("host %s becomes %s", f.authority, host))
 		w.Authority = host
 	}
+	if a.GetAutoHostRewrite().GetValue() {
+		for _, s := range r.Action.Splits {
+			if host := f.model.Clusters[s.Cluster].outside(); host != "" {
+				w.Rewrites = append(w.Rewrites, fmt.Sprintf("host %s becomes %s for %s", f.authority, host, s.Cluster))
+			}
+		}
+	}
 	if path := f.rewritten(r.Envoy.Match, a.PrefixRewrite, a.RegexRewrite); path != f.path {
 		w.Rewrites = append(w.Rewrites, fmt.Sprintf("path %s becomes %s", f.path, path))
 		w.Path = path
@@ -144,16 +151,30 @@ func (f *flow) clusterShare(s Split) ClusterShare {
 		c = c.First
 	}
 	share.Service, share.Port, share.Version, share.From = c.Service, c.Port, c.Version, c.From
-	share.Endpoints = c.Endpoints
+	share.Endpoints = c.Of(s.Hostname)
 	share.Protocol = HTTP1
 	if len(c.Envoy.TypedExtensionProtocolOptions) > 0 {
 		share.Protocol = HTTP2
 	}
 	share.Balance = balance(c.Envoy)
-	if !c.Available() {
+	if !slices.ContainsFunc(share.Endpoints, func(e Endpoint) bool { return e.Health != Draining }) {
 		share.Why = "it has no endpoint that is ready: answered 503"
 	}
 	return share
+}
+
+// Of gives the endpoints with a hostname; all for the empty one.
+func (c *Cluster) Of(hostname string) []Endpoint {
+	if hostname == "" {
+		return c.Endpoints
+	}
+	of := []Endpoint{}
+	for _, e := range c.Endpoints {
+		if e.Hostname == hostname {
+			of = append(of, e)
+		}
+	}
+	return of
 }
 
 // Available says whether any endpoint may take requests.
@@ -164,6 +185,19 @@ func (c *Cluster) Available() bool {
 		}
 	}
 	return false
+}
+
+// outside is the name that servers outside are told as the host, in a cluster that Envoy resolves itself.
+func (c *Cluster) outside() string {
+	if c == nil {
+		return ""
+	}
+	for _, l := range c.Envoy.GetLoadAssignment().GetEndpoints() {
+		for _, e := range l.LbEndpoints {
+			return e.GetEndpoint().GetHostname()
+		}
+	}
+	return ""
 }
 
 // limit writes a time limit; where it is not set, the default.

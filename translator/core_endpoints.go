@@ -3,6 +3,8 @@ package translator
 //lint:file-ignore SA1019 Endpoints is deprecated in Kubernetes, yet still what hand-written manifests use
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -29,6 +31,20 @@ func (s *selection) addCoreEndpoints(r *Reader, service *corev1.Service, port *c
 	return true
 }
 
+// endpointsCalls gives the units of the hostnames in an Endpoints object. EndpointSlices win over it.
+func endpointsCalls(r *Reader, o *api.Object) []Unit {
+	var hostnames []string
+	for _, subset := range o.Value.(*corev1.Endpoints).Subsets {
+		for _, a := range slices.Concat(subset.Addresses, subset.NotReadyAddresses) {
+			hostnames = append(hostnames, label(a.Hostname))
+		}
+	}
+	if hostnames = distinctLabels(hostnames); len(hostnames) == 0 || len(r.list(indexSliceService, o.Key.Namespace, o.Key.Name)) > 0 {
+		return nil
+	}
+	return hostnameCalls(r, o.Key.Namespace, o.Key.Name, hostnames...)
+}
+
 func (s *selection) addAddresses(r *Reader, o *corev1.Endpoints, port int32, addresses []corev1.EndpointAddress, state endpointState) {
 	for i := range addresses {
 		a := &addresses[i]
@@ -37,6 +53,6 @@ func (s *selection) addAddresses(r *Reader, o *corev1.Endpoints, port int32, add
 			continue
 		}
 		node := valueOr(a.NodeName, "")
-		s.add(a.IP, port, endpoint{zone: zoneOf(r, node), node: node, pod: podName(a.TargetRef), state: state})
+		s.add(a.IP, port, endpoint{zone: zoneOf(r, node), node: node, pod: podName(a.TargetRef), state: state, hostname: label(a.Hostname)})
 	}
 }

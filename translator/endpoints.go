@@ -26,6 +26,7 @@ type endpoint struct {
 	zone      string
 	node      string // that it is on; empty when it is not known
 	pod       string // the Pod it is in; empty when it is not known to be in one
+	hostname  string // see hostname.go; empty when it has none
 	state     endpointState
 	probePort uint32 // where Envoy checks it; 0: not at all
 	hints     *hints // nil: none

@@ -67,6 +67,8 @@ func calledFor(r *Reader, o *api.Object) []Unit {
 		return serviceCalls(r, o)
 	case api.KindEndpointSlice:
 		return endpointSliceCalls(r, o)
+	case api.KindEndpoints:
+		return endpointsCalls(r, o)
 	case api.KindRollout:
 		return rolloutCalls(o)
 	case api.KindGatewayClass:

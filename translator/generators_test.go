@@ -72,6 +72,9 @@ func genFleet(t *rapid.T) api.Value {
 	f.Spec.DefaultNamespace = pick(t, "default namespace", "", "default", "shop")
 	f.Spec.LoadBalancer = &v1alpha1.LoadBalancer{Addresses: []string{"127.0.0.0/8"}}
 	f.Spec.NodePorts = &v1alpha1.NodePorts{Disabled: pick(t, "no node ports", false, false, true)}
+	if maybe(t, "external IPs") {
+		f.Spec.ExternalIPRanges = []string{"127.0.0.0/8"}
+	}
 	if maybe(t, "node port addresses") {
 		f.Spec.NodePorts.Addresses = []string{"127.0.0.1", "127.0.0.2"}
 	}
@@ -87,7 +90,10 @@ func genService(t *rapid.T) api.Value {
 	s.Spec.Selector = genLabels(t)
 	s.Spec.Type = pick(t, "type", corev1.ServiceTypeClusterIP, corev1.ServiceTypeNodePort, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeExternalName)
 	if s.Spec.Type == corev1.ServiceTypeExternalName {
-		s.Spec.ExternalName = "example.com"
+		s.Spec.ExternalName = pick(t, "name outside", "example.com", "localhost", "a.shop", "b", "a.example.com")
+	}
+	if maybe(t, "external IPs") {
+		s.Spec.ExternalIPs = []string{pick(t, "external IP", "127.0.0.1", "127.0.0.3", "10.9.9.9")}
 	}
 	if s.Spec.Type == corev1.ServiceTypeLoadBalancer {
 		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: pick(t, "ingress", "127.0.0.1", "127.0.0.3", "10.9.9.9")}}
@@ -157,6 +163,10 @@ func genEndpointSlice(t *rapid.T) api.Value {
 		if maybe(t, "in a Pod") {
 			e.TargetRef = &corev1.ObjectReference{Kind: "Pod", Name: pick(t, "pod", "p1", "p2", "p3")}
 		}
+		if maybe(t, "with a hostname") {
+			hostname := pick(t, "hostname", "h1", "h2")
+			e.Hostname = &hostname
+		}
 		if maybe(t, "on a node") {
 			node := pick(t, "node", "n1", "n2")
 			e.NodeName = &node
@@ -179,7 +189,7 @@ func genEndpointSlice(t *rapid.T) api.Value {
 func genCoreEndpoints(t *rapid.T) api.Value {
 	e := &corev1.Endpoints{ObjectMeta: genMeta(t, "a", "b", "c")}
 	e.Subsets = []corev1.EndpointSubset{{
-		Addresses: []corev1.EndpointAddress{{IP: genAddress(t)}},
+		Addresses: []corev1.EndpointAddress{{IP: genAddress(t), Hostname: pick(t, "hostname", "", "h1", "a")}},
 		Ports:     []corev1.EndpointPort{{Name: pick(t, "port", "", "p0", "p1"), Port: 8080}},
 	}}
 	return e
@@ -188,6 +198,7 @@ func genCoreEndpoints(t *rapid.T) api.Value {
 func genPod(t *rapid.T) api.Value {
 	p := &corev1.Pod{ObjectMeta: genMeta(t, "p1", "p2", "p3")}
 	p.Spec.NodeName = pick(t, "node", "", "n1", "n2")
+	p.Spec.Hostname, p.Spec.Subdomain = pick(t, "hostname", "", "h1", "h2"), pick(t, "subdomain", "", "a", "b")
 	p.Spec.Containers = []corev1.Container{{Ports: []corev1.ContainerPort{
 		{Name: pick(t, "port name", "http", "p0"), ContainerPort: 8080},
 	}}}

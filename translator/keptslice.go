@@ -25,6 +25,8 @@ type keptSlice struct {
 	endpoints          []keptEndpoint
 	pods               string   // the names of all, one after the other
 	hints              []*hints // one for each endpoint; nil where no endpoint has any
+	// hostnames are those of the endpoints, in lower case; nil when none has one.
+	hostnames []string
 }
 
 var _ api.Value = (*keptSlice)(nil)
@@ -65,6 +67,12 @@ func keepSlice(slice *discoveryv1.EndpointSlice) *keptSlice {
 	}
 	if slice.AddressType == discoveryv1.AddressTypeFQDN {
 		return k
+	}
+	if slices.ContainsFunc(slice.Endpoints, func(e discoveryv1.Endpoint) bool { return valueOr(e.Hostname, "") != "" }) {
+		k.hostnames = make([]string, len(slice.Endpoints))
+		for i := range slice.Endpoints {
+			k.hostnames[i] = unique.Make(label(valueOr(slice.Endpoints[i].Hostname, ""))).Value()
+		}
 	}
 	var pods strings.Builder
 	k.endpoints = make([]keptEndpoint, len(slice.Endpoints))
@@ -130,6 +138,17 @@ func (k *keptSlice) pod(endpoint int) string {
 	}
 	return k.pods[begin:k.endpoints[endpoint].podEnd]
 }
+
+// hostname is that of an endpoint; empty when it has none.
+func (k *keptSlice) hostname(endpoint int) string {
+	if k.hostnames == nil {
+		return ""
+	}
+	return k.hostnames[endpoint]
+}
+
+// distinctHostnames are all hostnames, sorted.
+func (k *keptSlice) distinctHostnames() []string { return distinctLabels(slices.Clone(k.hostnames)) }
 
 func (e *keptEndpoint) zoneOf(r *Reader) string {
 	if zone := e.zone.Value(); zone != "" {

@@ -38,6 +38,12 @@ func streamClusterName(namespace, service string, port *corev1.ServicePort, loca
 	return name
 }
 
+// hostnameClusterName names the cluster in which endpoints of a headless Service are found by their hostnames:
+// "shop/db/5432-by-hostname".
+func hostnameClusterName(namespace, service string, port int32) string {
+	return hostName(namespace, service, port) + "-by-hostname"
+}
+
 // hostPart names the part that holds the virtual hosts of a Service: "shop/web".
 func hostPart(namespace, service string) string { return namespace + "/" + service }
 

@@ -25,10 +25,11 @@ func (s *selection) addPods(r *Reader, service *corev1.Service, port *corev1.Ser
 			continue
 		}
 		s.add(address, number, endpoint{
-			zone:  zoneOf(r, pod.Spec.NodeName),
-			node:  pod.Spec.NodeName,
-			pod:   pod.Name,
-			state: behind.OfPod(pod),
+			zone:     zoneOf(r, pod.Spec.NodeName),
+			node:     pod.Spec.NodeName,
+			pod:      pod.Name,
+			hostname: podHostname(pod, service.Name),
+			state:    behind.OfPod(pod),
 		})
 	}
 }

@@ -221,10 +221,15 @@ func everyPath() *routev3.RouteMatch {
 // port that they connect to into the host, so the listener's own port counts as none, unless the
 // Service has a port of that number.
 func hostDomains(f fleet, service *corev1.Service, port int32) []string {
+	return domainsOf(f, service, port, dnsForms(f, service))
+}
+
+// domainsOf is hostDomains for some names.
+func domainsOf(f fleet, service *corev1.Service, port int32, forms []string) []string {
 	var domains []string
 	listener := f.Spec.ServiceListener.Port
 	d, ok := defaultPort(service)
-	for _, form := range dnsForms(f, service) {
+	for _, form := range forms {
 		domains = append(domains, form+":"+portString(port))
 		if !ok || d != port {
 			continue

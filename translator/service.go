@@ -36,6 +36,11 @@ func serviceCalls(r *Reader, o *api.Object) []Unit {
 			units = append(units, rescueCalls(r, service, port.Port, f)...)
 		}
 	}
+	if isHeadless(service) {
+		if hostnames := hostnamesBehind(r, service); len(hostnames) > 0 {
+			units = append(units, hostnameCalls(r, service.Namespace, service.Name, hostnames...)...)
+		}
+	}
 	for _, f := range fleets {
 		units = append(units, hostCalls(f, service)...)
 		if !isExternal(service) { // gRPC clients without an Envoy are told addresses, which nobody knows here

@@ -18,13 +18,17 @@ func endpointSliceLookups(o *api.Object) []lookup {
 	return []lookup{{indexSliceService, o.Key.Namespace, service}}
 }
 
-// endpointSliceCalls gives the units of an EndpointSlice: whether it has an effect, and what its hints ask for.
+// endpointSliceCalls gives the units of an EndpointSlice: whether it has an effect, what its hints ask for, and those of its
+// hostnames.
 func endpointSliceCalls(r *Reader, o *api.Object) []Unit {
 	slice := o.Value.(*keptSlice)
 	if slice.service == "" {
 		return nil
 	}
 	units := []Unit{{Feature: endpointSliceCheck, Namespace: o.Key.Namespace, Name: o.Key.Name, Extra: slice.service}}
+	if hostnames := slice.distinctHostnames(); len(hostnames) > 0 {
+		units = append(units, hostnameCalls(r, o.Key.Namespace, slice.service, hostnames...)...)
+	}
 	return append(units, sliceTopologyCalls(r, o.Key.Namespace, slice)...)
 }
 
@@ -69,7 +73,9 @@ func (s *selection) addSlices(r *Reader, slices []*api.Object, port *corev1.Serv
 				s.portless = o.Key
 				continue
 			}
-			s.addAt(e.address, number, endpoint{zone: e.zoneOf(r), node: e.node.Value(), pod: pod, state: e.state, hints: slice.hintsOf(i)})
+			s.addAt(e.address, number, endpoint{
+				zone: e.zoneOf(r), node: e.node.Value(), pod: pod, state: e.state, hints: slice.hintsOf(i), hostname: slice.hostname(i),
+			})
 		}
 	}
 	return found

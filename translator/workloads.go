@@ -18,7 +18,7 @@ func (s *selection) addWorkloads(r *Reader, port *corev1.ServicePort, workloads 
 			s.portless = o.Key
 			continue
 		}
-		e := endpoint{zone: w.Spec.Zone, node: w.Spec.Node, probePort: probePort(w)}
+		e := endpoint{zone: w.Spec.Zone, node: w.Spec.Node, probePort: probePort(w), hostname: label(w.Name)}
 		if e.zone == "" {
 			e.zone = zoneOf(r, w.Spec.Node)
 		}
