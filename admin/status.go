@@ -107,6 +107,10 @@ type RolloutCanary struct {
 type RolloutVersion struct {
 	Name    string  `json:"name"`
 	Percent float64 `json:"percent"`
+	// Match says, for people, which requests go to the version whatever its share.
+	Match string `json:"match,omitempty"`
+	// Copied is how many of the requests are copied to the version, in percent.
+	Copied float64 `json:"copied,omitempty"`
 	// HeldUntil is until when a version without traffic is kept for the way back.
 	HeldUntil time.Time `json:"heldUntil,omitzero"`
 }

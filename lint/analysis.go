@@ -28,6 +28,9 @@ func canaryAnalysis(c *checker) {
 		}
 		plan := scheduleOf(canary.Steps)
 		quiet := canary.Analysis.ExpectedRequestsPerSecond
+		if plan.shown && !plan.compared {
+			continue // who tests how often is not known
+		}
 		if !plan.compared {
 			p.Message = "no step gives the canary a part of the traffic before it shall have all: there is nothing to compare, and it waits without end"
 			p.Hint = "begin with steps such as weight: 5 and pause: {duration: 10m}"
@@ -64,6 +67,8 @@ type schedule struct {
 	last   int32         // the share at the end
 	// compared: both versions have traffic at some time.
 	compared bool
+	// shown: before that, some requests go to the canary, or are copied to it.
+	shown bool
 }
 
 // shareFor is a share, in units of 0.01 %, for some time.
@@ -91,6 +96,8 @@ func scheduleOf(steps []v1alpha1.CanaryStep) schedule {
 			s.stay(step.Pause.Duration.Duration)
 		case step.Analysis != nil: // it waits on purpose
 			s.stay(withoutEnd)
+		case len(step.Match) > 0 || step.Mirror != nil:
+			s.shown = true
 		case step.Ramp != nil:
 			if full := s.ramp(step.Ramp); full {
 				return s

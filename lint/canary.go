@@ -21,6 +21,13 @@ func canarySteps(c *checker) {
 			case s.Pause != nil || s.Analysis != nil:
 				set = -1
 				continue
+			case s.Match != nil:
+				continue
+			case s.Mirror != nil:
+				if percent, err := s.Mirror.Percent.Weight(); err == nil && percent > 0 && share > 0 {
+					c.stepWithoutEffect(o.Key, at, "copies are for a canary without a share, and it has one")
+				}
+				continue
 			case s.Ramp != nil:
 				if s.Ramp.From != nil {
 					share = c.canaryShare(o.Key, at+".ramp.from", share, s.Ramp.From)

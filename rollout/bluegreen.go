@@ -25,10 +25,15 @@ func (s *step) blueGreen(bg v1alpha1.BlueGreen) Result {
 	if active.Weight < v1alpha1.WeightTotal {
 		s.approach(active, bg, hold)
 	}
-	s.settleHealth()
 	s.letGo(hold, active)
-	s.keep(func(v *version) bool { return v == active || v.Weight > 0 || !v.HeldUntil.IsZero() })
-	r := s.result(s.describe(active))
+	shown := s.preview(bg, active)
+	s.settleHealth()
+	s.keep(func(v *version) bool { return v == active || v == shown || v.Weight > 0 || !v.HeldUntil.IsZero() })
+	phase := s.describe(active)
+	if s.sayShown(); shown != nil && shown != active && len(shown.Match) == 0 {
+		s.say("the preview of %s %s", shown.label, shown.why)
+	}
+	r := s.result(phase)
 	r.Live = s.live().Name
 	return r
 }

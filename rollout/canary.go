@@ -51,6 +51,7 @@ func (s *step) canary(spec v1alpha1.Canary) Result {
 	for c.begin(); c.move(); c.begin() {
 	}
 	c.split()
+	c.show()
 	if !s.first {
 		s.weightEvents()
 	}

@@ -5,21 +5,28 @@ import (
 	"github.com/gateway-cp/gateway-cp/rollout/analysis"
 )
 
-// judge compares the canary with the stable version, and gives it up when it is worse.
+// judge compares the canary with the stable version, and gives it up when it is worse. Without a share, the
+// canary's requests are those that match and the copies. What they have shown does not count any
+// more once it has a share: those who test, and copies of some methods only, are not all users.
 func (c *canary) judge() {
 	st := &c.state
 	if c.spec.Analysis == nil {
 		st.Analysis, st.Unsure = nil, false
 		return
 	}
-	if st.Stage != canaryMoving || st.Share == 0 || !c.trial.known || !c.stable.known {
+	preview := st.Share == 0
+	if st.Stage != canaryMoving || preview && !c.trial.shown() || !c.trial.known || !c.stable.known {
 		return
 	}
-	before := AnalysisState{}
-	if st.Analysis != nil {
+	before := AnalysisState{Preview: preview}
+	if st.Analysis != nil && st.Analysis.Preview == preview {
 		before = *st.Analysis
 	}
-	next, v, wake := before.take(SettingsOf(*c.spec.Analysis), c.observed.Counting, c.trial.seen.Load, c.stable.seen.Load, c.now)
+	settings, load := SettingsOf(*c.spec.Analysis), c.trial.seen.Load
+	if preview {
+		load, settings.MaxTime = load.plus(c.trial.seen.Copies), 0
+	}
+	next, v, wake := before.take(settings, c.observed.Counting, load, c.stable.seen.Load, c.now)
 	st.Analysis, c.found = &next, &v
 	if v.Outcome == analysis.Fail {
 		c.abort(v.Message)

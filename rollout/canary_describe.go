@@ -12,8 +12,13 @@ import (
 // describe gives the phase and completes the message.
 func (c *canary) describe() v1alpha1.RolloutPhase {
 	phase := c.tell()
+	c.sayShown()
 	if c.found != nil && c.state.Stage == canaryMoving {
-		c.say("analysis: %s", c.found.Message)
+		of := ""
+		if c.state.Analysis != nil && c.state.Analysis.Preview {
+			of = " of the requests that match, and copies"
+		}
+		c.say("analysis%s: %s", of, c.found.Message)
 	}
 	for _, v := range c.versions {
 		if lacks := v.lacks(); v.Weight > 0 && lacks != "" {

@@ -74,6 +74,8 @@ func (c *canary) take(m move) bool {
 		return false
 	case m.pause:
 		return c.over(m.wait)
+	case m.shows:
+		return c.present(m)
 	case m.analysis:
 		c.judging = !c.passed() && !c.state.Promoted
 		return !c.judging
@@ -164,8 +166,7 @@ func (c *canary) stuck() {
 func (c *canary) serves() bool {
 	st := &c.state
 	if st.Share == 0 {
-		st.Out = false
-		return true
+		return c.presents()
 	}
 	bad := c.trial.Weight > 0 && (c.trial.empty() || c.trial.failing)
 	switch {

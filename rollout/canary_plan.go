@@ -22,6 +22,10 @@ type move struct {
 
 	analysis bool // until it has passed
 
+	shows  bool // match or mirror
+	match  []v1alpha1.RequestMatch
+	mirror *v1alpha1.Mirror
+
 	ramp     bool
 	from, to int32 // from is negative where the ramp begins with the share that there is
 	over     time.Duration
@@ -42,7 +46,7 @@ func planOf(steps []v1alpha1.CanaryStep) ([]move, error) {
 
 func moveOf(s v1alpha1.CanaryStep) (move, error) {
 	set := 0
-	for _, is := range []bool{s.Weight != nil, s.Pause != nil, s.Ramp != nil, s.Analysis != nil} {
+	for _, is := range []bool{s.Weight != nil, s.Pause != nil, s.Ramp != nil, s.Analysis != nil, s.Match != nil, s.Mirror != nil} {
 		if is {
 			set++
 		}
@@ -56,6 +60,11 @@ func moveOf(s v1alpha1.CanaryStep) (move, error) {
 		return move{pause: true, wait: lasting(s.Pause.Duration, -1)}, nil
 	case s.Analysis != nil:
 		return move{analysis: true}, nil
+	case s.Match != nil:
+		return move{shows: true, match: s.Match}, nil
+	case s.Mirror != nil:
+		_, err := s.Mirror.Percent.Weight()
+		return move{shows: true, mirror: s.Mirror}, err
 	case s.Ramp.To != nil:
 		to, err := s.Ramp.To.Weight()
 		m := move{ramp: true, from: -1, to: to, over: max(0, s.Ramp.Over.Duration)}
@@ -64,7 +73,7 @@ func moveOf(s v1alpha1.CanaryStep) (move, error) {
 		}
 		return m, err
 	}
-	return move{}, fmt.Errorf("exactly one of weight, pause, ramp and analysis must be set")
+	return move{}, fmt.Errorf("exactly one of weight, pause, ramp, analysis, match and mirror must be set")
 }
 
 // share is what the canary has after the step, if it had before.
@@ -97,7 +106,7 @@ func enter(plan []move, share int32) int {
 		return 0
 	}
 	for i, m := range plan {
-		if !m.pause && !m.analysis && m.share(0) >= share {
+		if (m.weight != nil || m.ramp) && m.share(0) >= share {
 			return i
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
+var testers = []v1alpha1.RequestMatch{{Headers: []v1alpha1.ValueMatch{{Name: "x-canary", Value: "always"}}}}
+
 // tries is a canary spec for the first version, with steps in words: "5", "pause", "pause 1m",
 // "ramp 50 1m" and "analysis".
 func tries(to string, others []string, steps ...string) v1alpha1.RolloutSpec {
@@ -29,6 +31,13 @@ func tries(to string, others []string, steps ...string) v1alpha1.RolloutSpec {
 			c.Steps = append(c.Steps, v1alpha1.CanaryStep{Pause: &v1alpha1.CanaryPause{}})
 		case text == "analysis":
 			c.Steps = append(c.Steps, v1alpha1.CanaryStep{Analysis: &v1alpha1.CanaryAnalysisStep{}})
+		case words[0] == "match":
+			c.Steps = append(c.Steps, v1alpha1.CanaryStep{Match: []v1alpha1.RequestMatch{}})
+			if len(words) == 1 {
+				c.Steps[len(c.Steps)-1].Match = testers
+			}
+		case words[0] == "mirror":
+			c.Steps = append(c.Steps, v1alpha1.CanaryStep{Mirror: &v1alpha1.Mirror{Percent: *share(words[1])}})
 		case words[0] == "pause":
 			c.Steps = append(c.Steps, v1alpha1.CanaryStep{Pause: &v1alpha1.CanaryPause{Duration: duration(lasts(words[1]))}})
 		case words[0] == "ramp":

@@ -56,13 +56,18 @@ func (d Decision) comesTo(before []v1alpha1.VersionStatus, observed Observed) ([
 			missing = append(missing, v.Name)
 		}
 	}
-	if len(missing) == 0 || !served {
-		return d.Status.Versions, ""
-	}
 	var versions []v1alpha1.VersionStatus
 	for _, v := range d.Status.Versions {
-		v.Weight = had[v.ID()]
+		if v.Weight == 0 && observed.Versions[v.ID()].Ready <= 0 {
+			v.Match, v.Mirror = nil, nil // nobody here would answer
+		}
 		versions = append(versions, v)
+	}
+	if len(missing) == 0 || !served {
+		return versions, ""
+	}
+	for i := range versions {
+		versions[i].Weight = had[versions[i].ID()]
 	}
 	for _, v := range before {
 		if !decided[v.ID()] && v.Weight > 0 {

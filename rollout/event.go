@@ -29,6 +29,10 @@ const (
 	EventVersionEmpty EventReason = "VersionEmpty"
 	// EventVersionUnhealthy: no endpoint of a version with traffic is healthy on any Envoy.
 	EventVersionUnhealthy EventReason = "VersionUnhealthy"
+	// EventMatchChanged: other requests than before go to a version whatever its weight.
+	EventMatchChanged EventReason = "MatchChanged"
+	// EventMirrorChanged: other requests than before are copied to a version.
+	EventMirrorChanged EventReason = "MirrorChanged"
 	// EventCanaryStarted: a version is being tried, against the stable one.
 	EventCanaryStarted EventReason = "CanaryStarted"
 	// EventCanaryPaused: the canary waits to be told to go on.

@@ -52,7 +52,7 @@ func (s *step) watchHealth() {
 			is, v.recheck = unknown, s.now.Add(s.settling)
 		}
 		switch {
-		case v.Weight == 0: // the gate watches over it
+		case v.Weight == 0 && !v.shown(): // the gate watches over it
 		case is == unhealthy:
 			s.countUnhealthy(v)
 			continue
@@ -81,7 +81,7 @@ func (s *step) countUnhealthy(v *version) {
 func (s *step) settleHealth() {
 	for _, v := range s.versions {
 		switch {
-		case v.Weight == 0:
+		case v.Weight == 0 && !v.shown():
 			v.UnhealthySince = time.Time{}
 			v.Unhealthy = v.Unhealthy && v.want > 0
 		case !v.recheck.IsZero():

@@ -21,6 +21,8 @@ type Load struct {
 	Error   uint64 `json:"error,omitempty"`
 }
 
+func (l Load) plus(m Load) Load { return Load{l.Success + m.Success, l.Error + m.Error} }
+
 // since is what has come since an earlier count, and false when there is less than before.
 func (l Load) since(before Load) (analysis.Counts, bool) {
 	if l.Success < before.Success || l.Error < before.Error {
@@ -37,6 +39,9 @@ type AnalysisState struct {
 
 	// Counting is Observed.Counting at the last sample, At when that was; Canary and Stable are
 	// the counts then.
+	// Preview: it is about a canary without a share.
+	Preview bool `json:"preview,omitempty"`
+
 	Counting string    `json:"counting,omitempty"`
 	At       time.Time `json:"at,omitzero"`
 	Canary   Load      `json:"canaryLoad,omitzero"`

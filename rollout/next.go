@@ -79,9 +79,10 @@ type version struct {
 	id     string
 	label  string // name, with the selector where two versions have the same name
 	inSpec bool
-	had    int32 // the weight before this call
-	was    bool  // Waiting before this call
-	want   int32 // the weight asked for
+	had    int32        // the weight before this call
+	old    VersionState // all of it before this call
+	was    bool         // Waiting before this call
+	want   int32        // the weight asked for
 	seen   VersionObserved
 	known  bool // something was observed
 
@@ -121,7 +122,7 @@ func newStep(spec v1alpha1.RolloutSpec, state State, observed Observed, now time
 	for _, old := range s.before.Versions {
 		v := add(old.Name, old.Selector)
 		v.VersionState = old
-		v.had, v.was = old.Weight, old.Waiting
+		v.had, v.was, v.old = old.Weight, old.Waiting, old
 	}
 	s.relabel()
 	return s
@@ -233,6 +234,7 @@ func (s *step) weightEvents() {
 }
 
 func (s *step) result(phase v1alpha1.RolloutPhase) Result {
+	s.showEvents()
 	r := Result{
 		Versions: s.statuses(),
 		Phase:    phase,
@@ -249,7 +251,7 @@ func (s *step) result(phase v1alpha1.RolloutPhase) Result {
 func (s *step) statuses() []v1alpha1.VersionStatus {
 	var out []v1alpha1.VersionStatus
 	for _, v := range s.versions {
-		st := v1alpha1.VersionStatus{Name: v.Name, Selector: v.Selector, Weight: v.Weight, Unhealthy: v.Unhealthy}
+		st := v1alpha1.VersionStatus{Name: v.Name, Selector: v.Selector, Weight: v.Weight, Unhealthy: v.Unhealthy, Match: v.Match, Mirror: v.Mirror}
 		if v.Weight == 0 && !v.HeldUntil.IsZero() {
 			st.HeldUntil = &metav1.Time{Time: v.HeldUntil}
 		}

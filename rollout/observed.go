@@ -34,6 +34,9 @@ type VersionObserved struct {
 	// What Envoys have counted for it, over all its clusters.
 	Load Load
 
+	// What Envoys have counted for the copies that it gets.
+	Copies Load
+
 	// Every connected Envoy that serves the version, in any order.
 	Envoys []EnvoyObserved
 }

@@ -37,9 +37,16 @@ type VersionState struct {
 	// That went on: the version has lost its traffic for it, or only has it for want of a better one.
 	Unhealthy bool `json:"unhealthy,omitempty"`
 
+	// The requests that go to it whatever its weight, and those that are copied to it.
+	Match  []v1alpha1.RequestMatch `json:"match,omitempty"`
+	Mirror *v1alpha1.Mirror        `json:"mirror,omitempty"`
+
 	// Until when it is kept although it has no traffic.
 	HeldUntil time.Time `json:"heldUntil,omitzero"`
 }
+
+// shown says whether some requests go to it whatever its weight.
+func (v VersionState) shown() bool { return len(v.Match) > 0 || v.Mirror != nil }
 
 // ID is the version's VersionID.
 func (v VersionState) ID() string { return v1alpha1.VersionID(v.Name, v.Selector) }

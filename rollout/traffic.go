@@ -21,6 +21,9 @@ func (s *step) traffic(shares map[string]v1alpha1.Percent) Result {
 	if err := s.want(shares); err != nil {
 		return s.stay("%v", err)
 	}
+	for _, v := range s.versions {
+		v.Match, v.Mirror = nil, nil // by hand, there is no preview
+	}
 	if s.first {
 		for _, v := range s.versions {
 			v.Weight = v.want

@@ -36,10 +36,14 @@ func (w *walker) newSpec() {
 		w.spec = byHand("v1=30", "v2=70")
 	case 1:
 		w.spec = toActive(to)
+	case 2:
+		w.spec = toActive(to)
+		w.spec.Versions = testVersions(versions...)
+		w.spec.BlueGreen.Preview = &v1alpha1.Preview{Version: testVersion(w.one(versions...)).Name, Match: testers}
 	default:
 		var steps []string
 		for range w.IntN(5) {
-			steps = append(steps, w.one("0.01", "5", "40", "100", "pause", "pause 1s", "pause 1m", "ramp 20 5s", "ramp 100 1m", "ramp 3 0s"))
+			steps = append(steps, w.one("0.01", "5", "40", "100", "pause", "pause 1s", "pause 1m", "ramp 20 5s", "ramp 100 1m", "ramp 3 0s", "match", "match", "match none", "mirror 20", "mirror 0"))
 		}
 		w.spec = tries(to, slices.DeleteFunc(versions, func(v string) bool { return v == to }), steps...)
 		c := w.spec.Canary
@@ -129,6 +133,9 @@ func (w *walker) transition(n int) string {
 			return "not at rest: " + asJSON(r, rest)
 		}
 	}
+	if problem := w.shows(r); problem != "" {
+		return problem + ": " + asJSON(w.state, r)
+	}
 	c := r.State.Canary
 	if c == nil || w.spec.Canary == nil || len(w.state.Versions) == 0 {
 		return ""
@@ -177,4 +184,37 @@ func BenchmarkTick(b *testing.B) {
 			states[i] = Next(specs, states[i], seen, now).State
 		}
 	}
+}
+
+// shows says what is wrong about which versions are shown whatever their weight: only one that is tried, or that
+// the spec names, and it begins only with enough endpoints and ends when it has none; copies are for one without a share.
+func (w *walker) shows(r Result) string {
+	for i, v := range r.State.Versions {
+		if !reflect.DeepEqual(v.Match, r.Versions[i].Match) || !reflect.DeepEqual(v.Mirror, r.Versions[i].Mirror) {
+			return "the status says something else than the state"
+		}
+		if !v.shown() {
+			continue
+		}
+		before := slices.IndexFunc(w.state.Versions, func(b VersionState) bool { return b.ID() == v.ID() && b.shown() })
+		sight, known := w.seen.Versions[v.ID()]
+		need := 1
+		switch c := r.State.Canary; {
+		case w.spec.Canary != nil && (c.Stage != canaryMoving || c.Canary != v.ID()):
+			return "one that is not tried is shown"
+		case w.spec.Canary != nil:
+			need = needed(w.spec.Canary.MinHealthy, sight.Total)
+		case w.spec.BlueGreen == nil || w.spec.BlueGreen.Preview == nil || w.spec.BlueGreen.Preview.Version != v.Name:
+			return "one is shown that nobody asks for"
+		}
+		switch {
+		case v.Mirror != nil && v.Weight > 0:
+			return "copies beside a share"
+		case known && sight.Ready == 0 && v.Weight == 0:
+			return "an empty one is shown"
+		case before < 0 && v.Weight == 0 && sight.Ready < need && weightIn(w.state, v.ID()) == 0:
+			return "one is shown without enough endpoints"
+		}
+	}
+	return ""
 }

@@ -34,6 +34,11 @@ func stickToAddress(action *routev3.RouteAction) {
 		},
 	}}
 	action.RetryPolicy.HostSelectionRetryMaxAttempts = hashAttempts
+	byHash(action)
+}
+
+// byHash makes the hash policy choose among clusters, too.
+func byHash(action *routev3.RouteAction) {
 	if w := action.GetWeightedClusters(); w != nil {
 		w.RandomValueSpecifier = &routev3.WeightedCluster_UseHashPolicy{UseHashPolicy: wrapperspb.Bool(true)}
 	}

@@ -54,7 +54,7 @@ func buildCluster(r *Reader, u Unit) Result {
 		e.checkHealth(c, probe)
 		out.HealthChecked = true
 	}
-	if version.isRescue() {
+	if version.isTwin() {
 		problems = nil
 	}
 	return e.result(key, c, out, problems...).from(clusterOrigins(u, service, port, version)...)

@@ -67,7 +67,7 @@ func buildEndpoints(r *Reader, u Unit) Result {
 		if !s.prefer(r, audience) {
 			return Result{}
 		}
-	case !version.isRescue():
+	case !version.isTwin():
 		problems = s.problems(service, port, version, total)
 	}
 	if s.serve(); isReady == 0 {

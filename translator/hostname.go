@@ -138,7 +138,7 @@ func buildHostnameHosts(r *Reader, u Unit) Result {
 	for _, p := range servedPorts(service) {
 		name, domains := part+"/"+portString(p.Port), domainsOf(f, service, p.Port, hostnameForms(f, service, u.Extra))
 		cluster := hostnameClusterName(u.Namespace, u.Name, p.Port)
-		route := e.serviceRoute(service, []share{{cluster: cluster, weight: v1alpha1.WeightTotal}})
+		route := e.serviceRoutes(service, []share{{cluster: cluster, weight: v1alpha1.WeightTotal}})[0]
 		route.GetRoute().HashPolicy = nil // there is no choice
 		route.GetRoute().MetadataMatch = hostnameMetadata(u.Extra)
 		content = append(content, &routev3.VirtualHost{Name: name, Domains: domains, Routes: []*routev3.Route{route}})

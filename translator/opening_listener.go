@@ -180,12 +180,15 @@ func buildOpeningHost(r *Reader, u Unit) Result {
 	name, all := hostName(u.Namespace, u.Name, o.servicePort().Port), []string{"*"}
 	e := &encoder{}
 	key := routeKey(u.Fleet, o.name(), openingPart)
-	result := e.result(key, &routev3.VirtualHost{Name: name, Domains: all, Routes: []*routev3.Route{e.serviceRoute(o.service, shares)}},
+	routes := e.serviceRoutes(o.service, shares)
+	result := e.result(key, &routev3.VirtualHost{Name: name, Domains: all, Routes: routes},
 		resource.Output{
 			Clusters: clusterRefs(shares),
 			Fallback: (&encoder{}).content(key, unavailableHost(name, all)),
 			Sources:  []api.Key{o.key()},
 		})
-	result.Origins.Routes = []Origin{o.origin()}
+	for range routes {
+		result.Origins.Routes = append(result.Origins.Routes, o.origin())
+	}
 	return result
 }

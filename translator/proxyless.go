@@ -89,11 +89,18 @@ func buildProxylessListener(_ *Reader, u Unit) Result {
 // There is no time limit and no retry policy: a client has its deadlines, and tries again by itself
 // what has certainly not been processed.
 func buildProxylessRoutes(r *Reader, u Unit) Result {
-	shares := splitOf(r, u.Namespace, u.Name, u.Port)
-	action := &routev3.RouteAction{Timeout: seconds(0)}
-	route := &routev3.Route{Match: everyPath(), Action: &routev3.Route_Route{Route: action}}
-	if !routeTo(action, shares) {
-		route = unavailableRoute() // to gRPC: UNAVAILABLE
+	shares := onlySplit(splitOf(r, u.Namespace, u.Name, u.Port))
+	t := target{backends: []backend{{weight: 1, shares: shares}}}
+	var routes []*routev3.Route
+	for _, v := range t.variants("") {
+		action := &routev3.RouteAction{Timeout: seconds(0)}
+		route := &routev3.Route{Match: v.narrowed(everyPath()), Action: &routev3.Route_Route{Route: action}}
+		if v.target.answers() {
+			v.target.route(action)
+		} else {
+			route = unavailableRoute(route.Match) // to gRPC: UNAVAILABLE
+		}
+		routes = append(routes, route)
 	}
 	name := proxylessRouteName(u.Namespace, u.Name, u.Port)
 	e := &encoder{}
@@ -104,11 +111,20 @@ func buildProxylessRoutes(r *Reader, u Unit) Result {
 			VirtualHosts: []*routev3.VirtualHost{{
 				Name:    hostName(u.Namespace, u.Name, u.Port),
 				Domains: []string{"*"},
-				Routes:  []*routev3.Route{route},
+				Routes:  routes,
 			}},
 		},
 		resource.Output{Clusters: clusterRefs(shares), Sources: []api.Key{serviceKey(u)}},
 	)
+}
+
+// onlySplit takes away what a client does not do: copying requests, and choosing among clusters by a hash. Calls with
+// the metadata that a Rollout asks for go where it says.
+func onlySplit(shares []share) []share {
+	for i := range shares {
+		shares[i].mirror, shares[i].copies, shares[i].stickiness = nil, "", nil
+	}
+	return shares
 }
 
 // weighLocalities has gRPC spread requests evenly over endpoints: it refuses a locality without a

@@ -100,8 +100,10 @@ func rescueVersion(rollout *v1alpha1.Rollout) (string, bool) {
 	return versionKey{ID: stable.id + rescueSuffix, Rollout: rollout.Name, Selector: stable.selector}.pack(), ok
 }
 
-// isRescue is true for a version that is in another cluster, too, which its problems are told of.
-func (k versionKey) isRescue() bool { return strings.HasSuffix(k.ID, rescueSuffix) }
+// isTwin is true for a version that is in another cluster, too, which its problems are told of.
+func (k versionKey) isTwin() bool {
+	return strings.HasSuffix(k.ID, rescueSuffix) || strings.HasSuffix(k.ID, mirrorSuffix)
+}
 
 // rescueCalls gives the composite cluster of a Service port in a fleet; nil while none is needed.
 func rescueCalls(r *Reader, service *corev1.Service, port int32, f fleet) []Unit {

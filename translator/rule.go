@@ -2,6 +2,7 @@ package translator
 
 import (
 	"fmt"
+	"slices"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/proto"
@@ -107,35 +108,40 @@ func (c *compiler) rule(i int) []entry {
 	return entries
 }
 
-// routes translates one match of a rule: into one route, and one before it where a share of
-// the requests is answered 500. It gives nil when the filters do not fit the match.
+// routes translates one match of a rule: into one route, or several where a Rollout tells requests apart, and
+// one before each where a share of the requests is answered 500. It gives nil when the filters do not fit the match.
 func (c *compiler) routes(match *routev3.RouteMatch, m *gatewayv1.HTTPRouteMatch, rule *gatewayv1.HTTPRouteRule, filters ruleFilters, t target) []*routev3.Route {
-	route := &routev3.Route{Match: match}
-	filters.modifyHeaders(route)
 	if filters.redirect != nil {
 		redirect, ok := c.redirect(filters.redirect, m)
 		if !ok {
 			return nil
 		}
-		route.Action = &routev3.Route_Redirect{Redirect: redirect}
+		route := &routev3.Route{Match: match, Action: &routev3.Route_Redirect{Redirect: redirect}}
+		filters.modifyHeaders(route)
 		return []*routev3.Route{route}
 	}
 	if !t.answers() {
 		return []*routev3.Route{{Match: match, Action: answer(t.status())}}
 	}
-	action := &routev3.RouteAction{RetryPolicy: c.encoder.retryPolicy(), RequestMirrorPolicies: filters.mirrors}
-	t.route(action)
-	setTimeouts(action, rule.Timeouts)
-	if filters.rewrite != nil && !rewrite(action, filters.rewrite, m) {
-		return nil
+	var routes []*routev3.Route
+	for _, v := range t.variants(c.site.hostname) {
+		route := &routev3.Route{Match: v.narrowed(match)}
+		filters.modifyHeaders(route)
+		action := &routev3.RouteAction{RetryPolicy: c.encoder.retryPolicy(), RequestMirrorPolicies: slices.Clone(filters.mirrors)}
+		v.route(route, action)
+		setTimeouts(action, rule.Timeouts)
+		if filters.rewrite != nil && !rewrite(action, filters.rewrite, m) {
+			return nil
+		}
+		route.Action = &routev3.Route_Route{Route: action}
+		if t.invalid > 0 {
+			failing := proto.Clone(route.Match).(*routev3.RouteMatch)
+			failing.RuntimeFraction = t.invalidFraction()
+			routes = append(routes, &routev3.Route{Match: failing, Action: answer(500)})
+		}
+		routes = append(routes, route)
 	}
-	route.Action = &routev3.Route_Route{Route: action}
-	if t.invalid == 0 {
-		return []*routev3.Route{route}
-	}
-	failing := proto.Clone(match).(*routev3.RouteMatch)
-	failing.RuntimeFraction = t.invalidFraction()
-	return []*routev3.Route{{Match: failing, Action: answer(500)}, route}
+	return routes
 }
 
 func validRoutes(routes []*routev3.Route) error {

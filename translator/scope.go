@@ -145,11 +145,12 @@ func buildServiceHosts(r *Reader, u Unit) Result {
 		name, domains := hostName(u.Namespace, u.Name, p.Port), hostDomains(f, service, p.Port)
 		split := namedSplit(r, service, p)
 		shares = append(shares, split...)
-		content = append(content, &routev3.VirtualHost{
-			Name: name, Domains: domains, Routes: []*routev3.Route{e.serviceRoute(service, split)},
-		})
+		routes := e.serviceRoutes(service, split)
+		content = append(content, &routev3.VirtualHost{Name: name, Domains: domains, Routes: routes})
 		fallback = append(fallback, unavailableHost(name, domains))
-		ports = append(ports, Origin{serviceKey(u), portPath(service, p)})
+		for range routes {
+			ports = append(ports, Origin{serviceKey(u), portPath(service, p)})
+		}
 	}
 	result := e.finish(key, resource.Output{
 		Bytes:    e.content(key, content...),
@@ -157,7 +158,7 @@ func buildServiceHosts(r *Reader, u Unit) Result {
 		Fallback: (&encoder{}).content(key, fallback...),
 		Sources:  []api.Key{serviceKey(u)},
 	})
-	result.Origins.Routes = ports // a virtual host has one route
+	result.Origins.Routes = ports
 	return result
 }
 
@@ -184,30 +185,32 @@ func namedCalls(r *Reader, f fleet, service *corev1.Service) []Unit {
 	return units
 }
 
-// serviceRoute sends everything to the Service. It sets no time limit on the whole answer, as
+// serviceRoutes send everything to the Service. They set no time limit on the whole answer, as
 // kube-proxy sets none; streamIdleTimeout ends what hangs.
-func (e *encoder) serviceRoute(service *corev1.Service, shares []share) *routev3.Route {
-	action := &routev3.RouteAction{Timeout: seconds(0), RetryPolicy: e.retryPolicy()}
-	if !routeTo(action, shares) {
-		return unavailableRoute()
+func (e *encoder) serviceRoutes(service *corev1.Service, shares []share) []*routev3.Route {
+	t := target{backends: []backend{{weight: 1, shares: shares, sticky: sticky(service), outside: isExternal(service)}}}
+	var routes []*routev3.Route
+	for _, v := range t.variants("") {
+		if !v.target.answers() {
+			routes = append(routes, unavailableRoute(v.narrowed(everyPath())))
+			continue
+		}
+		action := &routev3.RouteAction{Timeout: seconds(0), RetryPolicy: e.retryPolicy()}
+		route := &routev3.Route{Match: v.narrowed(everyPath()), Action: &routev3.Route_Route{Route: action}}
+		v.route(route, action)
+		routes = append(routes, route)
 	}
-	if sticky(service) {
-		stickToAddress(action)
-	}
-	if isExternal(service) {
-		addressOutside(action)
-	}
-	return &routev3.Route{Match: everyPath(), Action: &routev3.Route_Route{Route: action}}
+	return routes
 }
 
 // unavailableHost answers 503 for domains whose virtual host cannot be delivered yet.
 func unavailableHost(name string, domains []string) *routev3.VirtualHost {
-	return &routev3.VirtualHost{Name: name, Domains: domains, Routes: []*routev3.Route{unavailableRoute()}}
+	return &routev3.VirtualHost{Name: name, Domains: domains, Routes: []*routev3.Route{unavailableRoute(everyPath())}}
 }
 
-func unavailableRoute() *routev3.Route {
+func unavailableRoute(match *routev3.RouteMatch) *routev3.Route {
 	return &routev3.Route{
-		Match:  everyPath(),
+		Match:  match,
 		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{Status: 503}},
 	}
 }

@@ -80,7 +80,7 @@ func fleetsServing(r *Reader, service *corev1.Service) []fleet {
 	return serving
 }
 
-// versionKeys gives the packed versions of a Service, also of that which stands behind a canary once
+// versionKeys gives the packed versions of a Service, also of those that stand behind or beside a canary once
 // more; without a Rollout just the empty one.
 func versionKeys(r *Reader, service *corev1.Service) []string {
 	rollout := rolloutOf(r, service.Namespace, service.Name)
@@ -90,6 +90,9 @@ func versionKeys(r *Reader, service *corev1.Service) []string {
 	var keys []string
 	for _, v := range versionsOf(rollout) {
 		keys = append(keys, versionKey{ID: v.id, Rollout: rollout.Name, Selector: v.selector}.pack())
+		if v.mirror != nil {
+			keys = append(keys, versionKey{ID: v.id + mirrorSuffix, Rollout: rollout.Name, Selector: v.selector}.pack())
+		}
 	}
 	if v, ok := rescueVersion(rollout); ok {
 		keys = append(keys, v)

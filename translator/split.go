@@ -7,8 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -25,6 +23,15 @@ type share struct {
 	weight  uint32 // of v1alpha1.WeightTotal
 	version bool   // of a Rollout: gets its first traffic only once it is healthy
 
+	// The requests that go there whatever the weight, and those that are copied there, to a cluster of
+	// their own. See show.go.
+	matches []v1alpha1.RequestMatch
+	mirror  *v1alpha1.Mirror
+	copies  string
+
+	// By what the users of the Service are known that stay with one version; the same in all its shares.
+	stickiness *v1alpha1.Stickiness
+
 	// Of a canary: the cluster that routes name in place of this one, and that which it sends further
 	// attempts to. See rescue.go.
 	rescued, rescue string
@@ -36,6 +43,8 @@ type version struct {
 	name     string
 	selector map[string]string // as written, not merged over the Service's
 	weight   int32
+	matches  []v1alpha1.RequestMatch
+	mirror   *v1alpha1.Mirror
 }
 
 // splitOf gives the clusters of a Service port and how its traffic is split over them now,
@@ -48,11 +57,16 @@ func splitOf(r *Reader, namespace, service string, port int32) []share {
 	}
 	var shares []share
 	for _, v := range versionsOf(rollout) {
-		shares = append(shares, share{
+		s := share{
 			cluster: clusterName(namespace, service, port, v.id),
 			weight:  uint32(v.weight),
 			version: true,
-		})
+			matches: v.matches, mirror: v.mirror, stickiness: rollout.Spec.Stickiness,
+		}
+		if s.mirror != nil {
+			s.copies = clusterName(namespace, service, port, v.id+mirrorSuffix)
+		}
+		shares = append(shares, s)
 	}
 	return shares
 }
@@ -87,13 +101,16 @@ func versionsOf(rollout *v1alpha1.Rollout) []version {
 	var total int32
 	for _, v := range rollout.Status.Versions {
 		weight := max(v.Weight, 0)
-		byID[v.ID()] = version{id: v.ID(), name: v.Name, selector: v.Selector, weight: weight}
+		byID[v.ID()] = version{id: v.ID(), name: v.Name, selector: v.Selector, weight: weight, matches: v.Match, mirror: v.Mirror}
 		total += weight
 	}
 	if total == 0 {
 		for _, v := range rollout.Spec.Versions {
 			known := byID[v.ID()]
 			known.weight = wanted(&rollout.Spec, v.Name)
+			if bg := rollout.Spec.BlueGreen; bg != nil && bg.Preview != nil && bg.Preview.Version == v.Name && known.weight == 0 {
+				known.matches = bg.Preview.Match
+			}
 			byID[v.ID()] = known
 		}
 	}
@@ -122,12 +139,15 @@ func wanted(spec *v1alpha1.RolloutSpec, name string) int32 {
 	return weight
 }
 
-// clusterRefs are the clusters that a split sends traffic to, each once. A split is ready for
+// clusterRefs are the clusters that a split sends traffic or copies to, each once. A split is ready for
 // an Envoy only when all of them are.
 func clusterRefs(shares []share) []resource.ClusterRef {
 	byName := map[string]resource.ClusterRef{}
 	for _, s := range shares {
-		if s.weight == 0 {
+		if s.copies != "" {
+			byName[s.copies] = resource.ClusterRef{Name: s.copies}
+		}
+		if s.weight == 0 && len(s.matches) == 0 {
 			continue // not in the route either
 		}
 		ref := byName[s.cluster]
@@ -138,28 +158,6 @@ func clusterRefs(shares []share) []resource.ClusterRef {
 		}
 	}
 	return slices.SortedFunc(maps.Values(byName), func(a, b resource.ClusterRef) int { return cmp.Compare(a.Name, b.Name) })
-}
-
-// routeTo sends an action to the clusters of a split that have weight; false when none has.
-// The others are left out, since Envoy would gain nothing from knowing them.
-func routeTo(action *routev3.RouteAction, shares []share) bool {
-	weighted := &routev3.WeightedCluster{}
-	for _, s := range shares {
-		if s.weight > 0 {
-			weighted.Clusters = append(weighted.Clusters, s.weighted(&routev3.WeightedCluster_ClusterWeight{
-				Weight: wrapperspb.UInt32(s.weight),
-			}))
-		}
-	}
-	switch len(weighted.Clusters) {
-	case 0:
-		return false
-	case 1:
-		action.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: weighted.Clusters[0].Name}
-	default:
-		action.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: weighted}
-	}
-	return true
 }
 
 // rolloutCalls gives the units of a Rollout: what is wrong with it together with its Service.

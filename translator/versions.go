@@ -16,6 +16,11 @@ func VersionClusters(service *corev1.Service, versionID string) []string {
 	return names
 }
 
+// MirrorClusters gives the names of the clusters that copies for a version of a Service go to, one for each port.
+func MirrorClusters(service *corev1.Service, versionID string) []string {
+	return VersionClusters(service, versionID+mirrorSuffix)
+}
+
 // ServiceOf gives the namespace and name of the Service that a cluster belongs to.
 func ServiceOf(cluster string) (namespace, name string) {
 	namespace, rest, _ := strings.Cut(cluster, "/")

@@ -96,11 +96,19 @@ func (r *report) canaryStep(at *field.Path, s *v1alpha1.CanaryStep) {
 	if s.Analysis != nil {
 		actions++
 	}
+	if s.Match != nil {
+		actions++
+		r.requestMatches(at.Child("match"), s.Match)
+	}
+	if s.Mirror != nil {
+		actions++
+		r.copies(at.Child("mirror"), s.Mirror)
+	}
 	switch {
 	case actions == 0:
-		r.missing(at, "give one of weight: 5, pause: {duration: 10m}, ramp: {to: 50, over: 10m} and analysis: {}")
+		r.missing(at, "give one of weight: 5, pause: {duration: 10m}, ramp: {to: 50, over: 10m}, analysis: {}, match: [{headers: [{name: x-canary, value: always}]}] and mirror: {percent: 10}")
 	case actions > 1:
-		r.fail(at, api.ReasonInvalidField, "make it several steps", "a step has one of weight, pause, ramp and analysis, not several")
+		r.fail(at, api.ReasonInvalidField, "make it several steps", "a step has one of weight, pause, ramp, analysis, match and mirror, not several")
 	}
 }
 

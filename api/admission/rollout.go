@@ -30,6 +30,9 @@ func (r *report) rollout(ro *v1alpha1.Rollout) {
 		r.name(target.Child("name"), sp.TargetRef.Name, true)
 	}
 	names := r.versions(sp.Versions)
+	if sp.Stickiness != nil {
+		r.stickiness(spec.Child("stickiness"), sp.Stickiness, sp.BlueGreen != nil)
+	}
 	var strategies []string
 	if sp.Traffic != nil {
 		strategies = append(strategies, "traffic")
@@ -132,6 +135,9 @@ func (r *report) blueGreen(bg *v1alpha1.BlueGreen, names map[string]int) {
 	r.minHealthy(at.Child("minHealthy"), *bg.MinHealthy)
 	r.notNegative(at.Child("holdOld"), bg.HoldOld)
 	r.notNegative(at.Child("deadline"), bg.Deadline)
+	if bg.Preview != nil {
+		r.preview(at.Child("preview"), bg.Preview, names)
+	}
 }
 
 var percentShape = regexp.MustCompile(`^(100|[0-9]{1,2})%$`)

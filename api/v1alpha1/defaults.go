@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"cmp"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,15 +15,31 @@ func (r *Rollout) SetDefaults() {
 	}
 	all := intstr.FromString("100%")
 	if bg := r.Spec.BlueGreen; bg != nil {
+		if bg.Preview != nil {
+			defaultMatches(bg.Preview.Match)
+		}
 		unset(&bg.MinHealthy, all)
 		unset(&bg.HoldOld, metav1.Duration{Duration: 10 * time.Minute})
 		unset(&bg.Deadline, metav1.Duration{Duration: time.Minute})
 	}
 	if c := r.Spec.Canary; c != nil {
+		for i := range c.Steps {
+			defaultMatches(c.Steps[i].Match)
+		}
 		unset(&c.MinHealthy, all)
 		unset(&c.Deadline, metav1.Duration{Duration: time.Minute})
 		unset(&c.Bake, metav1.Duration{})
 		unset(&c.HoldOld, metav1.Duration{Duration: 10 * time.Minute})
+	}
+}
+
+func defaultMatches(all []RequestMatch) {
+	for _, m := range all {
+		for _, values := range [][]ValueMatch{m.Headers, m.Cookies} {
+			for i := range values {
+				values[i].Type = cmp.Or(values[i].Type, MatchExact)
+			}
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ type Rollout struct {
 //
 // +kubebuilder:validation:ExactlyOneOf=traffic;blueGreen;canary
 // +kubebuilder:validation:XValidation:message="active must be the name of a version",fieldPath=".blueGreen.active",rule="!has(self.blueGreen) || self.versions.exists(v, v.name == self.blueGreen.active)"
+// +kubebuilder:validation:XValidation:message="version must be the name of a version",fieldPath=".blueGreen.preview.version",rule="!has(self.blueGreen) || !has(self.blueGreen.preview) || self.versions.exists(v, v.name == self.blueGreen.preview.version)"
 // +kubebuilder:validation:XValidation:message="to must be the name of a version",fieldPath=".canary.to",rule="!has(self.canary) || self.versions.exists(v, v.name == self.canary.to)"
 // +kubebuilder:validation:XValidation:message="from must be the name of a version",fieldPath=".canary.from",rule="!has(self.canary) || !has(self.canary.from) || self.versions.exists(v, v.name == self.canary.from)"
 // +kubebuilder:validation:XValidation:message="every key must be the name of a version",fieldPath=".traffic",rule="!has(self.traffic) || self.traffic.all(k, self.versions.exists(v, v.name == k))"
@@ -69,6 +70,12 @@ type RolloutSpec struct {
 	//
 	// +optional
 	Canary *Canary `json:"canary,omitempty"`
+
+	// Keep each user with one version: which one follows from who the user is, and a share that grows
+	// takes users from the others and never gives one back. HTTP only.
+	//
+	// +optional
+	Stickiness *Stickiness `json:"stickiness,omitempty"`
 }
 
 // TargetRef names the Service that a policy is attached to.
@@ -149,6 +156,11 @@ type BlueGreen struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	Deadline *metav1.Duration `json:"deadline,omitempty"`
+
+	// Show a version to some before it is the active one.
+	//
+	// +optional
+	Preview *Preview `json:"preview,omitempty"`
 }
 
 // RolloutStatus is where the traffic is now.
@@ -183,6 +195,7 @@ type RolloutStatus struct {
 	//
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
 	Versions []VersionStatus `json:"versions,omitempty"`
 
 	// Why the rollout stands where it stands, for people.
@@ -237,6 +250,15 @@ type VersionStatus struct {
 	//
 	// +optional
 	Unhealthy bool `json:"unhealthy,omitempty"`
+	// The requests that go to the version, whatever its weight.
+	//
+	// +optional
+	// +listType=atomic
+	Match []RequestMatch `json:"match,omitempty"`
+	// The requests that are copied to the version.
+	//
+	// +optional
+	Mirror *Mirror `json:"mirror,omitempty"`
 	// Until when a version that has no traffic any more is kept.
 	//
 	// +optional

@@ -90,7 +90,7 @@ type Canary struct {
 
 // CanaryStep is one step of a canary. Exactly one field is set.
 //
-// +kubebuilder:validation:ExactlyOneOf=weight;pause;ramp;analysis
+// +kubebuilder:validation:ExactlyOneOf=weight;pause;ramp;analysis;match;mirror
 type CanaryStep struct {
 	// The share that the canary gets now, in percent. It gets it once enough of its endpoints are
 	// healthy. The stable version has the rest.
@@ -113,6 +113,22 @@ type CanaryStep struct {
 	//
 	// +optional
 	Analysis *CanaryAnalysisStep `json:"analysis,omitempty"`
+
+	// From now on the requests that meet one of these go to the canary, whatever its share: those of
+	// testers, say. It is so until the canary has all traffic, or until another step has a match; an
+	// empty list ends it. It takes effect once enough of the canary's endpoints are healthy. HTTP only.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Match []RequestMatch `json:"match,omitzero"`
+
+	// From now on a part of the requests is copied to the canary, and its answers are thrown away. It is
+	// so until the canary has a share of its own, or until another step has a mirror; percent: 0 ends it.
+	// It takes effect once enough of the canary's endpoints are healthy. HTTP only.
+	//
+	// +optional
+	Mirror *Mirror `json:"mirror,omitempty"`
 }
 
 // CanaryAnalysisStep is a wait for the analysis.

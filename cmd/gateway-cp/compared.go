@@ -41,6 +41,9 @@ func (r *rollouts) compared(d *v1alpha1.Rollout) []string {
 	for _, v := range d.Status.Versions {
 		if v.Name == d.Status.Canary.Canary || v.Name == d.Status.Canary.Stable {
 			all = append(all, translator.VersionClusters(service.Value.(*corev1.Service), v.ID())...)
+			if v.Mirror != nil {
+				all = append(all, translator.MirrorClusters(service.Value.(*corev1.Service), v.ID())...)
+			}
 		}
 	}
 	return all

@@ -22,6 +22,9 @@ func writeRollouts(w io.Writer, rollouts []admin.RolloutStatus) error {
 		var versions []string
 		for _, v := range r.Versions {
 			text := v.Name + " " + strconv.FormatFloat(v.Percent, 'f', -1, 64) + " %"
+			if notes := shownTo(v); notes != "" {
+				text += " (" + notes + ")"
+			}
 			if !v.HeldUntil.IsZero() {
 				text += " (held until " + v.HeldUntil.UTC().Format(time.RFC3339) + ")"
 			}
@@ -30,6 +33,18 @@ func writeRollouts(w io.Writer, rollouts []admin.RolloutStatus) error {
 		fmt.Fprintf(t, "%s/%s\t%s\t%s\t%s\t%s\n", r.Namespace, r.Name, r.Service, r.Phase, strings.Join(versions, ", "), dash(r.Message))
 	}
 	return t.Flush()
+}
+
+// shownTo says who gets a version whatever its share.
+func shownTo(v admin.RolloutVersion) string {
+	var notes []string
+	if v.Match != "" {
+		notes = append(notes, "and "+v.Match)
+	}
+	if v.Copied > 0 {
+		notes = append(notes, fmt.Sprintf("copies of %g %%", v.Copied))
+	}
+	return strings.Join(notes, "; ")
 }
 
 // historyText writes records as a table.

@@ -84,7 +84,7 @@ func (v rolloutView) write(w io.Writer) error {
 	fmt.Fprintf(t, "%s\n\n", head)
 	for _, r := range v.Versions {
 		full := int(r.Percent*barWidth/100 + 0.5)
-		note := ""
+		note := shownTo(r)
 		if !r.HeldUntil.IsZero() {
 			note = "held until " + r.HeldUntil.UTC().Format(time.RFC3339)
 		}

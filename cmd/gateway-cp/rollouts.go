@@ -217,12 +217,18 @@ func (r *rollouts) observed(ro *v1alpha1.Rollout, versions []v1alpha1.VersionSta
 		return o
 	}
 	for _, v := range versions {
-		if seen, ok := r.version(translator.VersionClusters(object.Value.(*corev1.Service), v.ID())); ok {
+		service := object.Value.(*corev1.Service)
+		if seen, ok := r.version(translator.VersionClusters(service, v.ID())); ok {
+			if v.Mirror != nil {
+				seen.Copies = r.loads(translator.MirrorClusters(service, v.ID()))
+			}
 			o.Versions[v.ID()] = seen
 		}
 	}
 	return o
 }
+
+func percentOf(weight int32) float64 { return float64(weight) * 100 / v1alpha1.WeightTotal }
 
 // status says where every rollout stands, sorted.
 func (r *rollouts) status() []admin.RolloutStatus {
@@ -235,7 +241,7 @@ func (r *rollouts) status() []admin.RolloutStatus {
 		}
 		if c := d.Status.Canary; c != nil {
 			s.Canary = &admin.RolloutCanary{
-				Stable: c.Stable, Canary: c.Canary, Percent: float64(c.Weight) * 100 / v1alpha1.WeightTotal,
+				Stable: c.Stable, Canary: c.Canary, Percent: percentOf(c.Weight),
 				Step: int(c.Step), Steps: int(c.Steps), Aborted: c.Aborted,
 			}
 			if c.Until != nil {
@@ -243,7 +249,7 @@ func (r *rollouts) status() []admin.RolloutStatus {
 			}
 		}
 		for _, v := range d.Status.Versions {
-			version := admin.RolloutVersion{Name: v.Name, Percent: float64(v.Weight) * 100 / v1alpha1.WeightTotal}
+			version := admin.RolloutVersion{Name: v.Name, Percent: percentOf(v.Weight), Match: rollout.DescribeMatches(v.Match), Copied: percentOf(rollout.Mirrored(v.Mirror))}
 			if v.HeldUntil != nil {
 				version.HeldUntil = v.HeldUntil.Time
 			}

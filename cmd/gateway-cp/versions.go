@@ -53,6 +53,17 @@ func hashOf(e resource.Entry) uint64 {
 	return h.Sum64()
 }
 
+// loads adds up what Envoys have counted for clusters.
+func (r *rollouts) loads(clusters []string) rollout.Load {
+	var sum rollout.Load
+	for _, name := range clusters {
+		load := r.load(name)
+		sum.Success += load.Success
+		sum.Error += load.Error
+	}
+	return sum
+}
+
 // version says what is observed of a version with these clusters: the lowest over all of them.
 func (r *rollouts) version(clusters []string) (rollout.VersionObserved, bool) {
 	var v rollout.VersionObserved
@@ -67,9 +78,6 @@ func (r *rollouts) version(clusters []string) (rollout.VersionObserved, bool) {
 		}
 		v.Total = max(v.Total, c.total)
 		v.Checked = v.Checked || c.checked
-		load := r.load(name)
-		v.Load.Success += load.Success
-		v.Load.Error += load.Error
 		_, fresh := r.fresh[name]
 		v.Fresh = v.Fresh || fresh
 		for _, on := range r.on(name, c.content) {
@@ -91,6 +99,7 @@ func (r *rollouts) version(clusters []string) (rollout.VersionObserved, bool) {
 			envoys[on.Envoy] = e
 		}
 	}
+	v.Load = r.loads(clusters)
 	for _, id := range slices.Sorted(maps.Keys(envoys)) {
 		v.Envoys = append(v.Envoys, envoys[id])
 	}

@@ -114,8 +114,10 @@ func (s *simulation) observed() rollout.Observed {
 	seen := func(l rollout.Load) rollout.VersionObserved {
 		return rollout.VersionObserved{Ready: endpoints, Total: endpoints, Load: l}
 	}
+	canary := seen(s.traffic.canary)
+	canary.Copies = s.traffic.copies
 	return rollout.Observed{Counting: "simulated", Versions: map[string]rollout.VersionObserved{
-		s.canary.ID(): seen(s.traffic.canary), s.stable.ID(): seen(s.traffic.stable),
+		s.canary.ID(): canary, s.stable.ID(): seen(s.traffic.stable),
 	}}
 }
 
@@ -147,6 +149,16 @@ func (s *simulation) share(r rollout.Result) float64 {
 	return 0
 }
 
+// copied is the share of the requests that the canary gets copies of, between 0 and 1.
+func (s *simulation) copied(r rollout.Result) float64 {
+	for _, v := range r.Versions {
+		if v.ID() == s.canary.ID() {
+			return float64(rollout.Mirrored(v.Mirror)) / v1alpha1.WeightTotal
+		}
+	}
+	return 0
+}
+
 // over says whether the rollout has ended; if not, it lets time pass until there is something to decide.
 func (s *simulation) over(r rollout.Result) bool {
 	end := func(o OutcomeKind) bool {
@@ -166,7 +178,7 @@ func (s *simulation) over(r rollout.Result) bool {
 		return end(Waiting)
 	}
 	if s.spec.Canary.Analysis != nil {
-		s.traffic.pass(next-s.at, s.share(r))
+		s.traffic.pass(next-s.at, s.share(r), s.copied(r))
 	}
 	s.at = next
 	s.promote(r)
@@ -188,7 +200,7 @@ func (s *simulation) next(r rollout.Result) time.Duration {
 	if s.paused >= 0 && s.world.PromoteAfter >= 0 {
 		sooner(s.paused + s.world.PromoteAfter)
 	}
-	if share := s.share(r); s.spec.Canary.Analysis != nil && share > 0 && share < 1 {
+	if share := s.share(r); s.spec.Canary.Analysis != nil && (share > 0 && share < 1 || s.copied(r) > 0) {
 		sooner(s.at + interval)
 	}
 	if next > s.world.For && r.Wake.IsZero() {

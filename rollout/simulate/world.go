@@ -34,18 +34,22 @@ type traffic struct {
 	world          World
 	random         *rand.Rand
 	canary, stable rollout.Load
+	copies         rollout.Load // what the canary was sent of them
 }
 
 func newTraffic(w World) *traffic {
 	return &traffic{world: w, random: rand.New(rand.NewPCG(w.Seed, 1))}
 }
 
-// pass adds the requests of some time, of which the canary gets a share between 0 and 1.
-func (t *traffic) pass(took time.Duration, share float64) {
+// pass adds the requests of some time, of which the canary gets a share between 0 and 1, and copies of another.
+func (t *traffic) pass(took time.Duration, share, copied float64) {
 	all := t.poisson(t.world.RequestsPerSecond * took.Seconds())
 	canary := t.binomial(all, share)
 	t.canary = t.add(t.canary, canary, t.world.CanaryErrors)
 	t.stable = t.add(t.stable, all-canary, t.world.StableErrors)
+	if copied > 0 {
+		t.copies = t.add(t.copies, t.binomial(all, copied), t.world.CanaryErrors)
+	}
 }
 
 func (t *traffic) add(l rollout.Load, requests float64, rate float64) rollout.Load {
