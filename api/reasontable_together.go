@@ -64,7 +64,7 @@ var togetherReasons = []ReasonInfo{
 	},
 	{
 		ReasonListenerConflict, groupTogether,
-		"Two listeners ask for the same address, port and hostname, or for different protocols on the same port. The older one keeps serving; the other one has no effect. Within one Gateway, the object is not taken. A listener of a Gateway, and the service listener of a Fleet, win over what a Service has of its own: its node ports and load balancer addresses.",
+		"Two listeners ask for the same address, port and hostname, or for different protocols on the same port. The older one keeps serving; the other one has no effect. Within one Gateway, the object is not taken. Where Gateways that share an address and port differ in annotations about the addresses of clients, the older one decides. A listener of a Gateway, and the service listener of a Fleet, win over what a Service has of its own: its node ports and load balancer addresses.",
 		"Change the port, hostname or address of one of the two.",
 	},
 	{

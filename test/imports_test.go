@@ -41,6 +41,7 @@ var rooms = map[string]struct{ ours, never []string }{
 	"xds":              {ours: []string{"api/objectkey", "resource"}, never: []string{kubernetes, "sigs.k8s.io"}},
 	"admin":            {ours: []string{"api"}, never: []string{envoyProtos}},
 	"configdump":       {ours: []string{"resource"}, never: []string{grpc, kubernetes, "log", "log/slog", "os", "net/http"}},
+	"interception":     {ours: []string{"api"}, never: []string{grpc, envoyProtos, kubernetes, "log", "log/slog", "net/http"}},
 	"supervise":        {ours: []string{"state"}, never: []string{grpc, kubernetes}},
 	"envoybin":         {ours: []string{"envoybin"}, never: []string{grpc, kubernetes, envoyProtos}},
 	"deploy":           {ours: []string{"deploy"}, never: []string{kubernetes}},

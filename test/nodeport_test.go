@@ -89,6 +89,11 @@ func callFrom(client netip.Addr, address string) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
+	return greeted(c)
+}
+
+// greeted hears on a connection who answers.
+func greeted(c net.Conn) (*line, error) {
 	l := &line{Conn: c, reader: bufio.NewReader(c)}
 	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
 	name, err := l.reader.ReadString('\n')

@@ -32,6 +32,7 @@ func buildCluster(r *Reader, u Unit) Result {
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}
 	}
 	e.balance(c, service, port)
+	e.sendProxy(c, service)
 	out := resource.Output{
 		Sources: []api.Key{serviceKey(u)},
 		Drain:   drainTime(r, u.Fleet),

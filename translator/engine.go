@@ -76,7 +76,7 @@ func New(options ...Option) *Translator {
 	for _, o := range options {
 		o(&reader)
 	}
-	t := newTranslator(features(reader.bindClusterIPs))
+	t := newTranslator(features())
 	t.reader = reader
 	return t
 }

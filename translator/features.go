@@ -8,12 +8,12 @@ import (
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
-// features lists everything that is built; clusterIPs: cluster IPs, too. The order of this file is the order in which a
+// features lists everything that is built. The order of this file is the order in which a
 // reader of the package should look at the features.
-func features(clusterIPs bool) Rules {
+func features() Rules {
 	return Rules{
 		Keep:      Keep,
-		Lookups:   func(o *api.Object) []lookup { return lookupsOf(o, clusterIPs) },
+		Lookups:   lookupsOf,
 		Always:    implicitFleetCalls,
 		CalledFor: calledFor,
 	}
@@ -32,7 +32,7 @@ func Keep(value api.Value) api.Value {
 }
 
 // lookupsOf gives the index values of an object. Each index is described where it is declared.
-func lookupsOf(o *api.Object, clusterIPs bool) []lookup {
+func lookupsOf(o *api.Object) []lookup {
 	switch o.Key.Kind {
 	case api.KindFleet:
 		return []lookup{{index: indexFleets}}
@@ -40,7 +40,7 @@ func lookupsOf(o *api.Object, clusterIPs bool) []lookup {
 		target := o.Value.(*v1alpha1.Rollout).Spec.TargetRef.Name
 		return []lookup{{indexRolloutTarget, o.Key.Namespace, target}}
 	case api.KindService:
-		return serviceLookups(o, clusterIPs)
+		return serviceLookups(o)
 	case api.KindGateway:
 		return gatewayLookups(o)
 	case api.KindHTTPRoute:

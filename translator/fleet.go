@@ -1,6 +1,7 @@
 package translator
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -35,6 +36,22 @@ func (f fleet) servesGateway(l map[string]string) bool {
 func (f fleet) serviceListener() (name string, enabled bool) {
 	l := f.Spec.ServiceListener
 	return listenerName(l.Address, l.Port), !l.Disabled
+}
+
+// socket is a listener that is the fleet's own.
+type socket struct{ what, path string }
+
+// socketAt gives the one with a name; nil: it is free.
+func (f fleet) socketAt(name string) *socket {
+	if s, enabled := f.serviceListener(); enabled && name == s {
+		return &socket{fmt.Sprintf("the service listener of Fleet %q", f.Name), "spec.serviceListener"}
+	}
+	for _, a := range f.interceptionAddresses() {
+		if name == listenerName(a, f.Spec.Interception.Port) {
+			return &socket{fmt.Sprintf("the socket for intercepted connections of Fleet %q", f.Name), "spec.interception"}
+		}
+	}
+	return nil
 }
 
 // gatewayAddresses are those that Gateways without addresses of their own listen on.
@@ -94,13 +111,11 @@ func implicitFleetCalls(r *Reader) []Unit {
 
 // fleetCalls gives the units of a Fleet.
 func fleetCalls(f fleet) []Unit {
-	if _, enabled := f.serviceListener(); !enabled {
-		return nil
+	units := interceptionCalls(f)
+	if _, enabled := f.serviceListener(); enabled {
+		units = append(units, Unit{Feature: serviceListener, Fleet: f.Name}, Unit{Feature: serviceFilterChain, Fleet: f.Name})
 	}
-	return []Unit{
-		{Feature: serviceListener, Fleet: f.Name},
-		{Feature: serviceFilterChain, Fleet: f.Name},
-	}
+	return units
 }
 
 // fromFleet starts an output that comes from the Fleet alone.

@@ -50,11 +50,12 @@ func buildGatewayListenerHead(r *Reader, u Unit) Result {
 	}
 	e := &encoder{}
 	head := listenerHead(r, u.Name, u.Port)
+	e.acceptProxy(head, here[0].gateway.Annotations)
 	if here[0].secure {
-		head.ListenerFilters = []*listenerv3.ListenerFilter{{
+		head.ListenerFilters = append(head.ListenerFilters, &listenerv3.ListenerFilter{
 			Name:       "envoy.filters.listener.tls_inspector",
 			ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: e.any(&inspectorv3.TlsInspector{})},
-		}}
+		})
 	}
 	return e.result(listenerKey(u.Fleet, u.Name, u.Port, ""), head, resource.Output{Sources: gatewaysOf(here)}).from(originsOf(here)...)
 }
@@ -86,10 +87,13 @@ func buildHTTPFilterChain(r *Reader, u Unit) Result {
 	}
 	e := &encoder{}
 	name := listenerName(u.Name, u.Port)
+	f, _ := readFleet(r, u.Fleet)
 	return e.result(listenerKey(u.Fleet, u.Name, u.Port, httpPart),
 		&listenerv3.FilterChain{
-			Name:    httpPart,
-			Filters: []*listenerv3.Filter{e.connectionManager(connectionManager{statPrefix: httpPart + "_" + portString(u.Port), routes: name})},
+			Name: httpPart,
+			Filters: []*listenerv3.Filter{e.connectionManager(connectionManager{
+				statPrefix: httpPart + "_" + portString(u.Port), routes: name, trustedHops: trustedHops(f, here[0].gateway.Annotations),
+			})},
 		},
 		resource.Output{
 			Fetches: []resource.Ref{{Type: resource.Route, Name: name}},
@@ -120,9 +124,12 @@ func buildHTTPSFilterChain(r *Reader, u Unit) Result {
 		fetches = append(fetches, resource.Ref{Type: resource.Secret, Name: name})
 		sources = append(sources, c)
 	}
+	f, _ := readFleet(r, u.Fleet)
 	chain := &listenerv3.FilterChain{
-		Name:    routes,
-		Filters: []*listenerv3.Filter{e.connectionManager(connectionManager{statPrefix: "https_" + portString(u.Port), routes: routes})},
+		Name: routes,
+		Filters: []*listenerv3.Filter{e.connectionManager(connectionManager{
+			statPrefix: "https_" + portString(u.Port), routes: routes, trustedHops: trustedHops(f, l.gateway.Annotations),
+		})},
 		TransportSocket: &corev3.TransportSocket{
 			Name:       "envoy.transport_sockets.tls",
 			ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: e.any(&tlsv3.DownstreamTlsContext{CommonTlsContext: context})},

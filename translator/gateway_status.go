@@ -90,9 +90,13 @@ func (s *gatewayVerdicts) listener(r *Reader, i int) []metav1.Condition {
 	if !s.accepted.ok() {
 		accepted.no(string(gatewayv1.ListenerReasonPending), "the Gateway is not accepted: "+s.accepted.message)
 	} else {
-		for _, o := range listenersOn(r, s.fleet, l.Port) {
-			if o.is(s.gateway, i) {
-				conflict, rival = o.conflict, o.rival
+		all := listenersOn(r, s.fleet, l.Port)
+		for _, o := range all {
+			if !o.is(s.gateway, i) {
+				continue
+			}
+			if conflict, rival = o.conflict, o.rival; conflict.ok() {
+				s.problems = append(s.problems, overruled(all, o)...)
 			}
 		}
 	}

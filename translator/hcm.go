@@ -32,6 +32,8 @@ type connectionManager struct {
 	routes string
 	// defaultNamespace is that of Services with a bare name, for scoped routes.
 	defaultNamespace string
+	// trustedHops is how many proxies in front may say in X-Forwarded-For who the client is.
+	trustedHops uint32
 }
 
 // connectionManager builds the network filter that speaks HTTP/1.1 and HTTP/2.
@@ -43,9 +45,10 @@ func (e *encoder) connectionManager(c connectionManager) *listenerv3.Filter {
 		CodecType:  hcmv3.HttpConnectionManager_AUTO,
 		ServerName: serverName,
 
-		// The peer is the client, and no address is trusted to send internal headers.
+		// The peer is the client, unless there are trusted hops, and no address is trusted to send internal headers.
 		UseRemoteAddress:      wrapperspb.Bool(true),
 		InternalAddressConfig: &hcmv3.HttpConnectionManager_InternalAddressConfig{},
+		XffNumTrustedHops:     c.trustedHops,
 
 		// Route and backend must read the same path.
 		NormalizePath:                wrapperspb.Bool(true),

@@ -29,7 +29,10 @@ func healthOpenings(f fleet, service *corev1.Service) []opening {
 	}
 	var all []opening
 	for _, a := range f.nodePortAddresses() {
-		all = append(all, opening{address: a, port: service.Spec.HealthCheckNodePort, service: service, index: -1, path: "spec.healthCheckNodePort"})
+		all = append(all, opening{
+			address: a, port: service.Spec.HealthCheckNodePort, service: service, index: -1, path: "spec.healthCheckNodePort",
+			intercepted: f.Spec.InterceptsNodePort(service.Spec.HealthCheckNodePort),
+		})
 	}
 	return all
 }

@@ -98,7 +98,7 @@ func listenersOn(r *Reader, fleetName string, port int32) []*gatewayListener {
 		return nil
 	}
 	slices.SortStableFunc(all, func(a, b *gatewayListener) int { return compareAge(a.gateway, b.gateway) })
-	conflictWithServices(serving, port, all)
+	conflictWithFleet(serving, port, all)
 	for rest := all; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && rest[n].gateway == rest[0].gateway {
@@ -111,17 +111,12 @@ func listenersOn(r *Reader, fleetName string, port int32) []*gatewayListener {
 	return all
 }
 
-// conflictWithServices refuses the port on which the fleet serves the DNS names of Services.
-func conflictWithServices(f fleet, port int32, all []*gatewayListener) {
-	name, enabled := f.serviceListener()
-	if !enabled {
-		return
-	}
+// conflictWithFleet refuses the ports that the fleet has for itself.
+func conflictWithFleet(f fleet, port int32, all []*gatewayListener) {
 	for _, l := range all {
 		for _, a := range l.addresses {
-			if listenerName(a, port) == name {
-				l.conflict.no(string(gatewayv1.ListenerReasonPortUnavailable),
-					fmt.Sprintf("the service listener of Fleet %q is on %s", f.Name, name))
+			if name := listenerName(a, port); f.socketAt(name) != nil {
+				l.conflict.no(string(gatewayv1.ListenerReasonPortUnavailable), fmt.Sprintf("%s is on %s", f.socketAt(name).what, name))
 			}
 		}
 	}

@@ -66,6 +66,12 @@ func datagramListenerName(address string, port int32) string {
 	return listenerName(address, port) + "/udp"
 }
 
+// interceptedListenerName names a listener without a socket: "10.96.0.1:80/intercepted". Envoy does not give a
+// listener a socket, or take it away, while it has the same name.
+func interceptedListenerName(address string, port int32) string {
+	return listenerName(address, port) + "/intercepted"
+}
+
 // healthRouteName names the routes that tell the health of nodes for a Service: "shop/web/health".
 func healthRouteName(namespace, service string) string { return namespace + "/" + service + "/health" }
 

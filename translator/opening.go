@@ -27,6 +27,12 @@ type opening struct {
 	from []netip.Prefix
 	// local leads to endpoints on the node of the Envoy alone.
 	local bool
+	// outside is for clients from outside of the cluster: a node port, or a load balancer.
+	outside bool
+	// keepsSource has connections to endpoints come from the address of the client.
+	keepsSource bool
+	// intercepted has no socket of its own: see interception.go.
+	intercepted bool
 }
 
 // servicePort is the port of the Service that it leads to.
@@ -39,12 +45,20 @@ func (o *opening) datagrams() bool {
 // health says whether it leads to no port: see health_port.go.
 func (o *opening) health() bool { return o.index < 0 }
 
-// name is that of the listener.
-func (o *opening) name() string {
+// place is where it is: no two listeners have it.
+func (o *opening) place() string {
 	if o.datagrams() {
 		return datagramListenerName(o.address, o.port)
 	}
 	return listenerName(o.address, o.port)
+}
+
+// name is that of the listener.
+func (o *opening) name() string {
+	if o.intercepted {
+		return interceptedListenerName(o.address, o.port)
+	}
+	return o.place()
 }
 
 func (o *opening) key() api.Key {
@@ -60,7 +74,7 @@ const (
 	indexAddressPort index = "Services by address and port"
 )
 
-func serviceLookups(o *api.Object, bound bool) []lookup {
+func serviceLookups(o *api.Object) []lookup {
 	service := o.Value.(*corev1.Service)
 	var all []lookup
 	add := func(l lookup) {
@@ -76,16 +90,8 @@ func serviceLookups(o *api.Object, bound bool) []lookup {
 		if p.NodePort != 0 {
 			add(lookup{indexNodePort, "", portString(p.NodePort)})
 		}
-		for _, a := range frontAddresses(service) {
+		for _, a := range slices.Concat(frontAddresses(service), externalIPs(service), clusterIPs(service)) {
 			add(lookup{indexAddressPort, a.String(), portString(p.Port)})
-		}
-		for _, a := range externalIPs(service) {
-			add(lookup{indexAddressPort, a.String(), portString(p.Port)})
-		}
-		if bound {
-			for _, a := range clusterIPs(service) {
-				add(lookup{indexAddressPort, a.String(), portString(p.Port)})
-			}
 		}
 	}
 	return all
@@ -118,7 +124,7 @@ func openingsOf(r *Reader, f fleet, service *corev1.Service) []opening {
 			for _, a := range f.nodePortAddresses() {
 				all = append(all, opening{
 					address: a, port: p.NodePort, service: service, index: i, path: fmt.Sprintf("spec.ports[%d].nodePort", i),
-					local: outside,
+					local: outside, outside: true, intercepted: isTCP(p.Protocol) && f.Spec.InterceptsNodePort(p.NodePort),
 				})
 			}
 		}
@@ -126,7 +132,7 @@ func openingsOf(r *Reader, f fleet, service *corev1.Service) []opening {
 			if slices.ContainsFunc(pool, func(p netip.Prefix) bool { return p.Contains(a) }) {
 				all = append(all, opening{
 					address: a.String(), port: p.Port, service: service, index: i, path: fmt.Sprintf("spec.ports[%d].port", i),
-					from: sourceRanges(service), local: outside,
+					from: sourceRanges(service), local: outside, outside: true,
 				})
 			}
 		}
@@ -134,18 +140,22 @@ func openingsOf(r *Reader, f fleet, service *corev1.Service) []opening {
 			if f.PermitsExternalIP(a) {
 				all = append(all, opening{
 					address: a.String(), port: p.Port, service: service, index: i, path: fmt.Sprintf("spec.externalIPs[%d]", j),
-					local: outside,
+					local: outside, outside: true,
 				})
 			}
 		}
-		if r.bindClusterIPs {
-			for _, a := range clusterIPs(service) {
+		for _, a := range clusterIPs(service) {
+			intercepted := f.Spec.Intercepts(a)
+			if r.bindClusterIPs || intercepted {
 				all = append(all, opening{
 					address: a.String(), port: p.Port, service: service, index: i, path: fmt.Sprintf("spec.ports[%d].port", i),
-					local: inside,
+					local: inside, intercepted: intercepted && isTCP(p.Protocol),
 				})
 			}
 		}
+	}
+	for i := range all {
+		all[i].keepsSource = !all[i].health() && !all[i].datagrams() && keepsSource(f, service, all[i].local)
 	}
 	return distinct(all)
 }
@@ -160,8 +170,8 @@ func localInside(service *corev1.Service) bool {
 func distinct(all []opening) []opening {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(all, func(o opening) bool {
-		again := seen[o.name()]
-		seen[o.name()] = true
+		again := seen[o.place()]
+		seen[o.place()] = true
 		return again
 	})
 }
@@ -308,8 +318,8 @@ type rival struct {
 // people were given.
 func rivalOf(r *Reader, f fleet, o *opening) *rival {
 	if !o.datagrams() {
-		if name, enabled := f.serviceListener(); enabled && name == o.name() {
-			return &rival{"the service listener of Fleet " + f.Name, api.Other{Object: f.key(), Path: "spec.serviceListener"}}
+		if s := f.socketAt(o.place()); s != nil {
+			return &rival{s.what, api.Other{Object: f.key(), Path: s.path}}
 		}
 		if here := served(listenersOn(r, f.Name, o.port), o.address); len(here) > 0 {
 			return &rival{here[0].String(), api.Other{Object: here[0].key(), Path: here[0].origin().Path}}
@@ -334,7 +344,7 @@ func claimants(r *Reader, f fleet, of *opening) []opening {
 			continue
 		}
 		for _, o := range openingsOf(r, f, service) {
-			if o.name() == of.name() {
+			if o.place() == of.place() {
 				all = append(all, o)
 			}
 		}
@@ -367,7 +377,7 @@ func speaksPlainHTTP(p *corev1.ServicePort) bool {
 func openingProblem(o *opening, with *rival) api.Problem {
 	return api.Problem{
 		Object: o.key(), Path: o.path, Reason: api.ReasonListenerConflict, Severity: api.Error, Other: with.at,
-		Message: fmt.Sprintf("%s has %s already: the port is not served there", with.what, o.name()),
+		Message: fmt.Sprintf("%s has %s already: the port is not served there", with.what, o.place()),
 		Hint:    "change the port of one of the two, or give the Gateway or Fleet another address",
 	}
 }

@@ -54,6 +54,13 @@ func buildOpeningListener(r *Reader, u Unit) Result {
 	}
 	e := &encoder{}
 	head := listenerHead(r, o.address, o.port)
+	atHome(head, o)
+	if o.outside && !o.datagrams() {
+		e.acceptProxy(head, o.service.Annotations)
+	}
+	if o.keepsSource {
+		e.keepSource(head)
+	}
 	out := resource.Output{Sources: []api.Key{o.key()}}
 	if o.datagrams() {
 		e.datagramListener(head, o)
@@ -72,6 +79,7 @@ func buildOpeningChain(r *Reader, u Unit) Result {
 	if o == nil {
 		return Result{}
 	}
+	f, _ := readFleet(r, u.Fleet)
 	e := &encoder{}
 	out := resource.Output{Sources: []api.Key{o.key()}}
 	chain := &listenerv3.FilterChain{Name: openingPart}
@@ -83,7 +91,9 @@ func buildOpeningChain(r *Reader, u Unit) Result {
 	}
 	stats := hostName(u.Namespace, u.Name, o.servicePort().Port)
 	if speaksPlainHTTP(o.servicePort()) {
-		chain.Filters = []*listenerv3.Filter{e.connectionManager(connectionManager{statPrefix: stats, routes: o.name()})}
+		chain.Filters = []*listenerv3.Filter{e.connectionManager(connectionManager{
+			statPrefix: stats, routes: o.name(), trustedHops: trustedHops(f, o.service.Annotations),
+		})}
 		out.Fetches = []resource.Ref{{Type: resource.Route, Name: o.name()}}
 	} else {
 		chain.Filters = []*listenerv3.Filter{e.streamProxy(stats, o)}

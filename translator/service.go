@@ -186,7 +186,7 @@ func buildServiceCheck(r *Reader, u Unit) Result {
 			if p.Protocol != corev1.ProtocolUDP {
 				warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].protocol", i),
 					fmt.Sprintf("port %d is not served: Envoy does not speak %s", p.Port, p.Protocol), "")
-			} else if p.NodePort == 0 && len(frontAddresses(service)) == 0 && len(service.Spec.ExternalIPs) == 0 && !r.bindClusterIPs {
+			} else if p.NodePort == 0 && len(frontAddresses(service)) == 0 && len(service.Spec.ExternalIPs) == 0 && !opensClusterIPs(r, service) {
 				warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].protocol", i),
 					fmt.Sprintf("port %d is not served: a UDP port needs a node port or an address, and it has none", p.Port),
 					"set spec.type to NodePort")
@@ -199,6 +199,7 @@ func buildServiceCheck(r *Reader, u Unit) Result {
 				"let the endpoints accept plain HTTP")
 		}
 	}
+	problems = append(problems, originalSourceProblems(r, service)...)
 	if _, ok := defaultPort(service); !ok && len(servedPorts(service)) > 1 {
 		warn(api.ReasonAmbiguousPort, "spec.ports",
 			"a host name without a port answers 404: there is more than one port, and none is 80",

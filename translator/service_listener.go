@@ -45,7 +45,7 @@ func buildServiceFilterChain(r *Reader, u Unit) Result {
 		&listenerv3.FilterChain{
 			Name: servicesPart,
 			Filters: []*listenerv3.Filter{e.connectionManager(connectionManager{
-				statPrefix: servicesPart, defaultNamespace: f.Spec.DefaultNamespace,
+				statPrefix: servicesPart, defaultNamespace: f.Spec.DefaultNamespace, trustedHops: trustedHops(f, nil),
 			})},
 		},
 		out,

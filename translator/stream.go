@@ -105,6 +105,7 @@ func buildStreamCluster(r *Reader, u Unit) Result {
 	c := edsCluster(name)
 	e := &encoder{}
 	e.balanceStream(c, service)
+	e.sendProxy(c, service)
 	http2 := speaksPlainHTTP(port) && speaksHTTP2(port.AppProtocol)
 	if http2 {
 		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}

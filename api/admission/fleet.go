@@ -33,6 +33,8 @@ func (r *report) fleet(f *v1alpha1.Fleet) {
 	if ca := spec.Child("systemCACertificates"); !strings.HasPrefix(sp.SystemCACertificates, "/") {
 		r.fail(ca, api.ReasonInvalidField, "write the whole path, as in "+v1alpha1.DefaultSystemCACertificates, "%q is not the absolute path of a file", sp.SystemCACertificates)
 	}
+	r.interception(sp)
+	hops(r, spec.Child("clientAddress", "trustedHops"), int64(sp.ClientAddress.TrustedHops))
 	r.notNegative(spec.Child("drainTime"), sp.DrainTime)
 }
 
@@ -78,6 +80,26 @@ func (r *report) dns(path *field.Path, d *v1alpha1.DNS) {
 		if of.value < of.least {
 			r.fail(path.Child(of.field), api.ReasonInvalidField, "use "+of.least.String()+" at least", "%s is too short: resolvers would be flooded", of.value)
 		}
+	}
+}
+
+// interception checks that there is something to intercept, and that the socket is nobody else's.
+func (r *report) interception(sp *v1alpha1.FleetSpec) {
+	i, at := sp.Interception, spec.Child("interception")
+	if i == nil {
+		return
+	}
+	if i.Mode != v1alpha1.InterceptTProxy && i.Mode != v1alpha1.InterceptRedirect {
+		r.fail(at.Child("mode"), api.ReasonInvalidField, "use TProxy or Redirect", "%q is not a mode of interception", i.Mode)
+	}
+	r.port(at.Child("port"), i.Port)
+	switch {
+	case len(sp.ClusterIPRanges) == 0 && sp.NodePorts.Disabled:
+		r.fail(at, api.ReasonInvalidField, "give spec.clusterIPRanges, or leave interception out", "there is nothing to intercept: the Fleet has neither cluster IPs nor node ports")
+	case !sp.ServiceListener.Disabled && sp.ServiceListener.Port == i.Port:
+		r.fail(at.Child("port"), api.ReasonInvalidField, "choose another port", "the service listener has port %d", i.Port)
+	case sp.InterceptsNodePort(i.Port):
+		r.fail(at.Child("port"), api.ReasonInvalidField, "choose another port", "%d is one of the node ports (%s)", i.Port, sp.NodePorts.Range)
 	}
 }
 

@@ -58,6 +58,7 @@ func (r *report) gateway(g *gatewayv1.Gateway) {
 	if g.Spec.GatewayClassName == "" {
 		r.missing(spec.Child("gatewayClassName"), "name the GatewayClass")
 	}
+	r.clientAnnotations(g.Annotations)
 	r.gatewayAddresses(g.Spec.Addresses)
 	listeners := spec.Child("listeners")
 	if len(g.Spec.Listeners) == 0 {

@@ -76,6 +76,9 @@ func (r *report) service(s *corev1.Service) {
 	r.servicePorts(sp)
 	r.sessionAffinity(sp)
 	r.scheduler(s.Annotations)
+	r.clientAnnotations(s.Annotations)
+	r.oneOf(v1alpha1.SendProxyAnnotation, s.Annotations, v1alpha1.SendProxyV1, v1alpha1.SendProxyV2)
+	r.oneOf(v1alpha1.OriginalSourceAnnotation, s.Annotations, "true", "false")
 	r.clusterIPs(sp)
 	r.loadBalancer(sp)
 	switch sp.ExternalTrafficPolicy {

@@ -87,6 +87,17 @@ func (f *Fleet) SetDefaults() {
 	if f.Spec.SystemCACertificates == "" {
 		f.Spec.SystemCACertificates = DefaultSystemCACertificates
 	}
+	if i := f.Spec.Interception; i != nil {
+		if i.Mode == "" {
+			i.Mode = InterceptTProxy
+		}
+		if i.Port == 0 {
+			i.Port = 15001
+		}
+	}
+	if f.Spec.ClientAddress == nil {
+		f.Spec.ClientAddress = new(ClientAddress)
+	}
 	if f.Spec.DrainTime == nil {
 		f.Spec.DrainTime = &metav1.Duration{Duration: 30 * time.Second}
 	}

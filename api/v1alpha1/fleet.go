@@ -122,6 +122,19 @@ type FleetSpec struct {
 	// +kubebuilder:validation:Pattern=`^/.+$`
 	SystemCACertificates string `json:"systemCACertificates,omitempty"`
 
+	// Leads connections to cluster IPs and node ports to one socket of each Envoy, in place of a socket
+	// for each address and port. Nothing said: no Envoy listens at cluster IPs, unless gateway-cp was
+	// started with --bind-cluster-ips, and each node port is a socket.
+	//
+	// +optional
+	Interception *Interception `json:"interception,omitempty"`
+
+	// How the address of a client reaches endpoints.
+	//
+	// +optional
+	// +kubebuilder:default={}
+	ClientAddress *ClientAddress `json:"clientAddress,omitempty"`
+
 	// How long a cluster that nothing refers to any more is kept on an Envoy, for requests
 	// that are still running; and for how long at most a probed endpoint that was replaced still
 	// serves while no other one has passed its check.
