@@ -19,6 +19,7 @@ const (
 	// Reading a Kubernetes API server.
 
 	ReasonSourceUnavailable Reason = "SourceUnavailable"
+	ReasonStatusNotWritten  Reason = "StatusNotWritten"
 	ReasonKindNotInstalled  Reason = "KindNotInstalled"
 
 	// What files say about problems.

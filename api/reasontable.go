@@ -78,6 +78,11 @@ var readingReasons = []ReasonInfo{
 		"Check that the server runs and can be reached from gateway-cp, and that the role of its ServiceAccount permits get, list and watch. It is tried again every few seconds.",
 	},
 	{
+		ReasonStatusNotWritten, groupServer,
+		"The Kubernetes API server refuses what gateway-cp writes into the status of objects of a kind. Traffic is not concerned; conditions, addresses of load balancers and where rollouts stand are not shown in the cluster.",
+		"Permit get of the objects and patch of their status to the ServiceAccount of gateway-cp, as deploy/kubernetes/base/rbac.yaml does, or say --write-status=false. It is tried again after half a minute at the latest.",
+	},
+	{
 		ReasonKindNotInstalled, groupServer,
 		"The Kubernetes API server does not know a kind that gateway-cp reads: its CRD is not installed. Everything else works.",
 		"Nothing, if you do not use the kind. Otherwise install its CRD: that of the Gateway API, or those in deploy/crds. Objects are read as soon as it is there.",

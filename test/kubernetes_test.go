@@ -85,6 +85,7 @@ func TestKubernetes(t *testing.T) {
 		return harness.InSync(1)(s)
 	})
 	t.Logf("%d requests, %.0f a second, p99 %s", len(samples), samples.Rate(), samples.Quantile(0.99))
+	checkStatus(t, e, s, e.Fleet(port))
 	checkRole(t, s)
 }
 

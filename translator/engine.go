@@ -1,6 +1,7 @@
 package translator
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -68,6 +69,8 @@ type Translator struct {
 	many    int // from how many nodes on they are built by several goroutines
 	// problemsChanged is set when the last Apply made problems appear or vanish.
 	problemsChanged bool
+	// statuses are those that have changed since they were taken.
+	statuses map[api.Key]*Status
 }
 
 // New returns an empty translator with the features of gateway-cp.
@@ -227,6 +230,9 @@ func (t *Translator) drop(n *node, changed differences) {
 		return
 	}
 	t.problemsChanged = t.problemsChanged || len(n.result.problems()) > 0
+	if was := n.result.status(); was != nil {
+		t.noteStatus(was.Object, nil)
+	}
 	if n.result.output != nil {
 		changed.retract(n.result.key, n.result.output)
 	}
@@ -241,6 +247,12 @@ func (t *Translator) adopt(n *node, asked []uint32, result Result, changed diffe
 		before = *n.result
 	}
 	t.problemsChanged = t.problemsChanged || !slices.Equal(before.problems(), result.Problems)
+	switch was := before.status(); {
+	case result.Status != nil && (was == nil || !reflect.DeepEqual(was, result.Status)):
+		t.noteStatus(result.Status.Object, result.Status)
+	case result.Status == nil && was != nil:
+		t.noteStatus(was.Object, nil)
+	}
 	switch {
 	case result.Output == nil:
 		if before.output != nil {
@@ -323,12 +335,26 @@ func (t *Translator) Problems() []api.Problem {
 func (t *Translator) Statuses() []*Status {
 	var all []*Status
 	t.results(func(k *kept) {
-		if k.more != nil && k.more.status != nil {
-			all = append(all, k.more.status)
+		if status := k.status(); status != nil {
+			all = append(all, status)
 		}
 	})
 	slices.SortFunc(all, func(a, b *Status) int { return a.Object.Compare(b.Object) })
 	return all
+}
+
+// TakeStatuses returns the statuses that have changed since it was called last; nil is none any more.
+func (t *Translator) TakeStatuses() map[api.Key]*Status {
+	taken := t.statuses
+	t.statuses = nil
+	return taken
+}
+
+func (t *Translator) noteStatus(k api.Key, s *Status) {
+	if t.statuses == nil {
+		t.statuses = map[api.Key]*Status{}
+	}
+	t.statuses[k] = s
 }
 
 // Object returns an object as the translator has it, or nil.

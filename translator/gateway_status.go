@@ -54,7 +54,7 @@ func buildGatewayStatus(r *Reader, u Unit) Result {
 		})
 	}
 	status.Conditions = s.conditions()
-	return Result{Status: &Status{Object: key, Gateway: status}, Problems: s.problems}
+	return Result{Status: &Status{Object: key, Gateway: status, Fleet: s.fleet}, Problems: s.problems}
 }
 
 // attachedRoutes counts the routes attached to each listener. It runs for each change of any

@@ -87,3 +87,9 @@ func buildGatewayClassStatus(r *Reader, u Unit) Result {
 		Problems: problems,
 	}
 }
+
+// SupportedFeatures are the features of the Gateway API that a GatewayClass is said to support, sorted.
+// https://gateway-api.sigs.k8s.io/reference/spec/#supportedfeature
+func SupportedFeatures() []gatewayv1.SupportedFeature {
+	return []gatewayv1.SupportedFeature{{Name: "Gateway"}, {Name: "HTTPRoute"}, {Name: "ReferenceGrant"}}
+}

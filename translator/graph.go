@@ -56,6 +56,13 @@ func (k *kept) problems() []api.Problem {
 	return k.more.problems
 }
 
+func (k *kept) status() *Status {
+	if k.more == nil {
+		return nil
+	}
+	return k.more.status
+}
+
 // cell is what there is to know about a lookup: the answer, and the nodes whose last build asked.
 type cell struct {
 	lookup  lookup

@@ -7,11 +7,12 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// Status is what is to be said on one Gateway API object, computed as data. Exactly one of
-// the fields beside Object is set.
+// Status is what is to be said on one Gateway API object, computed as data. One of the
+// fields beside Object is set.
 type Status struct {
 	Object       api.Key
 	Conditions   []metav1.Condition // of a GatewayClass
 	Gateway      *gatewayv1.GatewayStatus
+	Fleet        string // of a Gateway: whose Envoys serve it; empty: none
 	RouteParents []gatewayv1.RouteParentStatus
 }

@@ -33,6 +33,7 @@ type controlPlane struct {
 	rollouts    *rollouts
 	replicas    *replicas
 	xds         *xds.Server
+	statuses    *statuses
 
 	questions chan func()
 	told      bool                // a question has told a Rollout something: a step is to follow
@@ -79,6 +80,10 @@ func newControlPlane(i *instance) (_ *controlPlane, err error) {
 	}
 	c.rollouts = newRollouts(c.replicas.decider(), c.translator, i.log, c.started)
 	c.replicas.attach(c.rollouts)
+	if c.statuses, err = newStatuses(i, c.translator.Object); err != nil {
+		return nil, err
+	}
+	c.rollouts.told = func(k api.Key, reason, message string) { c.statuses.tell(k, false, reason, message) }
 	m := newMetrics(c)
 	c.xds.Answered = func(fleet string, took time.Duration) { m.answered.WithLabelValues(fleet).Observe(took.Seconds()) }
 	i.registry.MustRegister(m, newClientMetrics(c.xds, i.tls.expires), newReplicaMetrics(c.replicas))
@@ -99,6 +104,7 @@ func (c *controlPlane) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return c.serveEnvoys(ctx, ready) })
 	g.Go(func() error { return c.replicas.Run(ctx, ready) })
+	g.Go(func() error { return c.statuses.Run(ctx) })
 	g.Go(func() error { keepTidy(ctx); return nil })
 	g.Go(func() error {
 		wake := time.NewTimer(time.Hour)
@@ -114,6 +120,8 @@ func (c *controlPlane) Run(ctx context.Context) error {
 				c.rollouts.observe(c.xds.Observations())
 			case <-c.replicas.heard():
 				c.replicas.hear()
+			case <-c.statuses.failing:
+				c.news = true
 			case <-wake.C:
 			case question := <-questions:
 				if question(); !c.told {
@@ -141,6 +149,7 @@ func (c *controlPlane) Run(ctx context.Context) error {
 func (c *controlPlane) take(batch source.Batch) []translator.Change {
 	var changes []translator.Change
 	for _, o := range batch.Set {
+		c.statuses.replaced(o)
 		if c.allocations.Set(o) {
 			continue
 		}
@@ -155,6 +164,7 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 		changes = append(changes, translator.Change{Key: o.Key, Object: o})
 	}
 	for _, k := range batch.Delete {
+		c.statuses.gone(k)
 		c.allocations.Delete(k)
 		switch k.Kind {
 		case api.KindRollout:
@@ -194,6 +204,7 @@ func (c *controlPlane) step(changes []translator.Change, wake *time.Timer) {
 		if len(decided) == 0 {
 			break
 		}
+		changes = append(changes, decided...)
 		sets = append(sets, c.translator.Apply(decided))
 		news = news || c.translator.ProblemsChanged()
 		built += c.translator.Built()
@@ -201,6 +212,8 @@ func (c *controlPlane) step(changes []translator.Change, wake *time.Timer) {
 	set := resource.Merge(sets...)
 	number := c.xds.Apply(set)
 	c.noteRevision(number)
+	now := time.Now()
+	c.statuses.note(c.translator.TakeStatuses(), changes, number, now)
 	if news {
 		c.logProblems()
 	}
@@ -211,7 +224,7 @@ func (c *controlPlane) step(changes []translator.Change, wake *time.Timer) {
 		next = started
 	}
 	until := time.Hour
-	for _, at := range []time.Time{next, c.replicas.tell(c.revisionAt(number))} {
+	for _, at := range []time.Time{next, c.replicas.tell(c.revisionAt(number)), c.statuses.look(c.xds.Summary, now)} {
 		if !at.IsZero() {
 			until = min(until, max(time.Until(at), 0))
 		}
@@ -310,6 +323,9 @@ func (c *controlPlane) logProblems() {
 				level = slog.LevelError
 			}
 			c.log.Log(context.Background(), level, "problem", "problem", line)
+			if p.Severity == api.Error {
+				c.statuses.tell(p.Object, true, string(p.Reason), p.Message)
+			}
 		}
 	}
 	for line := range c.known {
@@ -334,5 +350,6 @@ func (c *controlPlane) problems() []api.Problem {
 		all = append(all, twinProblem(id, peers[id]))
 	}
 	all = append(all, strangerProblems(c.xds.RefusedClients(), c.hasFleet)...)
+	all = append(all, c.statuses.problems()...)
 	return append(placed(all, c.translator.Object), c.found...)
 }

@@ -59,6 +59,7 @@ type rollouts struct {
 	// every Rollout on which there is a new decision, or that is gone.
 	changed func(cluster string)
 	moved   func(api.Key)
+	told    func(k api.Key, reason, message string) // is called with every event of a Rollout
 }
 
 func newRollouts(d decider, t *translator.Translator, log *slog.Logger, started time.Time) *rollouts {
@@ -76,6 +77,7 @@ func newRollouts(d decider, t *translator.Translator, log *slog.Logger, started 
 		fresh:    map[string]struct{}{},
 		changed:  func(string) {},
 		moved:    func(api.Key) {},
+		told:     func(api.Key, string, string) {},
 	}
 }
 
@@ -196,6 +198,7 @@ func (r *rollouts) step(now time.Time) ([]translator.Change, time.Time) {
 	for _, e := range r.decider.Events() {
 		r.log.LogAttrs(context.Background(), slog.LevelInfo, "rollout",
 			slog.String("rollout", e.Key.String()), slog.String("reason", string(e.Reason)), slog.String("message", e.Message))
+		r.told(e.Key, string(e.Reason), e.Message)
 	}
 	changes := make([]translator.Change, 0, len(decided))
 	for _, d := range decided {

@@ -27,6 +27,8 @@ type kubeConfig struct {
 	Kubeconfig string
 	Context    string
 	Namespaces []string
+	// WriteStatus: what becomes of objects is written into their status.
+	WriteStatus bool
 
 	rest *rest.Config
 }
@@ -41,6 +43,7 @@ func addSourceFlags(cmd *cobra.Command, c *serveConfig) {
 	_ = cmd.MarkFlagFilename("kubeconfig")
 	f.StringVar(&c.Kube.Context, "kube-context", "", "context of the kubeconfig (--source kube; default: its current one)")
 	f.StringSliceVar(&c.Kube.Namespaces, "namespaces", nil, "namespaces to read (--source kube; default: all)")
+	f.BoolVar(&c.Kube.WriteStatus, "write-status", true, "write what becomes of objects into their status and into Events (--source kube)")
 }
 
 // checkSource refuses flags of another source, and finds the API server.

@@ -84,6 +84,23 @@ func (s *Server) Get(apiVersion, kind, namespace, name string) (*unstructured.Un
 	return client.Get(context.Background(), name, metav1.GetOptions{})
 }
 
+// List reads all objects of a kind in a namespace.
+func (s *Server) List(apiVersion, kind, namespace string) ([]unstructured.Unstructured, error) {
+	o := &unstructured.Unstructured{}
+	o.SetAPIVersion(apiVersion)
+	o.SetKind(kind)
+	o.SetNamespace(namespace)
+	client, err := s.resource(o)
+	if err != nil {
+		return nil, err
+	}
+	all, err := client.List(context.Background(), metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return all.Items, nil
+}
+
 // resource gives a client for the kind of an object in its namespace. A CRD that was just installed may
 // take a moment.
 func (s *Server) resource(object *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
