@@ -140,23 +140,6 @@ spec: {addresses: [%q]}
 	return w
 }
 
-// source is the address alone.
-func source(address string) string {
-	host, _, _ := net.SplitHostPort(address)
-	return host
-}
-
-// tellSource says to who connects which address that comes from, and then echoes lines.
-func tellSource(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go speak(c, source(c.RemoteAddr().String()))
-	}
-}
-
 func (w *intercepted) fleet(interception string, originalSource bool) {
 	w.Write("fleet.yaml", fmt.Sprintf(`apiVersion: gateway-cp.io/v1alpha1
 kind: Fleet
