@@ -69,19 +69,22 @@ const (
 )
 
 // assign decides who gets what. It gives the same for the same claims in any order; the grants are in the
-// order of the claims.
+// order of the claims. Nobody gets what is occupied; nil: nothing is.
 //
 // What is recorded is kept. Then those who ask for something get it, unless somebody has it; who asks for
 // something else than it had, and cannot have it, keeps what it had. The rest get what is free.
-func assign(claims []claim) []grant {
+func assign(claims []claim, occupied *occupied) []grant {
 	order := make([]int, len(claims))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(claims[a].service.Compare(claims[b].service), cmp.Compare(claims[a].id(), claims[b].id()))
+		if c := claims[a].service.Compare(claims[b].service); c != 0 {
+			return c // before ids are made
+		}
+		return cmp.Compare(claims[a].id(), claims[b].id())
 	})
-	a := &assignment{claims: claims, order: order, stay: make([]bool, len(claims))}
+	a := &assignment{occupied: occupied, claims: claims, order: order, stay: make([]bool, len(claims))}
 	for a.again() {
 		// One that cannot move keeps what it had, which somebody else may have got.
 	}
@@ -95,6 +98,7 @@ func assign(claims []claim) []grant {
 
 // assignment is one run of assign.
 type assignment struct {
+	*occupied
 	claims []claim
 	order  []int
 	stay   []bool // cannot move
@@ -155,6 +159,9 @@ func (a *assignment) rival(c *claim, v value) *claim {
 	for _, p := range c.places(v) {
 		if o := a.owners[p]; o != nil && o != c {
 			return o
+		}
+		if a.has(p) {
+			return elsewhere
 		}
 	}
 	return nil

@@ -63,7 +63,7 @@ func TestAssign(t *testing.T) {
 		"the range was changed: it stays":              {[]claim{ask("a", 0, 8080), ask("b", 8081, 8081)}, []want{{8080, granted, ""}, {8081, granted, ""}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for i, got := range assign(test.claims) {
+			for i, got := range assign(test.claims, nil) {
 				want, rival := test.want[i], ""
 				if got.rival != nil {
 					rival = got.rival.service.Name
@@ -88,7 +88,7 @@ func TestAssignExhausted(t *testing.T) {
 		claims = append(claims, c)
 	}
 	none := 0
-	for _, g := range assign(claims) {
+	for _, g := range assign(claims, nil) {
 		if g.port == 30007 {
 			t.Error("30007 was chosen")
 		}
@@ -106,7 +106,7 @@ func TestAssignSiblings(t *testing.T) {
 	tcp, udp := ask("dns", 0, 0), ask("dns", 0, 0)
 	tcp.kind = nodePort{port: 53, name: "tcp", protocol: corev1.ProtocolTCP, within: small}
 	udp.kind = nodePort{port: 53, name: "udp", protocol: corev1.ProtocolUDP, within: small, index: 1}
-	got := assign([]claim{tcp, udp})
+	got := assign([]claim{tcp, udp}, nil)
 	if got[0].port == 0 || got[0].port != got[1].port {
 		t.Errorf("TCP has %d, UDP %d", got[0].port, got[1].port)
 	}
@@ -129,7 +129,7 @@ func TestAssignAddresses(t *testing.T) {
 		"recorded":  {[]claim{front("a", 80, "", ""), front("b", 80, "", "10.0.0.1"), front("c", 80, "10.0.0.1", "10.0.0.2")}, []string{"fd00::", "10.0.0.1", "10.0.0.2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for i, g := range assign(test.claims) {
+			for i, g := range assign(test.claims, nil) {
 				got := ""
 				if g.address.IsValid() {
 					got = g.address.String()
@@ -158,7 +158,7 @@ func assignProperties(t *rapid.T) {
 		used[c.recorded.port] = true
 		claims = append(claims, c)
 	}
-	grants := assign(claims)
+	grants := assign(claims, nil)
 	owners, got := map[int32]int{}, map[api.Key]int32{}
 	for i, g := range grants {
 		c := &claims[i]
@@ -177,7 +177,7 @@ func assignProperties(t *rapid.T) {
 		}
 	}
 	shuffled := rapid.Permutation(claims).Draw(t, "order")
-	for i, g := range assign(slices.Clone(shuffled)) {
+	for i, g := range assign(slices.Clone(shuffled), nil) {
 		if got[shuffled[i].service] != g.port {
 			t.Fatalf("in another order %s has %d, not %d", shuffled[i].service, g.port, got[shuffled[i].service])
 		}
@@ -186,7 +186,7 @@ func assignProperties(t *rapid.T) {
 	for i := range claims {
 		claims[i].recorded = grants[i].value
 	}
-	for i, g := range assign(claims) {
+	for i, g := range assign(claims, nil) {
 		again[claims[i].service] = g.port
 	}
 	for k, port := range got {

@@ -117,7 +117,7 @@ func (f frontAddress) choices(a *assignment, _ *claim) iter.Seq[value] {
 	return func(yield func(value) bool) {
 		for _, shared := range []bool{false, true} {
 			for address := range addresses(f.pool) {
-				if a.used[address] > 0 == shared && !yield(value{address: address}) {
+				if (a.used[address] > 0 || a.uses(address)) == shared && !yield(value{address: address}) {
 					return
 				}
 			}

@@ -24,8 +24,11 @@ type Manager struct {
 	gateways map[api.Key][]int32 // ports of their listeners
 	given    map[api.Key]grants  // what Services have
 	changed  map[api.Key]struct{}
-	// stale is set when somebody may get another number than before.
+	// stale is set when anybody may get another number than before; touched are Services that may, and that
+	// may take one from somebody else.
 	stale    bool
+	touched  map[api.Key]struct{}
+	occupied *occupied
 	problems []api.Problem
 }
 
@@ -61,11 +64,13 @@ func (g *grants) add(c *claim, v value, ports int) {
 
 // NewManager makes a Manager that goes on with what is recorded. Without a store nothing is kept.
 func NewManager(records Records, store Store) *Manager {
+	own := Records{}
+	maps.Copy(own, records)
 	return &Manager{
-		store: store, records: maps.Clone(records), unsaved: map[api.Key]struct{}{},
+		store: store, records: own, unsaved: map[api.Key]struct{}{},
 		services: map[api.Key]*api.Object{}, fleets: map[api.Key]*v1alpha1.Fleet{}, gateways: map[api.Key][]int32{},
 		given: map[api.Key]grants{}, changed: map[api.Key]struct{}{},
-		stale: true,
+		stale: true, touched: map[api.Key]struct{}{}, occupied: newOccupied(),
 	}
 }
 
@@ -74,8 +79,10 @@ func (m *Manager) Set(o *api.Object) bool {
 	switch value := o.Value.(type) {
 	case *corev1.Service:
 		before := m.services[o.Key]
-		m.stale = m.stale || before == nil && m.asks(value) ||
-			before != nil && (m.asks(value) || m.asks(m.service(o.Key))) && !sameClaims(m.service(o.Key), value)
+		if before == nil && m.asks(value) ||
+			before != nil && (m.asks(value) || m.asks(m.service(o.Key))) && !sameClaims(m.service(o.Key), value) {
+			m.touched[o.Key] = struct{}{}
+		}
 		m.services[o.Key] = o
 		m.changed[o.Key] = struct{}{}
 		return true
@@ -109,8 +116,8 @@ func (m *Manager) asks(s *corev1.Service) bool {
 func (m *Manager) Delete(k api.Key) {
 	switch k.Kind {
 	case api.KindService:
-		if o := m.services[k]; o != nil {
-			m.stale = m.stale || m.asks(o.Value.(*corev1.Service))
+		if o := m.services[k]; o != nil && m.asks(o.Value.(*corev1.Service)) {
+			m.touched[k] = struct{}{}
 		}
 		delete(m.services, k)
 		delete(m.changed, k)
@@ -129,10 +136,11 @@ func (m *Manager) Delete(k api.Key) {
 //
 // The first Step must come when all Services are known: the numbers of others are free from then on.
 func (m *Manager) Step() ([]*api.Object, error) {
-	if m.stale {
-		m.stale = false
+	if m.stale || len(m.touched) > 0 && !m.assignTouched() {
 		m.assign()
 	}
+	m.stale = false
+	clear(m.touched)
 	var objects []*api.Object
 	for _, k := range slices.SortedFunc(maps.Keys(m.changed), api.Key.Compare) {
 		objects = append(objects, m.filled(m.services[k]))
@@ -160,52 +168,84 @@ func (m *Manager) assign() {
 	m.problems = nil
 	var claims []claim
 	for _, k := range slices.SortedFunc(maps.Keys(m.services), api.Key.Compare) {
-		service := m.service(k)
-		own := claimsOf(k, service, m.records[k], fleets, avoid)
+		own, problem := m.claims(k, fleets, avoid)
 		claims = append(claims, own...)
-		if !slices.ContainsFunc(own, func(c claim) bool { _, front := c.kind.(frontAddress); return front }) {
-			if p, waits := noPool(k, service, fleets); waits {
-				m.problems = append(m.problems, p)
-			}
+		if problem != nil {
+			m.problems = append(m.problems, *problem)
 		}
 	}
-	given := map[api.Key]grants{}
-	for i, g := range assign(claims) {
-		c := &claims[i]
+	all := assign(claims, nil)
+	for i, g := range all {
 		if g.why != granted {
-			m.problems = append(m.problems, c.problem(g))
-		}
-		if g.value != (value{}) {
-			own := given[c.service]
-			own.add(c, g.value, len(m.service(c.service).Spec.Ports))
-			given[c.service] = own
+			m.problems = append(m.problems, claims[i].problem(g))
 		}
 	}
-	m.note(given)
+	m.occupied = newOccupied()
+	m.note(m.grantAll(claims, all))
+}
+
+// claims are those of a Service, and what is wrong that no claim says.
+func (m *Manager) claims(k api.Key, fleets []*v1alpha1.Fleet, avoid map[int32]bool) ([]claim, *api.Problem) {
+	service := m.service(k)
+	own := claimsOf(k, service, m.records[k], fleets, avoid)
+	if !slices.ContainsFunc(own, func(c claim) bool { _, front := c.kind.(frontAddress); return front }) {
+		if p, waits := noPool(k, service, fleets); waits {
+			return own, &p
+		}
+	}
+	return own, nil
+}
+
+// grantAll gives what each Service has now, and notes that it is occupied.
+func (m *Manager) grantAll(claims []claim, all []grant) map[api.Key]grants {
+	given := map[api.Key]grants{}
+	for i, g := range all {
+		if g.value == (value{}) {
+			continue
+		}
+		c := &claims[i]
+		own := given[c.service]
+		own.add(c, g.value, len(m.service(c.service).Spec.Ports))
+		given[c.service] = own
+		m.occupied.add(c, g.value)
+	}
+	return given
 }
 
 func (m *Manager) service(k api.Key) *corev1.Service { return m.services[k].Value.(*corev1.Service) }
 
 // note takes over what was given, and notes what differs from before.
 func (m *Manager) note(given map[api.Key]grants) {
-	records := Records{}
-	for k, g := range given {
-		records[k] = recordOf(m.service(k), g)
-		if !records[k].equal(m.records[k]) {
-			m.unsaved[k] = struct{}{}
-		}
-	}
 	for k := range m.records {
-		if _, there := records[k]; !there {
-			m.unsaved[k] = struct{}{}
+		if _, there := m.services[k]; !there {
+			m.noteOne(k, grants{})
 		}
 	}
 	for k := range m.services {
-		if !m.given[k].equal(given[k]) {
-			m.changed[k] = struct{}{}
-		}
+		m.noteOne(k, given[k])
 	}
-	m.given, m.records = given, records
+}
+
+// noteOne is note for one Service, also one that is gone.
+func (m *Manager) noteOne(k api.Key, given grants) {
+	_, there := m.services[k]
+	if there && !m.given[k].equal(given) {
+		m.changed[k] = struct{}{}
+	}
+	before, had := m.records[k]
+	if !there || given.equal(grants{}) {
+		delete(m.given, k)
+		if had {
+			delete(m.records, k)
+			m.unsaved[k] = struct{}{}
+		}
+		return
+	}
+	m.given[k] = given
+	if record := recordOf(m.service(k), given); !had || !record.equal(before) {
+		m.records[k] = record
+		m.unsaved[k] = struct{}{}
+	}
 }
 
 func recordOf(s *corev1.Service, g grants) Record {

@@ -24,17 +24,22 @@ func clusterService(name, address string) string {
 	return fmt.Sprintf("---\napiVersion: v1\nkind: Service\nmetadata: {name: %s}\nspec: {clusterIP: %s, ports: [{name: http, port: 80}]}\n", name, address)
 }
 
-// dnsChange is how long a Service that comes or goes may take until it is answered right, from the
-// moment that its file is in place.
-const dnsChange = 100 * time.Millisecond
+const (
+	// dnsChange is how long a Service that comes or goes may take until it is answered right, from the
+	// moment that its file is in place: each of a series, though the machine may be busy in one of three.
+	dnsChange = 100 * time.Millisecond
+	dnsSeries = 3
+	// dnsStay are the Services that stay.
+	dnsStay = 10_000
+)
 
-// Services come and go under load. Each is answered right soon, and no query gets lost or is
+// Services come and go under load among 10,000. Each is answered right soon, and no query gets lost or is
 // answered wrong, neither of those that stay nor of others.
 func TestDNSFollowsServicesUnderLoad(t *testing.T) {
 	t.Parallel()
 	e := harness.New(t)
 	var stay strings.Builder
-	for i := range 500 {
+	for i := range dnsStay {
 		stay.WriteString(clusterService(fmt.Sprint("stay-", i), fmt.Sprintf("10.96.%d.%d", i/250, i%250+1)))
 	}
 	e.Write("stay.yaml", stay.String())
@@ -49,7 +54,7 @@ func TestDNSFollowsServicesUnderLoad(t *testing.T) {
 			defer func() { ended <- struct{}{} }()
 			client := dns.Client{Timeout: 5 * time.Second}
 			for n := worker; ctx.Err() == nil; n++ {
-				i := n % 500
+				i := n * 7 % dnsStay
 				m, _, err := client.Exchange(new(dns.Msg).SetQuestion(fmt.Sprintf("stay-%d.default.svc.cluster.local.", i), dns.TypeA), address)
 				asked.Add(1)
 				if want := fmt.Sprintf("10.96.%d.%d", i/250, i%250+1); err != nil || addresses(m) != want {
@@ -61,7 +66,7 @@ func TestDNSFollowsServicesUnderLoad(t *testing.T) {
 			}
 		}()
 	}
-	var slowest []time.Duration
+	var took []time.Duration
 	await := func(name, want string) {
 		began := time.Now()
 		e.Await(name+" is "+want, 10*time.Second, func() error {
@@ -71,25 +76,34 @@ func TestDNSFollowsServicesUnderLoad(t *testing.T) {
 			}
 			return err
 		})
-		slowest = append(slowest, time.Since(began))
+		took = append(took, time.Since(began))
 	}
-	for i := range 20 {
-		name, ip := fmt.Sprint("new-", i), fmt.Sprintf("10.97.0.%d", i+1)
-		e.Write("new.yaml", clusterService(name, ip))
-		await(name, ip)
-		e.Write("new.yaml", clusterService(name, "10.98.0.1"))
-		await(name, "10.98.0.1")
-		e.Remove("new.yaml")
-		await(name, "NXDOMAIN")
+	slowest := time.Duration(0)
+	for series := range dnsSeries {
+		took = nil
+		for i := range 10 {
+			name, ip := fmt.Sprintf("new-%d-%d", series, i), fmt.Sprintf("10.197.0.%d", i+1)
+			e.Write("new.yaml", clusterService(name, ip))
+			await(name, ip)
+			e.Write("new.yaml", clusterService(name, "10.198.0.1"))
+			await(name, "10.198.0.1")
+			e.Remove("new.yaml")
+			await(name, "NXDOMAIN")
+		}
+		slices.Sort(took)
+		slowest = took[len(took)-1]
+		t.Logf("series %d: %d changes are answered after %s (median), %s (slowest)", series+1, len(took), took[len(took)/2], slowest)
+		if slowest <= dnsChange {
+			break
+		}
 	}
 	cancel()
 	for range 4 {
 		<-ended
 	}
-	slices.Sort(slowest)
-	t.Logf("%d queries beside, %d lost; a change is answered after %s (median), %s (slowest)", asked.Load(), lost.Load(), slowest[len(slowest)/2], slowest[len(slowest)-1])
-	if median := slowest[len(slowest)/2]; median > dnsChange {
-		t.Errorf("half of the changes took more than %s, want %s", median, dnsChange)
+	t.Logf("%d queries beside, %d lost", asked.Load(), lost.Load())
+	if slowest > dnsChange {
+		t.Errorf("in each of %d series a change took longer than %s", dnsSeries, dnsChange)
 	}
 	if !strings.Contains(c.Metrics(), `service_dns_resolution_duration_count{source="services"}`) {
 		t.Error("/metrics does not have service_dns_resolution_duration")
