@@ -3,6 +3,7 @@ package test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -60,32 +61,36 @@ func TestExampleReadme(t *testing.T) {
 // readme is the README of a copy of the example, on free ports.
 type readme struct {
 	*harness.Env
-	text  string
-	ports map[string]string
+	text    string
+	program string // how the README starts its own
+	ports   map[string]string
 }
 
 func newReadme(t *testing.T, dir string) *readme {
 	r := &readme{Env: harness.New(t), ports: map[string]string{}}
 	var swaps []string
-	for _, port := range []string{"10080", "18080", "8080", "9001", "9002", "9003", "9011", "9012", "9013"} {
+	for _, port := range []string{
+		"10080", "18080", "8080", "9001", "9002", "9003", "9011", "9012", "9013", "9021", "9022", "9023", "9024", "9025", "9026", "9027",
+	} {
 		r.ports[port] = fmt.Sprint(r.FreePort())
 		swaps = append(swaps, port, r.ports[port])
 	}
 	free := strings.NewReplacer(swaps...)
-	files, err := filepath.Glob(filepath.Join(dir, "*.*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+	files := os.DirFS(dir)
+	err := fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".yaml" && filepath.Base(path) != "README.md" {
+			return err
 		}
-		if text := free.Replace(string(data)); filepath.Base(file) == "README.md" {
+		data, err := fs.ReadFile(files, path)
+		if text := free.Replace(string(data)); filepath.Base(path) == "README.md" {
 			r.text = text
 		} else {
-			r.Write(filepath.Base(file), text)
+			r.Write(path, text)
 		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	r.Write("fleet.yaml", fmt.Sprintf(`apiVersion: gateway-cp.io/v1alpha1
 kind: Fleet
@@ -93,11 +98,16 @@ metadata: {name: default}
 spec: {addresses: [127.0.0.1], serviceListener: {address: 127.0.0.1, port: %s}}
 `, r.ports["10080"]))
 	shop := filepath.Join(r.Dir, "shop")
-	build := exec.Command("go", "build", "-o", shop, exampleDir+"/shop")
+	program := exampleDir + "/shop" // unless the example has its own
+	if _, err := os.Stat(dir + "/shop"); err == nil {
+		program = dir + "/shop"
+	}
+	r.program = "go run ." + strings.TrimPrefix(program, "..")
+	build := exec.Command("go", "build", "-o", shop, program)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	r.text = strings.NewReplacer("go run ./examples/bluegreen/shop", shop, "bin/gateway-cp", r.Binary(),
+	r.text = strings.NewReplacer(r.program, shop, "bin/gateway-cp", r.Binary(),
 		strings.TrimPrefix(dir, "../"), r.Manifests).Replace(r.text)
 	for name, value := range map[string]string{
 		"ENVOY": r.EnvoyBinary(), "XDG_STATE_HOME": r.Dir, "XDG_RUNTIME_DIR": "",
@@ -115,7 +125,7 @@ var shellBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
 func (r *readme) commands(prefixes ...string) []string {
 	var found []string
 	for _, prefix := range prefixes {
-		prefix = strings.NewReplacer("go run ./examples/bluegreen/shop", filepath.Join(r.Dir, "shop"), "bin/gateway-cp", r.Binary()).Replace(prefix)
+		prefix = strings.NewReplacer(r.program, filepath.Join(r.Dir, "shop"), "bin/gateway-cp", r.Binary()).Replace(prefix)
 		before := len(found)
 		for _, block := range shellBlock.FindAllStringSubmatch(r.text, -1) {
 			for line := range strings.Lines(block[1]) {
