@@ -28,7 +28,7 @@ build: ## Build bin/gateway-cp
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/gateway-cp ./cmd/gateway-cp
 
 .PHONY: tools
-tools: ## Fetch what the rest needs: modules, staticcheck, controller-gen, Envoy, an XSD validator, pre-commit, dnspython
+tools: ## Fetch what the rest needs: modules, staticcheck, controller-gen, Envoy, an XSD validator, pre-commit, dnspython, CoreDNS
 	$(GO) mod download
 	$(STATICCHECK) -version
 	$(GO) tool -modfile=tools/go.mod controller-gen --version
@@ -37,6 +37,7 @@ tools: ## Fetch what the rest needs: modules, staticcheck, controller-gen, Envoy
 	.ci/xmlschema
 	.ci/ecosystem
 	.ci/dnspython
+	.ci/coredns
 
 .PHONY: test
 test: check test-unit test-fire test-crds test-schemas fuzz-short test-e2e test-oldest-envoy ## All that CI runs
