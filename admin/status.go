@@ -90,6 +90,15 @@ type RolloutStatus struct {
 	Versions []RolloutVersion `json:"versions"`
 	// Canary is where a canary stands.
 	Canary *RolloutCanary `json:"canary,omitempty"`
+	// Holds are what it waits for, other than endpoints and time.
+	Holds []RolloutHold `json:"holds,omitempty"`
+}
+
+// RolloutHold is something that a Rollout waits for.
+type RolloutHold struct {
+	Reason  string    `json:"reason"` // Freeze, Dependency, Limit, Hook
+	Message string    `json:"message"`
+	Until   time.Time `json:"until,omitzero"` // where that is known
 }
 
 // RolloutCanary is where a canary stands.

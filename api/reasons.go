@@ -56,6 +56,8 @@ const (
 	ReasonProbeUnsupported     Reason = "ProbeUnsupported"
 	ReasonTargetNotFound       Reason = "TargetNotFound"
 	ReasonTargetConflict       Reason = "TargetConflict"
+	ReasonDependencyNotFound   Reason = "DependencyNotFound"
+	ReasonDependencyCycle      Reason = "DependencyCycle"
 	ReasonVersionEmpty         Reason = "VersionEmpty"
 	ReasonVersionUnhealthy     Reason = "VersionUnhealthy"
 	ReasonInvalidResource      Reason = "InvalidResource"

@@ -88,6 +88,16 @@ var togetherReasons = []ReasonInfo{
 		"Remove all but one.",
 	},
 	{
+		ReasonDependencyNotFound, groupTogether,
+		"A Rollout shall begin after another one (spec.after) that is not there. It does not begin before the other exists and is through; what it has stays as it is.",
+		"Correct the name or the namespace, or take the entry out of spec.after. gateway-cp rollout promote has it begin all the same.",
+	},
+	{
+		ReasonDependencyCycle, groupTogether,
+		"Rollouts wait for each other in a circle (spec.after). When versions of all of them change at once, none begins.",
+		"Take one of the entries out of spec.after. gateway-cp rollout promote has one of them begin all the same.",
+	},
+	{
 		ReasonVersionEmpty, groupTogether,
 		"A version of a Rollout that shall have traffic selects no endpoint that can take it. It gets none until it has one; the traffic stays where it is.",
 		"Start the version, or correct its selector. It is merged over the Service's selector, and both must match.",

@@ -51,6 +51,9 @@ func refuse(format string, args ...any) error {
 // is pure. Errors wrap ErrAction.
 func Act(spec v1alpha1.RolloutSpec, state State, a Action, now time.Time) (State, Event, error) {
 	now = now.UTC().Round(0)
+	if spec.BlueGreen != nil && state.Try != nil {
+		return actFlip(state, a, now)
+	}
 	if spec.Canary == nil {
 		return state, Event{}, refuse("the Rollout has no spec.canary, and the other strategies do as the spec says at once")
 	}
@@ -68,10 +71,40 @@ func Act(spec v1alpha1.RolloutSpec, state State, a Action, now time.Time) (State
 	if named != c.Canary {
 		return state, Event{}, refuse("%s is on its way back, since the spec names %s: wait until it is", name, spec.Canary.To)
 	}
-	if err := c.act(a, spec.Canary.Steps, name, now); err != nil {
+	if a.Kind == Promote && c.Stage == canaryMoving && state.Try.open() {
+		state.Try = state.Try.clone()
+		state.Try.waive()
+		if a.Full {
+			c.promote(true, len(spec.Canary.Steps), now)
+		}
+	} else if err := c.act(a, spec.Canary.Steps, name, now); err != nil {
 		return state, Event{}, err
 	}
 	state.Canary = &c
+	return state, told(a), nil
+}
+
+// actFlip is Act with blueGreen: there is something to say while something other than endpoints is in the way of a flip.
+func actFlip(state State, a Action, now time.Time) (State, Event, error) {
+	name := v1alpha1.VersionName(state.Try.Version)
+	state.Try = state.Try.clone()
+	switch {
+	case a.Kind == Retry && state.Try.Refused != "":
+		state.Try = state.Try.next(state.Try.Version, now)
+	case a.Kind == Retry:
+		return state, Event{}, refuse("no hook has said no to %s", name)
+	case a.Kind == Promote && state.Try.open():
+		state.Try.waive()
+	case a.Kind == Promote:
+		return state, Event{}, refuse("no freeze, hook or other Rollout keeps the traffic from %s: see status", name)
+	default:
+		return state, Event{}, refuse("with blueGreen, name the version that shall have the traffic as spec.blueGreen.active")
+	}
+	return state, told(a), nil
+}
+
+// told is the event of an action.
+func told(a Action) Event {
 	told := "told to " + string(a.Kind)
 	if a.Full {
 		told += " in full"
@@ -79,7 +112,7 @@ func Act(spec v1alpha1.RolloutSpec, state State, a Action, now time.Time) (State
 	if a.By != "" {
 		told += ", by " + a.By
 	}
-	return state, Event{Reason: EventTold, Message: told, By: a.By}, nil
+	return Event{Reason: EventTold, Message: told, By: a.By}
 }
 
 // act changes the state of a canary.

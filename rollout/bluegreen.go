@@ -25,9 +25,13 @@ func (s *step) blueGreen(bg v1alpha1.BlueGreen) Result {
 	if active.Weight < v1alpha1.WeightTotal {
 		s.approach(active, bg, hold)
 	}
+	if active.Weight == v1alpha1.WeightTotal {
+		s.flipped(active)
+	}
 	s.letGo(hold, active)
 	shown := s.preview(bg, active)
 	s.settleHealth()
+	s.settleTry(Call{Stable: s.live().Name, Canary: active.Name, Weight: active.Weight})
 	s.keep(func(v *version) bool { return v == active || v == shown || v.Weight > 0 || !v.HeldUntil.IsZero() })
 	phase := s.describe(active)
 	if s.sayShown(); shown != nil && shown != active && len(shown.Match) == 0 {
@@ -42,7 +46,7 @@ func (s *step) blueGreen(bg v1alpha1.BlueGreen) Result {
 // they were found; only a split by hand from before may have to leave a failing version.
 func (s *step) approach(active *version, bg v1alpha1.BlueGreen, hold time.Duration) {
 	s.leaveFailing()
-	if active.Weight < v1alpha1.WeightTotal {
+	if active.Weight < v1alpha1.WeightTotal && s.mayFlip(active) {
 		g := s.gate(active, bg.MinHealthy, lasting(bg.Deadline, DefaultDeadline))
 		if g.open {
 			s.flip(active, hold, g)
@@ -51,6 +55,44 @@ func (s *step) approach(active *version, bg v1alpha1.BlueGreen, hold time.Durati
 		s.await(active, g)
 	}
 	s.weightEvents()
+}
+
+// mayFlip says whether something other than endpoints is in the way of a flip. A version that is kept for the way back
+// is free to return.
+func (s *step) mayFlip(active *version) bool {
+	if !active.HeldUntil.IsZero() && s.now.Before(active.HeldUntil) {
+		return true
+	}
+	if s.tried == nil || s.tried.Version != active.id || s.tried.Ended != "" {
+		s.attempt(active, false)
+	}
+	ok, refused := false, s.tried.Refused
+	if refused == "" {
+		if ok, refused = s.mayBegin(); refused != "" {
+			s.tried.Refused = refused
+			s.event(EventFlipRefused, true, "%s does not get the traffic: %s", active.label, refused)
+		}
+	}
+	switch {
+	case refused != "":
+		active.why = "does not get the traffic: " + refused + "; say retry to ask again"
+	case !ok:
+		active.why = "waits: " + describeHolds(s.holds)
+	}
+	if !ok {
+		active.Waiting, active.ReadySince = false, time.Time{}
+	}
+	return ok
+}
+
+// flipped ends the attempt to move the traffic to the active version, which has it.
+func (s *step) flipped(active *version) {
+	if s.tried == nil {
+		return
+	}
+	if s.end(active, v1alpha1.HookAfter, ""); s.tried.Ended == "" {
+		s.tried = nil // it was for another version, which is not asked for any more
+	}
 }
 
 // flip gives the active version everything and holds what had traffic before.
@@ -99,6 +141,12 @@ func (s *step) describe(active *version) v1alpha1.RolloutPhase {
 			if lacks := v.lacks(); v.Weight > 0 && lacks != "" {
 				s.say("%s %s", v.label, lacks)
 			}
+		}
+		switch {
+		case s.tried != nil && s.tried.Version == active.id && s.tried.Refused != "":
+			return v1alpha1.PhaseAborted
+		case s.doubted:
+			return v1alpha1.PhasePaused
 		}
 		return v1alpha1.PhaseWaiting
 	}

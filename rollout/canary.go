@@ -68,6 +68,8 @@ func (s *step) canary(spec v1alpha1.Canary) Result {
 	s.keep(func(v *version) bool {
 		return v == c.to || v == c.trial || v == c.stable || v.Weight > 0 || !v.HeldUntil.IsZero()
 	})
+	c.endTry()
+	c.settleTry(Call{Stable: c.stable.Name, Canary: c.trial.Name, Weight: c.state.Share, Step: c.state.Step, Steps: len(c.plan)})
 	r := s.result(c.describe())
 	r.Live = s.live().Name
 	r.Canary = c.status()
@@ -90,6 +92,9 @@ func (c *canary) resume() {
 	if old := c.before.Canary; old != nil && old.sound(func(id string) bool { return c.byID(id) != nil }) {
 		c.state = *old
 		c.point()
+		if c.state.Stage == canaryMoving {
+			c.resumeTry(c.trial)
+		}
 		return
 	}
 	if c.to.Weight == v1alpha1.WeightTotal {
@@ -123,19 +128,56 @@ func (c *canary) point() {
 // settle makes one version all that there is.
 func (c *canary) settle(v *version) {
 	c.state = CanaryState{Canary: v.id, Stable: v.id, Stage: canaryDone, Spec: digest(c.spec), Steps: digest(c.spec.Steps)}
+	if c.tried != nil && c.tried.Ended == "" {
+		c.tried = nil
+	}
 	c.point()
 }
 
-// try begins a rollout. A version that has a share already, by hand, keeps it.
+// try asks for a rollout, which begins with enter. A version that has a share already, by hand, keeps it.
 func (c *canary) try(canary, stable *version) {
 	c.state = CanaryState{
 		Canary: canary.id, Stable: stable.id, Stage: canaryMoving, Share: canary.Weight, StableReady: stable.seen.Ready,
-		Spec: digest(c.spec), Steps: digest(c.spec.Steps),
+		Spec: digest(c.spec), Steps: digest(c.spec.Steps), Step: enter(c.plan, canary.Weight),
 	}
 	c.point()
 	canary.HeldUntil = time.Time{}
-	c.event(EventCanaryStarted, false, "%s is tried against %s, in %d steps", canary.label, stable.label, len(c.plan))
-	c.goTo(enter(c.plan, c.state.Share))
+	c.attempt(canary, false)
+}
+
+// enter begins what was asked for, if nothing is in its way.
+func (c *canary) enter() bool {
+	if !c.tried.Queued {
+		return true
+	}
+	ok, refused := c.mayBegin()
+	switch {
+	case refused != "":
+		c.abort(refused)
+	case !ok && c.tried.Again:
+		c.lower(0) // what it had when it was given up
+	}
+	if !ok {
+		return false
+	}
+	if c.tried.Again {
+		c.event(EventCanaryStarted, false, "%s is tried again: %s", c.trial.label, c.tried.Why)
+	} else {
+		c.event(EventCanaryStarted, false, "%s is tried against %s, in %d steps", c.trial.label, c.stable.label, len(c.plan))
+	}
+	c.tried.Why = ""
+	c.goTo(c.state.Step)
+	return true
+}
+
+// endTry has hooks told how it has ended.
+func (c *canary) endTry() {
+	switch c.state.Stage {
+	case canaryDone:
+		c.end(c.trial, v1alpha1.HookAfter, "")
+	case canaryAborted:
+		c.end(c.trial, v1alpha1.HookRollback, c.state.Aborted)
+	}
 }
 
 // begin compares what is under way with what the spec names now.
@@ -148,6 +190,8 @@ func (c *canary) begin() {
 	}
 	if c.to == c.trial {
 		switch {
+		case c.state.Stage == canaryMoving && resteps && c.tried.Queued:
+			c.state.Step = enter(c.plan, c.state.Share)
 		case c.state.Stage == canaryMoving && resteps:
 			c.goTo(enter(c.plan, c.state.Share))
 		case c.state.Stage == canaryAborted && changed:
@@ -178,8 +222,10 @@ func (c *canary) begin() {
 func (c *canary) again(why string) {
 	c.state.Stage, c.state.Aborted, c.state.Setbacks, c.state.FallSince, c.state.Retry = canaryMoving, "", 0, time.Time{}, false
 	c.state.Analysis, c.state.Waived, c.state.Unsure = nil, false, false
-	c.event(EventCanaryStarted, false, "%s is tried again: %s", c.trial.label, why)
-	c.goTo(0)
+	c.state.Step, c.state.Moves, c.state.Since, c.state.Promoted = 0, 0, c.now, false
+	c.endTry()
+	c.attempt(c.trial, true)
+	c.tried.Why = why
 }
 
 // abort gives the canary up.
@@ -187,6 +233,7 @@ func (c *canary) abort(why string) {
 	c.state.abort(why)
 	// What it was to wait for is over.
 	c.waiting, c.pausing, c.judging, c.until, c.wake = false, false, false, time.Time{}, time.Time{}
+	c.endTry()
 	c.stable.HeldUntil = time.Time{}
 	c.event(EventCanaryAborted, c.to == c.trial, "%s was given up: %s", c.trial.label, why)
 }

@@ -38,6 +38,8 @@ func (c *canary) tell() v1alpha1.RolloutPhase {
 	case !st.PausedAt.IsZero():
 		c.say("paused by hand since %s; %s", clock(st.PausedAt), c.shares())
 		return v1alpha1.PhasePaused
+	case len(c.holds) > 0:
+		return c.tellHeld()
 	case c.waiting:
 		c.say("%s%s %s; %s", c.place(), c.trial.label, c.trial.why, c.shares())
 		return v1alpha1.PhaseWaiting
@@ -64,6 +66,22 @@ func (c *canary) tell() v1alpha1.RolloutPhase {
 		c.say("%swaits until %s; %s", c.place(), clock(c.until), c.shares())
 	}
 	return v1alpha1.PhaseProgressing
+}
+
+// tellHeld says what is in the way.
+func (c *canary) tellHeld() v1alpha1.RolloutPhase {
+	place := c.place()
+	if c.tried.Queued {
+		place = ""
+	}
+	c.say("%s%s waits: %s; %s", place, c.trial.label, describeHolds(c.holds), c.shares())
+	if until := c.holds[0].Until; until != nil && len(c.holds) == 1 {
+		c.until = until.Time
+	}
+	if c.doubted {
+		return v1alpha1.PhasePaused
+	}
+	return v1alpha1.PhaseWaiting
 }
 
 // place says which step is under way.

@@ -13,14 +13,46 @@ import (
 // the spec names something else: then there is more to begin.
 func (c *canary) move() bool {
 	c.judge()
-	if c.state.Stage == canaryMoving && c.serves() && c.state.PausedAt.IsZero() {
+	heard := c.hear()
+	if c.state.Stage == canaryMoving && c.serves() && c.state.PausedAt.IsZero() && c.enter() {
 		c.advance()
+	}
+	if !heard {
+		c.hear() // it has its first share
 	}
 	if c.state.Stage != canaryAborted {
 		return false
 	}
 	c.returned = c.lower(0)
 	return c.returned && c.to != c.trial
+}
+
+// hear asks the hooks that watch over a rollout; false: there is nothing to watch.
+func (c *canary) hear() bool {
+	if c.state.Stage != canaryMoving || c.tried.Queued || c.state.Share == 0 {
+		return false
+	}
+	said := c.consult()
+	if c.heed(said); said.refused != "" {
+		c.abort(said.refused)
+	}
+	return true
+}
+
+// mayGrow says whether freezes and hooks let the share grow.
+func (c *canary) mayGrow(share int32) bool {
+	if c.frozen() || c.doubted {
+		return false
+	}
+	moment, nth := v1alpha1.HookIncrease, c.state.Step+1
+	if share == v1alpha1.WeightTotal {
+		moment, nth = v1alpha1.HookPromotion, 1
+	}
+	said := c.consent(moment, nth)
+	if c.heed(said); said.refused != "" {
+		c.abort(said.refused)
+	}
+	return said.given
 }
 
 // goTo begins with a step.
@@ -57,6 +89,7 @@ func (c *canary) advance() {
 		return
 	}
 	c.state.Stage, c.state.Full, c.state.Promoted = canaryDone, false, false
+	c.wake = time.Time{} // what watched over it is over
 	c.stable.HeldUntil = c.now.Add(lasting(c.spec.HoldOld, DefaultHoldOld))
 	c.event(EventCanaryPromoted, false, "%s has all traffic and is the stable version now", c.trial.label)
 }
@@ -123,6 +156,9 @@ func (c *canary) ask(share int32) bool {
 		return false
 	case grows && share == v1alpha1.WeightTotal && !c.passed():
 		c.judging = true
+		return false
+	case grows && !c.mayGrow(share):
+		c.state.StuckSince = time.Time{}
 		return false
 	}
 	if share > c.state.Share {

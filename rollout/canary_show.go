@@ -81,5 +81,7 @@ func (c *canary) show() {
 	if c.state.Out || c.state.Share > 0 && c.trial.Weight == 0 {
 		return
 	}
-	c.trial.Match, c.trial.Mirror = c.asked()
+	if c.trial.Match, c.trial.Mirror = c.asked(); c.trial.Weight > 0 {
+		c.trial.Mirror = nil // nobody else can have what it has
+	}
 }

@@ -47,6 +47,14 @@ const (
 	EventInconclusive EventReason = "AnalysisInconclusive"
 	// EventTold: somebody has told a canary to do something.
 	EventTold EventReason = "Told"
+	// EventHeld: a freeze, a limit or another Rollout keeps a version from getting traffic.
+	EventHeld EventReason = "Held"
+	// EventHookAnswered: a hook has said yes or no.
+	EventHookAnswered EventReason = "HookAnswered"
+	// EventHookInconclusive: a hook has not answered, after all retries.
+	EventHookInconclusive EventReason = "HookInconclusive"
+	// EventFlipRefused: a hook does not let the active version have the traffic.
+	EventFlipRefused EventReason = "FlipRefused"
 	// EventEnded: the Rollout was deleted, and its split with it.
 	EventEnded EventReason = "Ended"
 	// EventEnvoysLeftBehind: a version got its traffic although some Envoys were not ready for

@@ -44,6 +44,11 @@ type Manager struct {
 	wakes   wakeQueue
 	ended   []ObjectEvent // of Rollouts that were deleted since the last step
 	events  []ObjectEvent
+	calls   map[api.Key][]Call
+
+	under   map[string]int      // how many Rollouts are under way in a Limit.Scope
+	waiting map[*entry]struct{} // those that wait for others
+	news    bool                // there may be something for them
 }
 
 // entry is one Rollout.
@@ -54,7 +59,10 @@ type entry struct {
 	status  v1alpha1.RolloutStatus // as it was last given out
 	told    *State                 // after what it was told to do since the last step
 	telling []Event
-	changed bool // the object is not the one that was last given out
+	limits  []Limit  // as last observed
+	counted []string // the scopes in Manager.under that it is counted in
+	asking  bool     // the last decision had calls
+	changed bool     // the object is not the one that was last given out
 	dirty   bool
 	deleted bool
 	wake    time.Time // zero: not in the queue
@@ -72,6 +80,8 @@ func NewManager(store StateStore) (*Manager, error) {
 		entries: map[api.Key]*entry{},
 		loaded:  states,
 		gone:    map[api.Key]struct{}{},
+		under:   map[string]int{},
+		waiting: map[*entry]struct{}{},
 	}, nil
 }
 
@@ -88,6 +98,7 @@ func (m *Manager) Set(r *v1alpha1.Rollout) {
 		e = &entry{key: key, state: m.loaded[key]}
 		delete(m.loaded, key)
 		m.entries[key] = e
+		m.news = true
 	} else if e.rollout.Generation == r.Generation && reflect.DeepEqual(e.rollout.Spec, r.Spec) {
 		e.rollout = r
 		return
@@ -104,6 +115,7 @@ func (m *Manager) Delete(key api.Key) {
 	}
 	if e := m.entries[key]; e != nil {
 		e.deleted = true
+		m.leave(e)
 		m.wakes.set(e, time.Time{})
 		delete(m.entries, key)
 		m.gone[key] = struct{}{}
@@ -132,11 +144,7 @@ func (m *Manager) Act(key api.Key, a Action, now time.Time) error {
 	if e == nil {
 		return refuse("there is no %s", key)
 	}
-	state := e.state
-	if e.told != nil {
-		state = *e.told
-	}
-	next, event, err := Act(e.rollout.Spec, state, a, now)
+	next, event, err := Act(e.rollout.Spec, e.current(), a, now)
 	if err != nil {
 		return err
 	}
@@ -165,16 +173,21 @@ func (m *Manager) Prune() []api.Key {
 // Events gives what happened in the last step.
 func (m *Manager) Events() []ObjectEvent { return m.events }
 
+// Calls gives the requests to hooks that are to be on their way now, of the Rollouts that the last step looked at. One that has
+// none any more, and had some, is there without any.
+func (m *Manager) Calls() map[api.Key][]Call { return m.calls }
+
 // Step decides anew for every Rollout that was set, touched or is due, at a cost that depends on
 // their number only. It gives copies, with their status, of those whose object or status changed,
 // and when to call again though nothing else happens (zero: never). Their states are on disk
 // before they are given out; when that fails, nothing has happened but the error, and the next
 // step decides the same Rollouts again.
 func (m *Manager) Step(observe ObserveFunc, now time.Time) ([]*v1alpha1.Rollout, time.Time, error) {
-	m.events = nil
+	m.events, m.calls = nil, nil
 	for _, e := range m.wakes.due(now) {
 		m.mark(e)
 	}
+	m.wakeWaiting()
 	if len(m.dirty) == 0 && len(m.gone) == 0 {
 		return nil, m.wakes.next(), nil
 	}
@@ -185,12 +198,22 @@ func (m *Manager) Step(observe ObserveFunc, now time.Time) ([]*v1alpha1.Rollout,
 	for k := range m.gone {
 		saves[k] = nil
 	}
+	seen := make(map[*entry]Observed, len(todo))
+	ordered := false
+	for _, e := range todo {
+		o := observe(e.rollout, Candidates(e.rollout.Spec, e.current()))
+		e.limits, seen[e] = o.Limits, o
+		ordered = ordered || len(o.Limits)+len(e.rollout.Spec.After) > 0
+	}
+	if ordered {
+		todo = m.inOrder(todo)
+	}
+	c := m.newCompany()
 	for i, e := range todo {
-		spec, state := e.rollout.Spec, e.state
-		if e.told != nil {
-			state = *e.told
-		}
-		results[i] = Next(spec, state, observe(e.rollout, Candidates(spec, state)), now)
+		o := seen[e]
+		o.Holds = c.blocked(e, o.Limits)
+		results[i] = Next(e.rollout.Spec, e.current(), o, now)
+		c.note(e, results[i])
 		results[i].Events = slices.Concat(e.telling, results[i].Events)
 		saves[e.key] = &results[i].State
 		news[e.key] = records(results[i].Events, now)
@@ -207,7 +230,18 @@ func (m *Manager) Step(observe ObserveFunc, now time.Time) ([]*v1alpha1.Rollout,
 			changed = append(changed, r)
 		}
 	}
+	if m.wakeWaiting(); len(m.dirty) > 0 {
+		return changed, now, nil
+	}
 	return changed, m.wakes.next(), nil
+}
+
+// current is the state to go on from.
+func (e *entry) current() State {
+	if e.told != nil {
+		return *e.told
+	}
+	return e.state
 }
 
 // takeDirty gives the entries to step, in order of their keys. They stay marked.
@@ -221,6 +255,13 @@ func (m *Manager) takeDirty() []*entry {
 // adopt makes a stored result the present, and gives the Rollout when there is news.
 func (m *Manager) adopt(e *entry, r Result, now time.Time) *v1alpha1.Rollout {
 	e.state, e.dirty, e.told, e.telling = r.State, false, nil, nil
+	m.join(e, r)
+	if asked := len(r.Calls) > 0; asked || e.asking {
+		if m.calls == nil {
+			m.calls = map[api.Key][]Call{}
+		}
+		m.calls[e.key], e.asking = r.Calls, asked
+	}
 	for _, ev := range r.Events {
 		m.events = append(m.events, ObjectEvent{Key: e.key, Event: ev})
 	}
@@ -236,6 +277,7 @@ func (m *Manager) adopt(e *entry, r Result, now time.Time) *v1alpha1.Rollout {
 		Live:               r.Live,
 		Canary:             r.Canary,
 		Versions:           r.Versions,
+		Holds:              r.Holds,
 		Message:            r.Message,
 	}
 	if !e.changed && reflect.DeepEqual(status, e.status) {

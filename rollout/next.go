@@ -27,6 +27,12 @@ type Result struct {
 	// Where a canary stands; only with canary.
 	Canary *v1alpha1.CanaryStatus
 
+	// What it waits for, other than endpoints and time.
+	Holds []v1alpha1.RolloutHold
+
+	// The requests to hooks that are to be on their way.
+	Calls []Call
+
 	Phase   v1alpha1.RolloutPhase
 	Message string  // why it stands where it stands, for people
 	Events  []Event // what this call changed
@@ -68,6 +74,14 @@ type step struct {
 	versions []*version
 	first    bool // no version has ever had traffic
 
+	hooks   []v1alpha1.Hook
+	windows []v1alpha1.FreezeWindow
+	tried   *TryState // State.Try, to be changed
+	ending  *TryState // State.Ending
+	holds   []v1alpha1.RolloutHold
+	doubted bool // a hook does not answer, and somebody has to say what happens
+	calls   []Call
+
 	message []string
 	events  []Event
 	wake    time.Time
@@ -101,6 +115,8 @@ func newStep(spec v1alpha1.RolloutSpec, state State, observed Observed, now time
 		s.settling = max(0, observed.SettleUntil.Sub(now))
 	}
 	s.first = len(s.before.Versions) == 0
+	s.hooks, s.windows = distinct(spec.Hooks), spec.Freeze
+	s.tried, s.ending = s.before.Try.clone(), s.before.Ending.clone()
 	byID := map[string]*version{}
 	add := func(name string, selector map[string]string) *version {
 		id := v1alpha1.VersionID(name, selector)
@@ -239,9 +255,12 @@ func (s *step) result(phase v1alpha1.RolloutPhase) Result {
 		Versions: s.statuses(),
 		Phase:    phase,
 		Message:  strings.Join(s.message, "; "),
+		Holds:    s.holds,
+		Calls:    s.calls,
 		Events:   s.events,
 		Wake:     s.wake,
 	}
+	r.State.Try, r.State.Ending = s.tried, s.ending
 	for _, v := range s.versions {
 		r.State.Versions = append(r.State.Versions, v.VersionState)
 	}

@@ -1,6 +1,10 @@
 package rollout
 
-import "time"
+import (
+	"time"
+
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+)
 
 // Observed is what is known about the versions of one Rollout at one moment.
 type Observed struct {
@@ -13,8 +17,27 @@ type Observed struct {
 	// zero: the fleet is what is connected.
 	SettleUntil time.Time
 
+	// What hooks have answered, by Call.Key.
+	Answers map[string]Answer
+
+	// Freezes are windows of time beside those of the spec: of the Fleets that serve the Service.
+	Freezes []v1alpha1.FreezeWindow
+
+	// Holds are what keeps a new attempt from beginning: other Rollouts. A Manager fills them in.
+	Holds []v1alpha1.RolloutHold
+
+	// Limits say in what company it may be under way: see Limit. Only a Manager looks at them.
+	Limits []Limit
+
 	// Counting tells counts apart that have begun anew, as after a start of the process.
 	Counting string
+}
+
+// Limit is how many Rollouts of a scope may be under way at once.
+type Limit struct {
+	// Scope tells scopes apart, and says for people what is limited: "fleet default".
+	Scope string
+	Max   int
 }
 
 // VersionObserved is what is known about one version. A version consists of a cluster per port

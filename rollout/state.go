@@ -14,6 +14,11 @@ type State struct {
 
 	// Canary is set while spec.canary is.
 	Canary *CanaryState `json:"canary,omitempty"`
+
+	// Try is the attempt that is under way, or was last, with canary and blueGreen; Ending is one before it, while hooks
+	// are still to be told how that has ended.
+	Try    *TryState `json:"try,omitempty"`
+	Ending *TryState `json:"ending,omitempty"`
 }
 
 // VersionState is the state of one version. It carries the selector, since the spec may not
@@ -75,5 +80,5 @@ func (s State) sound() State {
 			kept[i].Weight = w
 		}
 	}
-	return State{Versions: kept, Canary: s.Canary}
+	return State{Versions: kept, Canary: s.Canary, Try: s.Try, Ending: s.Ending}
 }

@@ -24,6 +24,7 @@ func (s *step) traffic(shares map[string]v1alpha1.Percent) Result {
 	for _, v := range s.versions {
 		v.Match, v.Mirror = nil, nil // by hand, there is no preview
 	}
+	s.tried, s.ending = nil, nil // by hand, nothing is asked
 	if s.first {
 		for _, v := range s.versions {
 			v.Weight = v.want

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/gateway-cp/gateway-cp/api/calendar"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
@@ -20,6 +21,7 @@ type walker struct {
 	seen  Observed
 	now   time.Time
 	state State
+	calls []Call
 }
 
 func (w *walker) one(of ...string) string { return of[w.IntN(len(of))] }
@@ -55,6 +57,35 @@ func (w *walker) newSpec() {
 			c.ProgressDeadline = duration(w.duration())
 		}
 	}
+	w.newCompany()
+}
+
+// newCompany draws what may keep a rollout from going on.
+func (w *walker) newCompany() {
+	w.seen.Freezes, w.seen.Holds = nil, nil
+	if w.IntN(4) == 0 {
+		w.seen.Freezes = []v1alpha1.FreezeWindow{{Name: "night", Schedule: w.one("0 13 * * *", "*/2 * * * *"), Duration: duration(time.Minute)}}
+	}
+	if w.IntN(8) == 0 {
+		w.seen.Holds = []v1alpha1.RolloutHold{{Reason: v1alpha1.HoldDependency, Message: "Rollout shop/db"}}
+	}
+	for w.spec.Traffic == nil && w.IntN(2) == 0 {
+		moment := v1alpha1.HookMoment(w.one("before", "increase", "during", "promotion", "after", "rollback"))
+		w.spec.Hooks = append(w.spec.Hooks, v1alpha1.Hook{
+			Name: fmt.Sprint(moment, len(w.spec.Hooks)), When: moment, Retries: new(int32(w.IntN(2))), Interval: duration(w.duration()),
+			OnInconclusive: v1alpha1.InconclusiveAction(w.one("", "pause", "rollback", "promote")),
+		})
+	}
+}
+
+// answer has a hook that is asked say something.
+func (w *walker) answer() {
+	if len(w.calls) == 0 {
+		return
+	}
+	c := w.calls[w.IntN(len(w.calls))]
+	outcome := AnswerOutcome(w.one("yes", "yes", "yes", "no", "notYet", "none"))
+	w.seen.Answers = map[string]Answer{c.Key: {Attempt: c.Attempt, Outcome: outcome, After: w.duration()}}
 }
 
 // newSight draws what is observed of one version; it is fine half of the time.
@@ -87,6 +118,10 @@ func (w *walker) happen() {
 		w.state, _, _ = Act(w.spec, w.state, a, w.now)
 	case n == 13:
 		w.now = w.now.Add(-w.duration())
+	case n < 20:
+		w.answer()
+	case n == 20:
+		w.newCompany()
 	default:
 		w.now = w.now.Add(w.duration())
 	}
@@ -117,7 +152,7 @@ func TestManyTransitions(t *testing.T) {
 // transition goes on by one, and says what is wrong about it.
 func (w *walker) transition(n int) string {
 	r := Next(w.spec, w.state, w.seen, w.now)
-	defer func() { w.state = r.State }()
+	defer func() { w.state, w.calls = r.State, r.Calls }()
 	var sum int32
 	for i, v := range r.State.Versions {
 		if sum += v.Weight; v.Weight < 0 || v.Weight != r.Versions[i].Weight {
@@ -129,7 +164,7 @@ func (w *walker) transition(n int) string {
 	}
 	if n%8 == 0 {
 		rest := Next(w.spec, r.State, w.seen, w.now)
-		if len(rest.Events) > 0 || !reflect.DeepEqual(r.State, rest.State) || r.Wake != rest.Wake {
+		if len(rest.Events) > 0 || !reflect.DeepEqual(r.State, rest.State) || r.Wake != rest.Wake || !reflect.DeepEqual(r.Calls, rest.Calls) {
 			return "not at rest: " + asJSON(r, rest)
 		}
 	}
@@ -150,12 +185,29 @@ func (w *walker) transition(n int) string {
 		// The stable version is unhealthy.
 	case c.Stage == canaryAborted:
 		return "it was given up, and grows: " + asJSON(r)
+	case w.hindered(r.State.Try) && w.state.Canary != nil && c.Share > w.state.Canary.Share:
+		return "it grows, whatever is in the way: " + asJSON(r)
 	case c.Stage == canaryMoving && is > c.Share:
 		return "it grows above what its steps ask: " + asJSON(r)
 	case was == 0 && sight.Ready < needed(w.spec.Canary.MinHealthy, sight.Total) && c.Canary != c.Stable:
 		return "it grows without endpoints: " + asJSON(r)
 	}
 	return ""
+}
+
+// hindered says, in another way than Next, whether something keeps the share of a canary from growing.
+func (w *walker) hindered(t *TryState) bool {
+	if t.Queued {
+		return true
+	}
+	for _, h := range w.spec.Hooks {
+		a := t.Asked[h.Name]
+		stops := a.Verdict == "" || a.Verdict == askNo || a.Verdict == askUnsure && h.OnInconclusive != v1alpha1.InconclusivePromote
+		if h.When == v1alpha1.HookBefore && a.Nth > 0 && stops || a.Verdict == askNo && h.When == v1alpha1.HookDuring {
+			return true
+		}
+	}
+	return !t.Waived && calendar.At(w.seen.Freezes, w.now).Open != nil
 }
 
 func weightIn(s State, id string) int32 {

@@ -197,7 +197,7 @@ func buildRolloutTarget(r *Reader, u Unit) Result {
 		problem.Hint = "the older Rollout wins, then the first by name; delete one of the two"
 		problem.Other = api.Other{Object: api.Key{Kind: api.KindRollout, Namespace: other.Namespace, Name: other.Name}, Path: problem.Path}
 	default:
-		return Result{Problems: unhealthyVersions(rollout, problem.Object)}
+		return Result{Problems: append(dependencies(r, rollout, problem.Object), unhealthyVersions(rollout, problem.Object)...)}
 	}
 	return Result{Problems: []api.Problem{problem}}
 }

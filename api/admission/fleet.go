@@ -36,6 +36,9 @@ func (r *report) fleet(f *v1alpha1.Fleet) {
 	r.interception(sp)
 	hops(r, spec.Child("clientAddress", "trustedHops"), int64(sp.ClientAddress.TrustedHops))
 	r.notNegative(spec.Child("drainTime"), sp.DrainTime)
+	if sp.Rollouts != nil {
+		r.fleetRollouts(spec.Child("rollouts"), sp.Rollouts)
+	}
 }
 
 // networks checks a list of at most 16 addresses and networks.

@@ -33,6 +33,9 @@ func (r *report) rollout(ro *v1alpha1.Rollout) {
 	if sp.Stickiness != nil {
 		r.stickiness(spec.Child("stickiness"), sp.Stickiness, sp.BlueGreen != nil)
 	}
+	r.hooks(sp)
+	r.notifications(sp.Notifications)
+	r.order(ro)
 	var strategies []string
 	if sp.Traffic != nil {
 		strategies = append(strategies, "traffic")

@@ -144,6 +144,11 @@ type FleetSpec struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	DrainTime *metav1.Duration `json:"drainTime,omitempty"`
+
+	// What bounds the rollouts of the Services that are served.
+	//
+	// +optional
+	Rollouts *FleetRollouts `json:"rollouts,omitempty"`
 }
 
 // ServiceListener is the HTTP listener for the DNS names of Services.

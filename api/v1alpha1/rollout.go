@@ -76,6 +76,45 @@ type RolloutSpec struct {
 	//
 	// +optional
 	Stickiness *Stickiness `json:"stickiness,omitempty"`
+
+	// HTTP services that are asked, or told, at moments of a canary; of blueGreen, before and after.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	Hooks []Hook `json:"hooks,omitempty"`
+
+	// Who is told what happens.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	Notifications []Notification `json:"notifications,omitempty"`
+
+	// Times in which no traffic moves to another version, but back. Not with traffic by hand.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	Freeze []FreezeWindow `json:"freeze,omitempty"`
+
+	// Other Rollouts that have to be through, in phase Stable or Holding, before this one begins. Not with
+	// traffic by hand.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	After []RolloutRef `json:"after,omitempty"`
+
+	// Rollouts of one group are limited together, by spec.rollouts.maxConcurrentPerGroup of a Fleet.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Group string `json:"group,omitempty"`
 }
 
 // TargetRef names the Service that a policy is attached to.
@@ -171,7 +210,8 @@ type RolloutStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// What the rollout is doing. Stable: the traffic is where the spec wants it. Waiting: the
-	// spec wants it elsewhere, and what stands there is not healthy yet, or not any more.
+	// spec wants it elsewhere, and what stands there is not healthy yet, or not any more, or something
+	// in holds is in the way.
 	// Holding: the traffic has moved, and the version before is kept for holdOld. Progressing: a
 	// canary takes its steps. Paused: it waits to be told to go on. Baking: it has all traffic, and
 	// does not count as stable yet. Aborted: it was given up; the stable version has the traffic,
@@ -189,6 +229,12 @@ type RolloutStatus struct {
 	//
 	// +optional
 	Canary *CanaryStatus `json:"canary,omitempty"`
+
+	// What it waits for, other than endpoints and time.
+	//
+	// +optional
+	// +listType=atomic
+	Holds []RolloutHold `json:"holds,omitempty"`
 
 	// Every version that is kept, also one that the spec no longer names, with its weight.
 	// The weights sum to WeightTotal.

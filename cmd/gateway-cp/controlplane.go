@@ -84,6 +84,7 @@ func newControlPlane(i *instance) (_ *controlPlane, err error) {
 		return nil, err
 	}
 	c.rollouts.told = func(k api.Key, reason, message string) { c.statuses.tell(k, false, reason, message) }
+	c.rollouts.hooks = newHookDesk(c.translator, i.config.HookSecrets, i.log)
 	m := newMetrics(c)
 	c.xds.Answered = func(fleet string, took time.Duration) { m.answered.WithLabelValues(fleet).Observe(took.Seconds()) }
 	i.registry.MustRegister(m, newClientMetrics(c.xds, i.tls.expires), newReplicaMetrics(c.replicas))
@@ -106,6 +107,7 @@ func (c *controlPlane) Run(ctx context.Context) error {
 	g.Go(func() error { return c.replicas.Run(ctx, ready) })
 	g.Go(func() error { return c.statuses.Run(ctx) })
 	g.Go(func() error { keepTidy(ctx); return nil })
+	g.Go(func() error { c.rollouts.hooks.run(ctx); return nil })
 	g.Go(func() error {
 		wake := time.NewTimer(time.Hour)
 		defer wake.Stop()
@@ -122,6 +124,8 @@ func (c *controlPlane) Run(ctx context.Context) error {
 				c.replicas.hear()
 			case <-c.statuses.failing:
 				c.news = true
+			case <-c.rollouts.hooks.rung():
+				c.rollouts.heard()
 			case <-wake.C:
 			case question := <-questions:
 				if question(); !c.told {
@@ -151,6 +155,7 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 	for _, o := range batch.Set {
 		c.statuses.replaced(o)
 		if c.allocations.Set(o) {
+			c.rollouts.touch(o.Key)
 			continue
 		}
 		switch o.Key.Kind {
@@ -159,6 +164,7 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 			continue
 		case api.KindFleet:
 			c.fleets.set(o.Key.Name, true)
+			c.rollouts.setFleet(o.Key.Name, o.Value.(*v1alpha1.Fleet))
 			c.news = true // there may be a problem for want of it
 		}
 		changes = append(changes, translator.Change{Key: o.Key, Object: o})
@@ -171,6 +177,7 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 			c.rollouts.delete(k)
 		case api.KindFleet:
 			c.fleets.set(k.Name, false)
+			c.rollouts.setFleet(k.Name, nil)
 		}
 		changes = append(changes, translator.Change{Key: k})
 	}

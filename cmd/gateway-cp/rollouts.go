@@ -55,6 +55,9 @@ type rollouts struct {
 	clusters map[string]*versionCluster
 	fresh    map[string]struct{} // clusters that the Envoys have not been handed yet
 	everyone bool                // Envoys have come or gone, and nobody has looked
+	// fleets are those that say something of rollouts. hooks is nil where nobody is asked or told anything.
+	fleets map[string]*v1alpha1.Fleet
+	hooks  *hookDesk
 	// changed is called with every cluster of a version of which something has changed, moved with
 	// every Rollout on which there is a new decision, or that is gone.
 	changed func(cluster string)
@@ -75,6 +78,7 @@ func newRollouts(d decider, t *translator.Translator, log *slog.Logger, started 
 		byTarget: map[api.Key]map[api.Key]struct{}{},
 		clusters: map[string]*versionCluster{},
 		fresh:    map[string]struct{}{},
+		fleets:   map[string]*v1alpha1.Fleet{},
 		changed:  func(string) {},
 		moved:    func(api.Key) {},
 		told:     func(api.Key, string, string) {},
@@ -103,6 +107,7 @@ func (r *rollouts) delete(k api.Key) {
 	delete(r.decided, k)
 	r.compare(k, nil)
 	r.decider.Delete(k)
+	r.hooks.forget(k)
 	r.moved(k)
 }
 
@@ -199,7 +204,9 @@ func (r *rollouts) step(now time.Time) ([]translator.Change, time.Time) {
 		r.log.LogAttrs(context.Background(), slog.LevelInfo, "rollout",
 			slog.String("rollout", e.Key.String()), slog.String("reason", string(e.Reason)), slog.String("message", e.Message))
 		r.told(e.Key, string(e.Reason), e.Message)
+		r.hooks.tell(r.objects[e.Key], e, now)
 	}
+	r.hooks.ask(r.decider)
 	changes := make([]translator.Change, 0, len(decided))
 	for _, d := range decided {
 		k := rollout.Key(d.Namespace, d.Name)
@@ -219,6 +226,8 @@ func (r *rollouts) observed(ro *v1alpha1.Rollout, versions []v1alpha1.VersionSta
 	if object == nil {
 		return o
 	}
+	r.bounds(&o, ro, object.Value.(*corev1.Service))
+	o.Answers = r.hooks.answers(rollout.Key(ro.Namespace, ro.Name))
 	for _, v := range versions {
 		service := object.Value.(*corev1.Service)
 		if seen, ok := r.version(translator.VersionClusters(service, v.ID())); ok {
@@ -241,6 +250,13 @@ func (r *rollouts) status() []admin.RolloutStatus {
 		s := admin.RolloutStatus{
 			Namespace: d.Namespace, Name: d.Name, Service: d.Spec.TargetRef.Name,
 			Phase: string(d.Status.Phase), Live: d.Status.Live, Message: d.Status.Message,
+		}
+		for _, h := range d.Status.Holds {
+			hold := admin.RolloutHold{Reason: string(h.Reason), Message: h.Message}
+			if h.Until != nil {
+				hold.Until = h.Until.Time
+			}
+			s.Holds = append(s.Holds, hold)
 		}
 		if c := d.Status.Canary; c != nil {
 			s.Canary = &admin.RolloutCanary{

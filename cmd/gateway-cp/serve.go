@@ -23,6 +23,7 @@ type serveConfig struct {
 	XDSInsecure bool
 	XDSIdentity []string
 	Limits      xds.Limits
+	HookSecrets string // a directory; empty: there is none
 	AdminSocket string
 	HTTPAddress string
 	StateDir    string
@@ -104,6 +105,7 @@ func addServeFlags(cmd *cobra.Command, c *serveConfig, xdsAddress, xdsUsage stri
 	f.BoolVar(&c.bindClusterIPs, "bind-cluster-ips", false, "have Envoys listen at the cluster IPs of Services; the machines need them as local addresses (ip route add local 10.96.0.0/12 dev lo)")
 	addLimitFlags(cmd, &c.Limits)
 	addDNSFlags(cmd, &c.DNS)
+	addHookFlags(cmd, &c.HookSecrets)
 	addLogFlags(cmd, &c.Log)
 }
 

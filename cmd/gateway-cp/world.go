@@ -16,6 +16,7 @@ import (
 
 	"github.com/gateway-cp/gateway-cp/allocation"
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 	"github.com/gateway-cp/gateway-cp/rollout"
 	"github.com/gateway-cp/gateway-cp/source/files"
 	"github.com/gateway-cp/gateway-cp/state"
@@ -180,6 +181,9 @@ func (w *world) settle(manager *rollout.Manager) error {
 		case o.Key.Kind == api.KindRollout:
 			moved.set(o)
 		default:
+			if fleet, ok := o.Value.(*v1alpha1.Fleet); ok {
+				moved.setFleet(o.Key.Name, fleet)
+			}
 			changes = append(changes, translator.Change{Key: o.Key, Object: o})
 		}
 	}

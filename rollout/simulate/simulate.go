@@ -73,6 +73,7 @@ type simulation struct {
 	traffic        *traffic
 	canary, stable v1alpha1.Version
 	state          rollout.State
+	calls          []rollout.Call // to hooks
 	at             time.Duration
 	paused         time.Duration // since when it waits to be promoted; negative: it does not
 	story          Story
@@ -116,7 +117,11 @@ func (s *simulation) observed() rollout.Observed {
 	}
 	canary := seen(s.traffic.canary)
 	canary.Copies = s.traffic.copies
-	return rollout.Observed{Counting: "simulated", Versions: map[string]rollout.VersionObserved{
+	answers := map[string]rollout.Answer{} // hooks agree, at once
+	for _, c := range s.calls {
+		answers[c.Key] = rollout.Answer{Attempt: c.Attempt, Outcome: rollout.AnswerYes}
+	}
+	return rollout.Observed{Counting: "simulated", Answers: answers, Versions: map[string]rollout.VersionObserved{
 		s.canary.ID(): canary, s.stable.ID(): seen(s.traffic.stable),
 	}}
 }
@@ -126,7 +131,7 @@ func (s *simulation) now() time.Time { return epoch.Add(s.at) }
 // step has the engine decide, and notes what it did.
 func (s *simulation) step() rollout.Result {
 	r := rollout.Next(s.spec, s.state, s.observed(), s.now())
-	s.state = r.State
+	s.state, s.calls = r.State, r.Calls
 	for _, e := range r.Events {
 		s.note(r, e)
 	}
@@ -192,6 +197,9 @@ func (s *simulation) next(r rollout.Result) time.Duration {
 	if !r.Wake.IsZero() {
 		sooner(r.Wake.Sub(epoch))
 	}
+	if len(r.Calls) > 0 {
+		sooner(s.at)
+	}
 	if r.Phase != v1alpha1.PhasePaused {
 		s.paused = -1
 	} else if s.paused < 0 {
@@ -203,7 +211,7 @@ func (s *simulation) next(r rollout.Result) time.Duration {
 	if share := s.share(r); s.spec.Canary.Analysis != nil && (share > 0 && share < 1 || s.copied(r) > 0) {
 		sooner(s.at + interval)
 	}
-	if next > s.world.For && r.Wake.IsZero() {
+	if next > s.world.For && r.Wake.IsZero() && len(r.Calls) == 0 {
 		return -1
 	}
 	return min(next, s.world.For)

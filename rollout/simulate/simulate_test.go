@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"errors"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -105,5 +106,18 @@ func TestEndsAsPredicted(t *testing.T) {
 	w.CanaryErrors, w.For = 0.02, 0
 	if s, err := Many(spec, w, runs); err != nil || s.Aborted.Runs < 39 || s.Aborted.P95 > 400 {
 		t.Errorf("bad: %+v %v", s, err)
+	}
+}
+
+// Hooks agree in a simulation, and freezes hold as the calendar has it: the simulated time begins with 2026, on a Thursday.
+func TestHooksAndFreezesAreSimulated(t *testing.T) {
+	spec := canary(nil, weight(5), pause(time.Hour), weight(50), pause(time.Hour))
+	spec.Hooks = []v1alpha1.Hook{
+		{Name: "gate", When: v1alpha1.HookBefore}, {Name: "watch", When: v1alpha1.HookDuring}, {Name: "all", When: v1alpha1.HookPromotion},
+	}
+	spec.Freeze = []v1alpha1.FreezeWindow{{Name: "noon", Schedule: "30 0 * * THU", Duration: &metav1.Duration{Duration: 12 * time.Hour}}}
+	s, err := Run(spec, World{})
+	if err != nil || s.Outcome != Promoted || math.Abs(s.Seconds-(13*time.Hour+30*time.Minute).Seconds()) > 1 {
+		t.Fatalf("%+v %v", s, err)
 	}
 }
