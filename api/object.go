@@ -17,6 +17,7 @@ type Key = objectkey.Key
 
 // The kinds that gateway-cp reads.
 const (
+	KindBackendPolicy  Kind = "BackendPolicy"
 	KindConfigMap      Kind = "ConfigMap"
 	KindEndpoints      Kind = "Endpoints"
 	KindEndpointSlice  Kind = "EndpointSlice"

@@ -104,6 +104,8 @@ func diffClusterSettings(a, b *Cluster) []Aspect {
 	add("health checks by Envoy", healthChecks(x), healthChecks(y))
 	add("TLS towards endpoints", serverName(x), serverName(y))
 	add("connect timeout", limit(x.ConnectTimeout, 0), limit(y.ConnectTimeout, 0))
+	add("an endpoint is left out", outliers(x), outliers(y))
+	add("limits", breakers(x), breakers(y))
 	if len(all) == 0 {
 		return []Aspect{{"settings of the cluster", unnamedWas, unnamedNow}}
 	}
@@ -120,7 +122,7 @@ func balance(c *clusterv3.Cluster) string {
 }
 
 func protocol(c *clusterv3.Cluster) string {
-	if len(c.TypedExtensionProtocolOptions) > 0 {
+	if speaksHTTP2(c) {
 		return HTTP2
 	}
 	return HTTP1

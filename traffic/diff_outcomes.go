@@ -36,6 +36,7 @@ func diffOutcomes(was, now []Outcome) []Aspect {
 	add("time without a byte", a.IdleTimeout, b.IdleTimeout)
 	add("attempts", strconv.Itoa(a.Attempts), strconv.Itoa(b.Attempts))
 	add("retried on", a.RetryOn, b.RetryOn)
+	add("sessions are kept by", a.Session, b.Session)
 	add("hash policy", strings.Join(a.HashPolicy, ", "), strings.Join(b.HashPolicy, ", "))
 	add("copies go to", strings.Join(a.Mirrors, ", "), strings.Join(b.Mirrors, ", "))
 	add("headers of a version", clusterHeaders(a), clusterHeaders(b))

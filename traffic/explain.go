@@ -99,7 +99,9 @@ func (f *flow) connect() bool {
 	f.chain = chain
 	step := &ChainStep{Name: chain.Name, TLS: chain.TLS, ServerNames: chain.ServerNames, Certificates: chain.Certificates, Why: why, From: chain.From}
 	for _, h := range chain.Manager.GetHttpFilters() {
-		step.Filters = append(step.Filters, h.Name)
+		if !h.Disabled { // else a route may ask for it, and says so itself
+			step.Filters = append(step.Filters, h.Name)
+		}
 	}
 	f.explanation.Chain = step
 	switch secure := f.request.Scheme == "https"; {

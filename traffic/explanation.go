@@ -106,6 +106,7 @@ type Forwarding struct {
 	Attempts      int      `json:"attempts"`
 	RetryOn       string   `json:"retryOn,omitempty"`
 	HashPolicy    []string `json:"hashPolicy,omitempty"`
+	Session       string   `json:"session,omitempty"` // what keeps a client at its endpoint
 	Mirrors       []string `json:"mirrors,omitempty"`
 	Upgrade       string   `json:"upgrade,omitempty"`
 }

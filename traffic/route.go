@@ -107,6 +107,7 @@ func (f *flow) forward(r *Route) *Forwarding {
 		if p.NumRetries != nil {
 			w.Attempts = 1 + int(p.NumRetries.Value)
 		}
+		w.RetryOn += retriedByMethod(r)
 	}
 	if host := a.GetHostRewriteLiteral(); host != "" {
 		w.Rewrites = append(w.Rewrites, fmt.Sprintf("host %s becomes %s", f.authority, host))
@@ -123,8 +124,9 @@ func (f *flow) forward(r *Route) *Forwarding {
 		w.Rewrites = append(w.Rewrites, fmt.Sprintf("path %s becomes %s", f.path, path))
 		w.Path = path
 	}
-	w.RequestHeaders = headerChanges(r.Envoy.RequestHeadersToAdd, r.Envoy.RequestHeadersToRemove)
+	w.RequestHeaders = headerChanges(withoutRetries(r.Envoy.RequestHeadersToAdd), r.Envoy.RequestHeadersToRemove)
 	w.ResponseHeaders = headerChanges(r.Envoy.ResponseHeadersToAdd, r.Envoy.ResponseHeadersToRemove)
+	w.Session = session(r.Envoy)
 	for _, p := range a.HashPolicy {
 		w.HashPolicy = append(w.HashPolicy, hashPolicy(p))
 	}
@@ -137,7 +139,7 @@ func (f *flow) forward(r *Route) *Forwarding {
 func (f *flow) clusterShare(s Split) ClusterShare {
 	share := ClusterShare{Name: s.Cluster, Share: s.Share, Endpoints: []Endpoint{}}
 	if s.Envoy != nil {
-		share.RequestHeaders = headerChanges(s.Envoy.RequestHeadersToAdd, s.Envoy.RequestHeadersToRemove)
+		share.RequestHeaders = headerChanges(withoutRetries(s.Envoy.RequestHeadersToAdd), s.Envoy.RequestHeadersToRemove)
 		share.ResponseHeader = headerChanges(s.Envoy.ResponseHeadersToAdd, s.Envoy.ResponseHeadersToRemove)
 	}
 	c := f.model.Clusters[s.Cluster]
@@ -147,13 +149,12 @@ func (f *flow) clusterShare(s Split) ClusterShare {
 	}
 	if c.First != nil && c.Then != nil {
 		share.Rescue = c.Then.Version
-		share.RequestHeaders = slices.DeleteFunc(share.RequestHeaders, func(h string) bool { return strings.Contains(h, "x-envoy-retry-on") })
 		c = c.First
 	}
 	share.Service, share.Port, share.Version, share.From = c.Service, c.Port, c.Version, c.From
 	share.Endpoints = c.Of(s.Hostname)
 	share.Protocol = HTTP1
-	if len(c.Envoy.TypedExtensionProtocolOptions) > 0 {
+	if speaksHTTP2(c.Envoy) {
 		share.Protocol = HTTP2
 	}
 	share.Balance = balance(c.Envoy)

@@ -27,7 +27,8 @@ type target struct {
 type backend struct {
 	weight uint64
 	shares []share // as the Service's traffic is split now
-	sticky bool    // a client stays with one endpoint
+	policy policy
+	hash   *v1alpha1.ConsistentHash // by which a client stays with one endpoint; nil: it does not
 	// outside is the name of servers elsewhere: see external.go.
 	outside bool
 	headers
@@ -47,7 +48,8 @@ func (c *compiler) target(path string, rule *gatewayv1.HTTPRouteRule) target {
 		switch {
 		case weight == 0:
 		case ok && supported:
-			t.backends = append(t.backends, backend{weight, shares, sticky(service), isExternal(service), h})
+			policy := policyIn(shares)
+			t.backends = append(t.backends, backend{weight, shares, policy, hashOf(balancerOf(service, policy)), isExternal(service), h})
 		default:
 			t.invalid += weight
 		}
@@ -178,9 +180,22 @@ func (t *target) route(action *routev3.RouteAction) {
 		addressOutside(action)
 	}
 	// A client cannot stay with an endpoint of one backend without staying with the backend.
-	if slices.ContainsFunc(t.backends, func(b backend) bool { return b.sticky }) {
-		stickToAddress(action)
+	for _, b := range t.backends {
+		if b.hash != nil {
+			stick(action, b.hash)
+			return
+		}
 	}
+}
+
+// policy is what holds for requests as a whole, whichever backend they go to: that of the first backend that has one.
+func (t *target) policy() policy {
+	for _, b := range t.backends {
+		if b.policy != nil && b.policy != noPolicy {
+			return b.policy
+		}
+	}
+	return noPolicy
 }
 
 // failureDenominator is the denominator of the share that is answered 500.

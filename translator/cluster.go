@@ -2,10 +2,7 @@ package translator
 
 import (
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	upstreamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
-	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	corev1 "k8s.io/api/core/v1"
 
@@ -17,8 +14,6 @@ import (
 // and go without touching it: a changed cluster loses its connections and counts.
 var serviceCluster = &Feature{Name: "cluster", Build: buildCluster}
 
-const upstreamHTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-
 func buildCluster(r *Reader, u Unit) Result {
 	service, port := servedBy(r, u)
 	if port == nil {
@@ -28,10 +23,9 @@ func buildCluster(r *Reader, u Unit) Result {
 	name := clusterName(u.Namespace, u.Name, u.Port, version.ID)
 	e := &encoder{}
 	c := edsCluster(name)
-	if speaksHTTP2(port.AppProtocol) {
-		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}
-	}
-	e.balance(c, service, port)
+	policy, http2 := policyOf(r, service, port), speaksHTTP2(port.AppProtocol)
+	e.balance(c, balancerOf(service, policy), port)
+	e.applyPolicy(c, policy, http2)
 	e.sendProxy(c, service)
 	out := resource.Output{
 		Sources: []api.Key{serviceKey(u)},
@@ -50,9 +44,9 @@ func buildCluster(r *Reader, u Unit) Result {
 		return e.result(key, c, out).from(clusterOrigins(u, service, port, version)...)
 	}
 	out.Fetches = []resource.Ref{{Type: resource.Endpoint, Name: name}}
-	probe, problems := probeOf(service, selectedWorkloads(r, service, version), speaksHTTP2(port.AppProtocol))
-	if probe != nil {
-		e.checkHealth(c, probe)
+	check, problems := checkOf(service, policy, selectedWorkloads(r, service, version), http2)
+	if check != nil {
+		e.checkHealth(c, check, http2)
 		out.HealthChecked = true
 	}
 	if version.isTwin() {
@@ -67,9 +61,7 @@ func edsCluster(name string) *clusterv3.Cluster {
 		Name:                 name,
 		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS},
 		EdsClusterConfig:     &clusterv3.Cluster_EdsClusterConfig{EdsConfig: overADS()},
-		ConnectTimeout:       seconds(connectTimeout),
 		LbPolicy:             clusterv3.Cluster_ROUND_ROBIN,
-		CircuitBreakers:      circuitBreakers(),
 		CommonLbConfig: &clusterv3.Cluster_CommonLbConfig{
 			// What may serve is decided here and by health checks. In a panic Envoy would send
 			// requests to endpoints that drain or have failed.
@@ -90,22 +82,6 @@ func clusterOrigins(u Unit, service *corev1.Service, port *corev1.ServicePort, v
 		origins = append(origins, Origin{api.Key{Kind: api.KindRollout, Namespace: u.Namespace, Name: version.Rollout}, "spec.versions"})
 	}
 	return origins
-}
-
-// overHTTP2 speaks HTTP/2 to endpoints, with prior knowledge, whatever the client speaks.
-func overHTTP2() *upstreamv3.HttpProtocolOptions {
-	return &upstreamv3.HttpProtocolOptions{
-		UpstreamProtocolOptions: &upstreamv3.HttpProtocolOptions_ExplicitHttpConfig_{
-			ExplicitHttpConfig: &upstreamv3.HttpProtocolOptions_ExplicitHttpConfig{
-				ProtocolConfig: &upstreamv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
-					Http2ProtocolOptions: &corev3.Http2ProtocolOptions{
-						InitialStreamWindowSize:     wrapperspb.UInt32(streamWindow),
-						InitialConnectionWindowSize: wrapperspb.UInt32(connectionWindow),
-					},
-				},
-			},
-		},
-	}
 }
 
 // speaksHTTP2 reads a port's appProtocol:

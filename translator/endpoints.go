@@ -75,12 +75,12 @@ func buildEndpoints(r *Reader, u Unit) Result {
 	}
 
 	workloads := selectedWorkloads(r, service, version)
-	probe, _ := probeOf(service, workloads, speaksHTTP2(port.AppProtocol)) // the cluster reports on it
+	check, _ := checkOf(service, policyOf(r, service, port), workloads, speaksHTTP2(port.AppProtocol)) // the cluster reports on it
 	name := clusterName(u.Namespace, u.Name, u.Port, version.ID)
 	out := resource.Output{Ready: isReady, Total: total, Sources: []api.Key{serviceKey(u)}}
 	e := &encoder{}
 	key := resource.Key{Type: resource.Endpoint, Audience: audience, Name: name}
-	a := assignment(name, s.endpoints, probe)
+	a := assignment(name, s.endpoints, check)
 	if audience != resource.Everyone {
 		preferNear(a)
 	}
@@ -199,7 +199,7 @@ func portPath(service *corev1.Service, port *corev1.ServicePort) string {
 }
 
 // assignment lays endpoints out by priority and zone.
-func assignment(name string, endpoints []endpoint, probe *corev1.Probe) *endpointv3.ClusterLoadAssignment {
+func assignment(name string, endpoints []endpoint, check *check) *endpointv3.ClusterLoadAssignment {
 	slices.SortStableFunc(endpoints, func(a, b endpoint) int {
 		return cmp.Or(cmp.Compare(a.priority, b.priority), cmp.Compare(a.zone, b.zone))
 	})
@@ -213,18 +213,18 @@ func assignment(name string, endpoints []endpoint, probe *corev1.Probe) *endpoin
 			a.Endpoints = append(a.Endpoints, locality)
 		}
 		last := a.Endpoints[len(a.Endpoints)-1]
-		last.LbEndpoints = append(last.LbEndpoints, lbEndpoint(e, probe))
+		last.LbEndpoints = append(last.LbEndpoints, lbEndpoint(e, check))
 	}
 	return a
 }
 
-func lbEndpoint(e endpoint, probe *corev1.Probe) *endpointv3.LbEndpoint {
+func lbEndpoint(e endpoint, check *check) *endpointv3.LbEndpoint {
 	host := &endpointv3.Endpoint{
 		Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
 			Address:       e.address.Addr().String(),
 			PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(e.address.Port())},
 		}}},
-		HealthCheckConfig: healthCheckConfig(e, probe),
+		HealthCheckConfig: healthCheckConfig(e, check),
 	}
 	lb := &endpointv3.LbEndpoint{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: host}}
 	if e.state == draining {
@@ -234,16 +234,27 @@ func lbEndpoint(e endpoint, probe *corev1.Probe) *endpointv3.LbEndpoint {
 }
 
 // healthCheckConfig says what of the cluster's check is this endpoint's own.
-func healthCheckConfig(e endpoint, probe *corev1.Probe) *endpointv3.Endpoint_HealthCheckConfig {
+func healthCheckConfig(e endpoint, check *check) *endpointv3.Endpoint_HealthCheckConfig {
 	switch {
-	case probe == nil:
+	case check == nil:
 		return nil
+	case check.byPolicy != nil:
+		return policyCheckConfig(e, check.byPolicy)
 	case e.probePort == 0:
 		return &endpointv3.Endpoint_HealthCheckConfig{DisableActiveHealthCheck: true}
 	}
 	config := &endpointv3.Endpoint_HealthCheckConfig{PortValue: e.probePort}
-	if probe.HTTPGet != nil && hostHeader(probe.HTTPGet) == "" {
+	if check.HTTPGet != nil && hostHeader(check.HTTPGet) == "" {
 		config.Hostname = netip.AddrPortFrom(e.address.Addr(), uint16(e.probePort)).String()
+	}
+	return config
+}
+
+// policyCheckConfig is that of an endpoint that is checked as a policy says, and all are.
+func policyCheckConfig(e endpoint, a *v1alpha1.ActiveHealthCheck) *endpointv3.Endpoint_HealthCheckConfig {
+	config := &endpointv3.Endpoint_HealthCheckConfig{PortValue: uint32(valueOr(a.Port, 0))}
+	if a.HTTP != nil && a.HTTP.Hostname == "" {
+		config.Hostname = netip.AddrPortFrom(e.address.Addr(), uint16(valueOr(a.Port, int32(e.address.Port())))).String()
 	}
 	return config
 }

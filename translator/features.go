@@ -39,6 +39,8 @@ func lookupsOf(o *api.Object) []lookup {
 	case api.KindRollout:
 		target := o.Value.(*v1alpha1.Rollout).Spec.TargetRef.Name
 		return []lookup{{indexRolloutTarget, o.Key.Namespace, target}}
+	case api.KindBackendPolicy:
+		return backendPolicyLookups(o)
 	case api.KindService:
 		return serviceLookups(o)
 	case api.KindGateway:
@@ -71,6 +73,8 @@ func calledFor(r *Reader, o *api.Object) []Unit {
 		return endpointsCalls(r, o)
 	case api.KindRollout:
 		return rolloutCalls(o)
+	case api.KindBackendPolicy:
+		return backendPolicyCalls(o)
 	case api.KindGatewayClass:
 		return gatewayClassCalls(o)
 	case api.KindGateway:

@@ -82,7 +82,7 @@ func (e *encoder) connectionManager(c connectionManager) *listenerv3.Filter {
 			RouteConfigName: c.routes,
 		}}
 	}
-	m.HttpFilters = append(m.HttpFilters, &hcmv3.HttpFilter{
+	m.HttpFilters = append(m.HttpFilters, e.sessionFilter(), &hcmv3.HttpFilter{
 		Name:       "envoy.filters.http.router",
 		ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: e.any(&routerv3.Router{})},
 	})

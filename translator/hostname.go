@@ -9,7 +9,6 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
 	corev1 "k8s.io/api/core/v1"
 
@@ -138,8 +137,8 @@ func buildHostnameHosts(r *Reader, u Unit) Result {
 	for _, p := range servedPorts(service) {
 		name, domains := part+"/"+portString(p.Port), domainsOf(f, service, p.Port, hostnameForms(f, service, u.Extra))
 		cluster := hostnameClusterName(u.Namespace, u.Name, p.Port)
-		route := e.serviceRoutes(service, []share{{cluster: cluster, weight: v1alpha1.WeightTotal}})[0]
-		route.GetRoute().HashPolicy = nil // there is no choice
+		route := e.serviceRoutes(service, []share{{cluster: cluster, weight: v1alpha1.WeightTotal, policy: policyOf(r, service, p)}})[0]
+		route.GetRoute().HashPolicy, route.TypedPerFilterConfig = nil, nil // there is no choice
 		route.GetRoute().MetadataMatch = hostnameMetadata(u.Extra)
 		content = append(content, &routev3.VirtualHost{Name: name, Domains: domains, Routes: []*routev3.Route{route}})
 		fallback = append(fallback, unavailableHost(name, domains))
@@ -176,9 +175,7 @@ func buildHostnameCluster(r *Reader, u Unit) Result {
 			SingleHostPerSubset: true,
 		}},
 	}
-	if speaksHTTP2(port.AppProtocol) {
-		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}
-	}
+	e.limit(c, policyOf(r, service, port), speaksHTTP2(port.AppProtocol))
 	return e.result(resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}, c, resource.Output{
 		Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
 		Sources: []api.Key{serviceKey(u)},

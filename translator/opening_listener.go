@@ -33,8 +33,9 @@ var (
 const openingPart = "service"
 
 const (
-	// streamIdle in seconds is how long a TCP connection stays open without a byte.
-	streamIdle = 3600
+	// streamIdle in seconds is how long a TCP connection stays open without a byte: connection tracking of
+	// clusters is often told to forget it after that time (nf_conntrack_tcp_timeout_established=900).
+	streamIdle = 900
 	// datagramIdle in seconds is how long a client of a UDP port keeps its endpoint without a datagram:
 	// as long as Linux tracks a stream of them.
 	datagramIdle = 120
@@ -63,7 +64,7 @@ func buildOpeningListener(r *Reader, u Unit) Result {
 	}
 	out := resource.Output{Sources: []api.Key{o.key()}}
 	if o.datagrams() {
-		e.datagramListener(head, o)
+		e.datagramListener(head, o, policyOf(r, o.service, o.servicePort()))
 		out.Clusters = []resource.ClusterRef{{Name: o.cluster()}}
 	}
 	return e.result(openingKey(u, ""), head, out).from(o.origin())
@@ -96,7 +97,7 @@ func buildOpeningChain(r *Reader, u Unit) Result {
 		})}
 		out.Fetches = []resource.Ref{{Type: resource.Route, Name: o.name()}}
 	} else {
-		chain.Filters = []*listenerv3.Filter{e.streamProxy(stats, o)}
+		chain.Filters = []*listenerv3.Filter{e.streamProxy(stats, o, policyOf(r, o.service, o.servicePort()))}
 		out.Clusters = []resource.ClusterRef{{Name: o.cluster()}}
 	}
 	if len(o.from) > 0 { // others find no filter chain: Envoy closes their connections, and counts them
@@ -106,23 +107,27 @@ func buildOpeningChain(r *Reader, u Unit) Result {
 }
 
 // streamProxy passes bytes on.
-func (e *encoder) streamProxy(stats string, o *opening) *listenerv3.Filter {
+func (e *encoder) streamProxy(stats string, o *opening, p policy) *listenerv3.Filter {
+	proxy := &tcpproxyv3.TcpProxy{
+		StatPrefix:       stats,
+		ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: o.cluster()},
+		HashPolicy:       connectionHash(balancerOf(o.service, p)),
+		IdleTimeout:      seconds(streamIdle),
+		// An endpoint that refuses the connection has not seen a byte: others may.
+		MaxConnectAttempts: wrapperspb.UInt32(uint32(1 + attemptsOf(p))),
+	}
+	if t := p.Timeout; t != nil && t.TCP != nil && t.TCP.IdleTimeout != nil {
+		proxy.IdleTimeout = durationOf(t.TCP.IdleTimeout)
+	}
 	return &listenerv3.Filter{
-		Name: "envoy.filters.network.tcp_proxy",
-		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: e.any(&tcpproxyv3.TcpProxy{
-			StatPrefix:       stats,
-			ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: o.cluster()},
-			HashPolicy:       connectionHash(o.service),
-			IdleTimeout:      seconds(streamIdle),
-			// An endpoint that refuses the connection has not seen a byte: others may.
-			MaxConnectAttempts: wrapperspb.UInt32(1 + retries),
-		})},
+		Name:       "envoy.filters.network.tcp_proxy",
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: e.any(proxy)},
 	}
 }
 
 // datagramListener makes a listener pass datagrams on. All of a client's go to one endpoint as long as
 // there are any.
-func (e *encoder) datagramListener(l *listenerv3.Listener, o *opening) {
+func (e *encoder) datagramListener(l *listenerv3.Listener, o *opening, p policy) {
 	l.Name = o.name()
 	l.Address.GetSocketAddress().Protocol = corev3.SocketAddress_UDP
 	l.TcpBacklogSize, l.PerConnectionBufferLimitBytes = nil, nil
@@ -140,7 +145,7 @@ func (e *encoder) datagramListener(l *listenerv3.Listener, o *opening) {
 		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: e.any(&udpproxyv3.UdpProxyConfig{
 			StatPrefix:     hostName(o.service.Namespace, o.service.Name, o.servicePort().Port),
 			IdleTimeout:    seconds(datagramIdle),
-			HashPolicies:   datagramHash(o.service),
+			HashPolicies:   datagramHash(balancerOf(o.service, p)),
 			RouteSpecifier: &udpproxyv3.UdpProxyConfig_Matcher{Matcher: matcher},
 		})},
 	}}
@@ -185,7 +190,7 @@ func buildOpeningHost(r *Reader, u Unit) Result {
 	}
 	shares := rescued(r, u.Namespace, u.Name, o.servicePort().Port)
 	if o.local { // the weights are in its endpoints
-		shares = []share{{cluster: o.cluster(), weight: v1alpha1.WeightTotal}}
+		shares = []share{{cluster: o.cluster(), weight: v1alpha1.WeightTotal, policy: policyIn(shares)}}
 	}
 	name, all := hostName(u.Namespace, u.Name, o.servicePort().Port), []string{"*"}
 	e := &encoder{}

@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/structpb"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -99,20 +98,9 @@ func probePort(w *v1alpha1.Workload) uint32 {
 	return uint32(number)
 }
 
-// checkHealth makes a cluster check its endpoints.
-func (e *encoder) checkHealth(c *clusterv3.Cluster, p *corev1.Probe) {
-	period := seconds(int64(p.PeriodSeconds))
-	check := &corev3.HealthCheck{
-		Timeout:            seconds(int64(p.TimeoutSeconds)),
-		Interval:           period,
-		HealthyThreshold:   wrapperspb.UInt32(uint32(p.SuccessThreshold)),
-		UnhealthyThreshold: wrapperspb.UInt32(uint32(p.FailureThreshold)),
-		// Without it a cluster that has no traffic yet is checked every 60 s only, and a new
-		// version would wait that long to be found healthy.
-		NoTrafficInterval: period,
-		// A process that no longer accepts connections is not ready.
-		ReuseConnection: wrapperspb.Bool(false),
-	}
+// checkByProbe makes a cluster check its endpoints as a probe says.
+func (e *encoder) checkByProbe(c *clusterv3.Cluster, p *corev1.Probe) {
+	check := newCheck(time.Duration(p.PeriodSeconds)*time.Second, time.Duration(p.TimeoutSeconds)*time.Second, p.SuccessThreshold, p.FailureThreshold)
 	switch {
 	case p.HTTPGet != nil:
 		check.HealthChecker = &corev3.HealthCheck_HttpHealthCheck_{HttpHealthCheck: httpCheck(p.HTTPGet)}
@@ -131,15 +119,10 @@ func (e *encoder) checkHealth(c *clusterv3.Cluster, p *corev1.Probe) {
 	c.HealthChecks = []*corev3.HealthCheck{check}
 }
 
-// httpCheck passes on what the kubelet takes for success, 200 to 399, and counts everything
-// else towards failureThreshold; by default Envoy would give up at the first other status.
+// httpCheck is the request of a probe.
 func httpCheck(get *corev1.HTTPGetAction) *corev3.HealthCheck_HttpHealthCheck {
-	check := &corev3.HealthCheck_HttpHealthCheck{
-		Path:              get.Path,
-		Host:              hostHeader(get),
-		ExpectedStatuses:  []*typev3.Int64Range{{Start: 200, End: 400}},
-		RetriableStatuses: []*typev3.Int64Range{{Start: 100, End: 200}, {Start: 400, End: 600}},
-	}
+	check := &corev3.HealthCheck_HttpHealthCheck{Path: get.Path, Host: hostHeader(get)}
+	expect(check, nil)
 	for _, h := range get.HTTPHeaders {
 		if !strings.EqualFold(h.Name, "Host") {
 			check.RequestHeadersToAdd = append(check.RequestHeadersToAdd, &corev3.HeaderValueOption{

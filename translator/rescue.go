@@ -4,10 +4,8 @@ import (
 	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	compositev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/composite/v3"
-	"google.golang.org/protobuf/types/known/anypb"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -25,15 +23,6 @@ import (
 
 // rescueSuffix ends the name of the cluster that rescued requests go to.
 const rescueSuffix = "/rescue"
-
-// A failed answer is asked for again only where that is safe by its method:
-// https://www.rfc-editor.org/rfc/rfc9110#name-safe-methods. What has certainly not been processed is
-// tried again whatever the method: see retryPolicy. Envoy takes this header away before it
-// sends the request on.
-const (
-	rescueHeader = "x-envoy-retry-on"
-	rescueOn     = "%CEL(request.method in ['GET', 'HEAD', 'OPTIONS'] ? '5xx' : '')%"
-)
 
 // rescueOf says which version of a Rollout is a canary that shares the traffic with the stable version.
 func rescueOf(rollout *v1alpha1.Rollout) (canary, stable version, ok bool) {
@@ -61,9 +50,16 @@ func rescueOf(rollout *v1alpha1.Rollout) (canary, stable version, ok bool) {
 	return canary, stable, canary.id != "" && stable.id != ""
 }
 
-// rescued is splitOf for an Envoy: with rescue for a canary.
+// rescued is splitOf for an Envoy: with the policy of the Service port, and with rescue for a canary.
 func rescued(r *Reader, namespace, service string, port int32) []share {
 	shares := splitOf(r, namespace, service, port)
+	policy := noPolicy
+	if s, p := servedBy(r, Unit{Namespace: namespace, Name: service, Port: port}); p != nil {
+		policy = policyOf(r, s, p)
+	}
+	for i := range shares {
+		shares[i].policy = policy
+	}
 	rollout := rolloutOf(r, namespace, service)
 	if rollout == nil {
 		return shares
@@ -86,11 +82,8 @@ func (s share) weighted(weight *routev3.WeightedCluster_ClusterWeight) *routev3.
 	weight.Name = s.cluster
 	if s.rescued != "" {
 		weight.Name = s.rescued
-		weight.RequestHeadersToAdd = append(weight.RequestHeadersToAdd, &corev3.HeaderValueOption{
-			Header:       &corev3.HeaderValue{Key: rescueHeader, Value: rescueOn},
-			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-		})
 	}
+	weight.RequestHeadersToAdd = addRetryHeader(weight.RequestHeadersToAdd, s.asked(), s.rescued != "")
 	return weight
 }
 
@@ -130,7 +123,8 @@ func buildRescued(r *Reader, u Unit) Result {
 	canary, stable, _ := strings.Cut(u.Extra, " ")
 	// One name for each attempt.
 	attempts := []*compositev3.ClusterConfig_ClusterEntry{{Name: clusterName(u.Namespace, u.Name, u.Port, canary)}}
-	for range retries {
+	policy := policyOf(r, service, port)
+	for range attemptsOf(policy) {
 		attempts = append(attempts, &compositev3.ClusterConfig_ClusterEntry{Name: clusterName(u.Namespace, u.Name, u.Port, stable+rescueSuffix)})
 	}
 	e := &encoder{}
@@ -140,13 +134,9 @@ func buildRescued(r *Reader, u Unit) Result {
 			Name:        "envoy.clusters.composite",
 			TypedConfig: e.any(&compositev3.ClusterConfig{Clusters: attempts}),
 		}},
-		ConnectTimeout:  seconds(connectTimeout),
-		LbPolicy:        clusterv3.Cluster_CLUSTER_PROVIDED,
-		CircuitBreakers: circuitBreakers(), // retries count here
+		LbPolicy: clusterv3.Cluster_CLUSTER_PROVIDED,
 	}
-	if speaksHTTP2(port.AppProtocol) {
-		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}
-	}
+	e.limit(c, policy, speaksHTTP2(port.AppProtocol)) // retries count here
 	return e.result(resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: c.Name}, c,
 		resource.Output{Sources: []api.Key{serviceKey(u)}, Drain: drainTime(r, u.Fleet)},
 	).from(Origin{serviceKey(u), portPath(service, port)})

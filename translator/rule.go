@@ -127,13 +127,15 @@ func (c *compiler) routes(match *routev3.RouteMatch, m *gatewayv1.HTTPRouteMatch
 	for _, v := range t.variants(c.site.hostname) {
 		route := &routev3.Route{Match: v.narrowed(match)}
 		filters.modifyHeaders(route)
-		action := &routev3.RouteAction{RetryPolicy: c.encoder.retryPolicy(), RequestMirrorPolicies: slices.Clone(filters.mirrors)}
+		action := c.encoder.forwarding(t.policy())
+		action.RequestMirrorPolicies = slices.Clone(filters.mirrors)
 		v.route(route, action)
 		setTimeouts(action, rule.Timeouts)
 		if filters.rewrite != nil && !rewrite(action, filters.rewrite, m) {
 			return nil
 		}
 		route.Action = &routev3.Route_Route{Route: action}
+		c.encoder.routePolicy(route, t.policy())
 		if t.invalid > 0 {
 			failing := proto.Clone(route.Match).(*routev3.RouteMatch)
 			failing.RuntimeFraction = t.invalidFraction()

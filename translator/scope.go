@@ -58,14 +58,14 @@ func (e *encoder) scopeRoutes(m *hcmv3.HttpConnectionManager, defaultNamespace s
 			}},
 		}}}),
 	}}
-	m.HttpFilters = []*hcmv3.HttpFilter{{
+	m.HttpFilters = append(m.HttpFilters, &hcmv3.HttpFilter{
 		Name: luaFilter,
 		ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: e.any(&luav3.Lua{
 			DefaultSourceCode: &corev3.DataSource{
 				Specifier: &corev3.DataSource_InlineString{InlineString: findScope},
 			},
 		})},
-	}}
+	})
 	m.RouteSpecifier = &hcmv3.HttpConnectionManager_ScopedRoutes{ScopedRoutes: &hcmv3.ScopedRoutes{
 		Name: "services",
 		ScopeKeyBuilder: &hcmv3.ScopedRoutes_ScopeKeyBuilder{
@@ -166,7 +166,10 @@ func buildServiceHosts(r *Reader, u Unit) Result {
 // node of the Envoy, as through the cluster IP that the name stands for; the weights are in the endpoints then.
 func namedSplit(r *Reader, service *corev1.Service, port *corev1.ServicePort) []share {
 	if localInside(service) {
-		return []share{{cluster: streamClusterName(service.Namespace, service.Name, port, true), weight: v1alpha1.WeightTotal}}
+		return []share{{
+			cluster: streamClusterName(service.Namespace, service.Name, port, true), weight: v1alpha1.WeightTotal,
+			policy: policyOf(r, service, port),
+		}}
 	}
 	return rescued(r, service.Namespace, service.Name, port.Port)
 }
@@ -185,19 +188,20 @@ func namedCalls(r *Reader, f fleet, service *corev1.Service) []Unit {
 	return units
 }
 
-// serviceRoutes send everything to the Service. They set no time limit on the whole answer, as
-// kube-proxy sets none; streamIdleTimeout ends what hangs.
+// serviceRoutes send everything to the Service.
 func (e *encoder) serviceRoutes(service *corev1.Service, shares []share) []*routev3.Route {
-	t := target{backends: []backend{{weight: 1, shares: shares, sticky: sticky(service), outside: isExternal(service)}}}
+	policy := policyIn(shares)
+	t := target{backends: []backend{{weight: 1, shares: shares, policy: policy, hash: hashOf(balancerOf(service, policy)), outside: isExternal(service)}}}
 	var routes []*routev3.Route
 	for _, v := range t.variants("") {
 		if !v.target.answers() {
 			routes = append(routes, unavailableRoute(v.narrowed(everyPath())))
 			continue
 		}
-		action := &routev3.RouteAction{Timeout: seconds(0), RetryPolicy: e.retryPolicy()}
+		action := e.forwarding(policy)
 		route := &routev3.Route{Match: v.narrowed(everyPath()), Action: &routev3.Route_Route{Route: action}}
 		v.route(route, action)
+		e.routePolicy(route, policy)
 		routes = append(routes, route)
 	}
 	return routes

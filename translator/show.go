@@ -91,7 +91,7 @@ func (t *target) pinned(m v1alpha1.RequestMatch) target {
 	for i, b := range p.backends {
 		for _, s := range b.shares {
 			if slices.ContainsFunc(s.matches, func(o v1alpha1.RequestMatch) bool { return reflect.DeepEqual(o, m) }) {
-				p.backends[i].shares = []share{{cluster: s.cluster, weight: v1alpha1.WeightTotal}}
+				p.backends[i].shares = []share{{cluster: s.cluster, weight: v1alpha1.WeightTotal, policy: s.policy}}
 				break
 			}
 		}

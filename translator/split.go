@@ -35,6 +35,24 @@ type share struct {
 	// Of a canary: the cluster that routes name in place of this one, and that which it sends further
 	// attempts to. See rescue.go.
 	rescued, rescue string
+
+	policy policy // of the Service port; nil: none
+}
+
+// asked is the policy of the Service port that a share is of.
+func (s *share) asked() policy {
+	if s.policy == nil {
+		return noPolicy
+	}
+	return s.policy
+}
+
+// policyIn is the policy of the Service port that a split is of.
+func policyIn(shares []share) policy {
+	if len(shares) == 0 {
+		return noPolicy
+	}
+	return shares[0].asked()
 }
 
 // version is a version of a Service under a Rollout.

@@ -8,7 +8,6 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
-	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 	corev1 "k8s.io/api/core/v1"
 
@@ -104,12 +103,14 @@ func buildStreamCluster(r *Reader, u Unit) Result {
 	name := streamClusterName(u.Namespace, u.Name, port, stream.local)
 	c := edsCluster(name)
 	e := &encoder{}
-	e.balanceStream(c, service)
-	e.sendProxy(c, service)
-	http2 := speaksPlainHTTP(port) && speaksHTTP2(port.AppProtocol)
-	if http2 {
-		c.TypedExtensionProtocolOptions = map[string]*anypb.Any{upstreamHTTP: e.any(overHTTP2())}
+	policy, http2 := policyOf(r, service, port), speaksPlainHTTP(port) && speaksHTTP2(port.AppProtocol)
+	balancer := balancerOf(service, policy)
+	if !stream.local { // requests go to local ones, too
+		balancer = ofStreams(balancer)
 	}
+	e.balanceStream(c, balancer)
+	e.applyPolicy(c, policy, http2)
+	e.sendProxy(c, service)
 	out := resource.Output{
 		Sources: []api.Key{serviceKey(u)},
 		Drain:   drainTime(r, u.Fleet),
@@ -124,9 +125,9 @@ func buildStreamCluster(r *Reader, u Unit) Result {
 		return e.result(key, c, out).from(Origin{serviceKey(u), portPath(service, port)})
 	}
 	out.Fetches = []resource.Ref{{Type: resource.Endpoint, Name: name}}
-	probe, problems := probeOf(service, streamWorkloads(r, service), http2)
-	if probe != nil {
-		e.checkHealth(c, probe)
+	check, problems := checkOf(service, policy, streamWorkloads(r, service), http2)
+	if check != nil {
+		e.checkHealth(c, check, http2)
 		out.HealthChecked = true
 	}
 	return e.result(key, c, out, problems...).
@@ -167,7 +168,7 @@ func buildStreamEndpoints(r *Reader, u Unit) Result {
 		return Result{}
 	}
 	http2 := speaksPlainHTTP(port) && speaksHTTP2(port.AppProtocol)
-	probe, _ := probeOf(service, streamWorkloads(r, service), http2) // the cluster reports on it
+	check, _ := checkOf(service, policyOf(r, service, port), streamWorkloads(r, service), http2) // the cluster reports on it
 	name := streamClusterName(u.Namespace, u.Name, port, stream.local)
 	a := &endpointv3.ClusterLoadAssignment{ClusterName: name}
 	out := resource.Output{Sources: []api.Key{serviceKey(u)}}
@@ -192,7 +193,7 @@ func buildStreamEndpoints(r *Reader, u Unit) Result {
 		for _, e := range s.endpoints {
 			seen[e.address] = true
 		}
-		a.Endpoints = append(a.Endpoints, streamLocalities(v, s.endpoints, probe)...)
+		a.Endpoints = append(a.Endpoints, streamLocalities(v, s.endpoints, check)...)
 	}
 	slices.SortFunc(a.Endpoints, func(a, b *endpointv3.LocalityLbEndpoints) int {
 		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.GetLocality().GetSubZone(), b.GetLocality().GetSubZone()))
@@ -210,7 +211,7 @@ func buildStreamEndpoints(r *Reader, u Unit) Result {
 
 // streamLocalities are a version among the endpoints of a stream, one for each priority. One without weight is there
 // all the same: Envoy checks its endpoints already, and sends nothing to those that drain.
-func streamLocalities(v weighedVersion, endpoints []endpoint, probe *corev1.Probe) []*endpointv3.LocalityLbEndpoints {
+func streamLocalities(v weighedVersion, endpoints []endpoint, check *check) []*endpointv3.LocalityLbEndpoints {
 	var all []*endpointv3.LocalityLbEndpoints
 	for _, e := range endpoints {
 		i := slices.IndexFunc(all, func(l *endpointv3.LocalityLbEndpoints) bool { return l.Priority == e.priority })
@@ -224,7 +225,7 @@ func streamLocalities(v weighedVersion, endpoints []endpoint, probe *corev1.Prob
 		if v.weight <= 0 {
 			e.state = draining
 		}
-		all[i].LbEndpoints = append(all[i].LbEndpoints, lbEndpoint(e, probe))
+		all[i].LbEndpoints = append(all[i].LbEndpoints, lbEndpoint(e, check))
 	}
 	return all
 }

@@ -8,15 +8,13 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// setTimeouts limits the whole request and each attempt at it. Nothing said, or 0s, is no
-// limit: streamIdleTimeout ends what hangs.
+// setTimeouts limits the whole request and each attempt at it, as far as a rule says so. 0s is no limit.
 func setTimeouts(action *routev3.RouteAction, t *gatewayv1.HTTPRouteTimeouts) {
-	action.Timeout = seconds(0)
 	if t == nil {
 		return
 	}
-	if d := duration(t.Request); d > 0 {
-		action.Timeout = durationpb.New(d)
+	if t.Request != nil {
+		action.Timeout = durationpb.New(duration(t.Request))
 	}
 	if d := duration(t.BackendRequest); d > 0 {
 		action.RetryPolicy.PerTryTimeout = durationpb.New(d)

@@ -92,6 +92,9 @@ func (r *report) kind(value api.Value, now time.Time) {
 	case *v1alpha1.Workload:
 		defaultProbe(v.Spec.ReadinessProbe)
 		r.workload(v)
+	case *v1alpha1.BackendPolicy:
+		v.SetDefaults()
+		r.backendPolicy(v)
 	case *v1alpha1.Fleet:
 		v.SetDefaults()
 		r.fleet(v)

@@ -17,18 +17,7 @@ import (
 
 func (r *report) rollout(ro *v1alpha1.Rollout) {
 	sp := &ro.Spec
-	target := spec.Child("targetRef")
-	if sp.TargetRef.Group != "" {
-		r.fail(target.Child("group"), api.ReasonInvalidField, "leave it out", "only Services can be targets, not objects of the group %q", sp.TargetRef.Group)
-	}
-	if sp.TargetRef.Kind != "Service" {
-		r.fail(target.Child("kind"), api.ReasonInvalidField, "use Service", "only Services can be targets, not %q", sp.TargetRef.Kind)
-	}
-	if sp.TargetRef.Name == "" {
-		r.missing(target.Child("name"), "name the Service whose traffic is split")
-	} else {
-		r.name(target.Child("name"), sp.TargetRef.Name, true)
-	}
+	r.serviceTarget(spec.Child("targetRef"), sp.TargetRef, "name the Service whose traffic is split")
 	names := r.versions(sp.Versions)
 	if sp.Stickiness != nil {
 		r.stickiness(spec.Child("stickiness"), sp.Stickiness, sp.BlueGreen != nil)

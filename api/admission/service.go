@@ -176,19 +176,23 @@ func (r *report) sessionAffinity(sp *corev1.ServiceSpec) {
 	}
 }
 
-// scheduler checks the name of an IPVS scheduler.
+// scheduler checks what the annotation of a Service says.
 func (r *report) scheduler(annotations map[string]string) {
-	at := metadata.Child("annotations").Key(v1alpha1.SchedulerAnnotation)
-	switch name, given := annotations[v1alpha1.SchedulerAnnotation]; name {
+	if name, given := annotations[v1alpha1.SchedulerAnnotation]; given {
+		r.schedulerName(metadata.Child("annotations").Key(v1alpha1.SchedulerAnnotation), name)
+	}
+}
+
+// schedulerName checks the name of an IPVS scheduler.
+func (r *report) schedulerName(at *field.Path, name string) {
+	switch name {
 	case v1alpha1.SchedulerRoundRobin, v1alpha1.SchedulerWeightedRoundRobin, v1alpha1.SchedulerSource,
 		v1alpha1.SchedulerLeast, v1alpha1.SchedulerWeightedLeast, v1alpha1.SchedulerShortestDelay:
 	case v1alpha1.SchedulerDestination:
 		r.warn(at, api.ReasonUnsupportedField, "use sh to choose by the client",
 			"dh has no effect: the destination of all clients is the Service, so they are spread by round robin")
 	default:
-		if given {
-			r.fail(at, api.ReasonInvalidField, "use rr, wrr, lc, wlc, sed or sh", "%q is not a scheduler of IPVS", name)
-		}
+		r.fail(at, api.ReasonInvalidField, "use rr, wrr, lc, wlc, sed or sh", "%q is not a scheduler of IPVS", name)
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package v1alpha1 is the API group gateway-cp.io/v1alpha1: Rollout, Workload and Fleet.
+// Package v1alpha1 is the API group gateway-cp.io/v1alpha1: Rollout, Workload, Fleet and BackendPolicy.
 //
 // Routes and listeners have no kinds here: they are Gateway API objects.
 //

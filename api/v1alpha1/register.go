@@ -12,7 +12,7 @@ var GroupVersion = schema.GroupVersion{Group: "gateway-cp.io", Version: "v1alpha
 // AddToScheme makes the kinds of the group known to a scheme.
 func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(GroupVersion,
-		&Rollout{}, &RolloutList{}, &Workload{}, &WorkloadList{}, &Fleet{}, &FleetList{})
+		&BackendPolicy{}, &BackendPolicyList{}, &Rollout{}, &RolloutList{}, &Workload{}, &WorkloadList{}, &Fleet{}, &FleetList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
 }

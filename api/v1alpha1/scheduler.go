@@ -16,3 +16,28 @@ const (
 	// SchedulerDestination has one destination to choose by, the Service.
 	SchedulerDestination = "dh"
 )
+
+// Scheduled gives the type of load balancer that stands for a scheduler of IPVS.
+func Scheduled(scheduler string) LoadBalancerType {
+	switch scheduler {
+	case SchedulerLeast, SchedulerWeightedLeast, SchedulerShortestDelay:
+		return LeastRequestLoadBalancer
+	case SchedulerSource:
+		return ConsistentHashLoadBalancer
+	}
+	return RoundRobinLoadBalancer
+}
+
+// EffectiveType gives the type, also where it is asked for as a scheduler of IPVS.
+func (l *BackendLoadBalancer) EffectiveType() LoadBalancerType {
+	if l.IPVSScheduler != "" {
+		return Scheduled(l.IPVSScheduler)
+	}
+	return l.Type
+}
+
+// TakesSlowStart says whether endpoints may get their shares bit by bit.
+func (l *BackendLoadBalancer) TakesSlowStart() bool {
+	t := l.EffectiveType()
+	return t == RoundRobinLoadBalancer || t == LeastRequestLoadBalancer
+}

@@ -150,6 +150,9 @@ func (p *explainWriter) forward(f *traffic.Forwarding) {
 	list("response headers", f.ResponseHeaders)
 	list("hash policy", f.HashPolicy)
 	list("copies go to", f.Mirrors)
+	if f.Session != "" {
+		p.line("    sessions are kept by %s", f.Session)
+	}
 	if f.Upgrade != "" {
 		p.line("    the connection may become one of %s", f.Upgrade)
 	}
