@@ -86,6 +86,9 @@ type RolloutStatus struct {
 	Phase     string `json:"phase"`             // Stable, Waiting, Holding; of a canary also Progressing, Paused, Baking, Aborted
 	Live      string `json:"live,omitempty"`    // the version that has the traffic, or most of it (blueGreen, canary)
 	Message   string `json:"message,omitempty"` // why it stands there
+	// Deviation says, for people, when the shares that are measured differ from those that are asked by more than
+	// chance explains.
+	Deviation string `json:"deviation,omitempty"`
 	// Versions are all that are kept.
 	Versions []RolloutVersion `json:"versions"`
 	// Canary is where a canary stands.
@@ -99,6 +102,15 @@ type RolloutHold struct {
 	Reason  string    `json:"reason"` // Freeze, Dependency, Limit, Hook
 	Message string    `json:"message"`
 	Until   time.Time `json:"until,omitzero"` // where that is known
+}
+
+// MeasuredShare is which part of the requests a version has got, as counted by the Envoys of this gateway-cp that have the
+// shares in question.
+type MeasuredShare struct {
+	Percent  float64 `json:"percent"`
+	Requests uint64  `json:"requests"` // of all versions together
+	// Unreached is how many of them, sent to this version, met no healthy endpoint.
+	Unreached uint64 `json:"unreached,omitempty"`
 }
 
 // RolloutCanary is where a canary stands.
@@ -116,6 +128,8 @@ type RolloutCanary struct {
 type RolloutVersion struct {
 	Name    string  `json:"name"`
 	Percent float64 `json:"percent"`
+	// Measured is what Envoys have counted since they have the share; nil: nothing yet, or the version has all traffic.
+	Measured *MeasuredShare `json:"measured,omitempty"`
 	// Match says, for people, which requests go to the version whatever its share.
 	Match string `json:"match,omitempty"`
 	// Copied is how many of the requests are copied to the version, in percent.

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	loadv3 "github.com/envoyproxy/go-control-plane/envoy/service/load_stats/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
@@ -40,12 +41,18 @@ func (s *Server) StreamLoadStats(stream loadv3.LoadReportingService_StreamLoadSt
 	if err != nil {
 		return nil
 	}
-	fleet := nodeOf(r.GetNode()).Fleet
+	node, from := nodeOf(r.GetNode()), peerOf(stream.Context())
+	var had uint64 // what the Envoy had in full when the time began that a report is about
 	ended := make(chan struct{})
 	asked := make(chan error, 1)
 	go func() { asked <- s.askForLoad(stream, ended) }()
 	for ; err == nil; r, err = stream.Recv() {
-		for _, cluster := range s.load.add(fleet, r) {
+		has := s.hasInFull(node.ID, from)
+		for _, c := range r.ClusterStats {
+			s.measures.add(c.ClusterName, had, func(sum *Measured) { sum.Load.add(c) })
+		}
+		had = has
+		for _, cluster := range s.load.add(node.Fleet, r) {
 			s.observed.add(cluster)
 		}
 	}
@@ -100,17 +107,22 @@ func (l *load) add(fleet string, r *loadv3.LoadStatsRequest) (watched []string) 
 			sum = &Load{}
 			fleets[fleet] = sum
 		}
-		sum.Dropped += c.TotalDroppedRequests
-		for _, locality := range c.UpstreamLocalityStats {
-			sum.Issued += locality.TotalIssuedRequests
-			sum.Success += locality.TotalSuccessfulRequests
-			sum.Error += locality.TotalErrorRequests
-		}
+		sum.add(c)
 		if _, is := l.watched[c.ClusterName]; is {
 			watched = append(watched, c.ClusterName)
 		}
 	}
 	return watched
+}
+
+// add adds what one report says of the cluster.
+func (l *Load) add(c *endpointv3.ClusterStats) {
+	l.Dropped += c.TotalDroppedRequests
+	for _, locality := range c.UpstreamLocalityStats {
+		l.Issued += locality.TotalIssuedRequests
+		l.Success += locality.TotalSuccessfulRequests
+		l.Error += locality.TotalErrorRequests
+	}
 }
 
 // EachLoad calls f with the load of every cluster that was reported.

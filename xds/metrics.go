@@ -23,6 +23,7 @@ const (
 // the right one, at its next delivery.
 func (s *Server) StreamMetrics(stream metricsv3.MetricsService_StreamMetricsServer) error {
 	id, from := "", peerOf(stream.Context())
+	var unreached unreached
 	for {
 		m, err := stream.Recv()
 		if err != nil {
@@ -35,6 +36,7 @@ func (s *Server) StreamMetrics(stream metricsv3.MetricsService_StreamMetricsServ
 		if len(sessions) == 0 {
 			return status.Error(codes.Unavailable, "discovery of this node is at another replica, where its metrics belong")
 		}
+		unreached.take(&s.measures, m.EnvoyMetrics, s.hasInFull(id, from))
 		healthy := map[string]int{}
 		for _, family := range m.EnvoyMetrics {
 			readHealthy(family, healthy)
@@ -49,22 +51,27 @@ func (s *Server) StreamMetrics(stream metricsv3.MetricsService_StreamMetricsServ
 }
 
 func readHealthy(f *dto.MetricFamily, healthy map[string]int) {
-	name := f.GetName()
-	if !strings.HasPrefix(name, clusterPrefix) || !strings.HasSuffix(name, "."+healthyGauge) {
+	eachOfCluster(f, healthyGauge, func(cluster string, m *dto.Metric) { healthy[cluster] = int(m.GetGauge().GetValue()) })
+}
+
+// eachOfCluster calls f with the metrics of a family, if it is a certain statistic of clusters.
+func eachOfCluster(family *dto.MetricFamily, statistic string, f func(cluster string, m *dto.Metric)) {
+	name := family.GetName()
+	if !strings.HasPrefix(name, clusterPrefix) || !strings.HasSuffix(name, "."+statistic) {
 		return
 	}
-	for _, m := range f.Metric {
+	for _, m := range family.Metric {
 		cluster := ""
 		for _, l := range m.Label {
 			if l.GetName() == clusterLabel {
 				cluster = l.GetValue()
 			}
 		}
-		if cluster == "" && name != clusterPrefix+healthyGauge {
-			cluster = name[len(clusterPrefix) : len(name)-len(healthyGauge)-1]
+		if cluster == "" && name != clusterPrefix+statistic {
+			cluster = name[len(clusterPrefix) : len(name)-len(statistic)-1]
 		}
 		if cluster != "" {
-			healthy[cluster] = int(m.GetGauge().GetValue())
+			f(cluster, m)
 		}
 	}
 }

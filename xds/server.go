@@ -43,6 +43,7 @@ type Server struct {
 
 	observed observed
 	load     load
+	measures measures
 	guard    *guard
 }
 
@@ -76,6 +77,7 @@ func NewServer(log *slog.Logger, options ...Option) *Server {
 		gone:       map[string]*conn{},
 		observed:   newObserved(),
 		load:       newLoad(),
+		measures:   newMeasures(),
 	}
 	s.store.good.log = log
 	s.close = sync.OnceFunc(func() { close(s.closing) })

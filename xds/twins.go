@@ -99,16 +99,25 @@ func (c *conn) lastHeard() time.Time {
 // sessionsOf gives the sessions that a message of another service comes from: the same
 // connection's if that can be told, else all of the node id.
 func (s *Server) sessionsOf(id, peer string) []*session {
+	var of []*session
+	for _, c := range s.connsOf(id, peer) {
+		of = append(of, c.session)
+	}
+	return of
+}
+
+// connsOf are the streams of these sessions.
+func (s *Server) connsOf(id, peer string) []*conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var of, same []*session
+	var of, same []*conn
 	for c := range s.conns {
 		if c.session.node.ID != id {
 			continue
 		}
-		of = append(of, c.session)
+		of = append(of, c)
 		if c.peer == peer {
-			same = append(same, c.session)
+			same = append(same, c)
 		}
 	}
 	if len(same) > 0 {

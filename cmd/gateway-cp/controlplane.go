@@ -218,6 +218,7 @@ func (c *controlPlane) step(changes []translator.Change, wake *time.Timer) {
 	}
 	set := resource.Merge(sets...)
 	number := c.xds.Apply(set)
+	c.rollouts.applied(number)
 	c.noteRevision(number)
 	now := time.Now()
 	c.statuses.note(c.translator.TakeStatuses(), changes, number, now)

@@ -103,6 +103,7 @@ func (r *replicas) decider() decider {
 func (r *replicas) attach(rs *rollouts) {
 	r.rollouts = rs
 	rs.on, rs.load, rs.watch = r.on, r.loadOf, r.watchLoad
+	rs.measure, rs.measured = r.xds.Measure, r.xds.Measured
 	if r.leader != nil {
 		rs.moved = func(k api.Key) { r.untold[k] = struct{}{} }
 	}

@@ -22,7 +22,7 @@ func writeRollouts(w io.Writer, rollouts []admin.RolloutStatus) error {
 		var versions []string
 		for _, v := range r.Versions {
 			text := v.Name + " " + strconv.FormatFloat(v.Percent, 'f', -1, 64) + " %"
-			if notes := shownTo(v); notes != "" {
+			if notes := besides(v); notes != "" {
 				text += " (" + notes + ")"
 			}
 			if !v.HeldUntil.IsZero() {
@@ -30,14 +30,25 @@ func writeRollouts(w io.Writer, rollouts []admin.RolloutStatus) error {
 			}
 			versions = append(versions, text)
 		}
-		fmt.Fprintf(t, "%s/%s\t%s\t%s\t%s\t%s\n", r.Namespace, r.Name, r.Service, r.Phase, strings.Join(versions, ", "), dash(r.Message))
+		fmt.Fprintf(t, "%s/%s\t%s\t%s\t%s\t%s\n", r.Namespace, r.Name, r.Service, r.Phase, strings.Join(versions, ", "), dash(messageOf(r)))
 	}
 	return t.Flush()
 }
 
-// shownTo says who gets a version whatever its share.
-func shownTo(v admin.RolloutVersion) string {
+// messageOf is the message, with what is to be looked at first.
+func messageOf(r admin.RolloutStatus) string {
+	if r.Deviation == "" {
+		return r.Message
+	}
+	return r.Deviation + "; " + r.Message
+}
+
+// besides says what there is to say of a version beside its share: what was measured, and who gets it whatever its share.
+func besides(v admin.RolloutVersion) string {
 	var notes []string
+	if text := measuredText(v); text != "" {
+		notes = append(notes, text)
+	}
 	if v.Match != "" {
 		notes = append(notes, "and "+v.Match)
 	}

@@ -84,13 +84,13 @@ func (v rolloutView) write(w io.Writer) error {
 	fmt.Fprintf(t, "%s\n\n", head)
 	for _, r := range v.Versions {
 		full := int(r.Percent*barWidth/100 + 0.5)
-		note := shownTo(r)
+		note := besides(r)
 		if !r.HeldUntil.IsZero() {
 			note = "held until " + r.HeldUntil.UTC().Format(time.RFC3339)
 		}
 		fmt.Fprintf(t, "  %s\t%s%s\t%g %%\t%s\n", r.Name, strings.Repeat("█", full), strings.Repeat("░", barWidth-full), r.Percent, note)
 	}
-	fmt.Fprintf(t, "\n%s\n%d of %d Envoys have everything.\n", dash(v.Message), v.InSync, v.Envoys)
+	fmt.Fprintf(t, "\n%s\n%d of %d Envoys have everything.\n", dash(messageOf(v.RolloutStatus)), v.InSync, v.Envoys)
 	if err := t.Flush(); err != nil || len(v.History) == 0 {
 		return err
 	}

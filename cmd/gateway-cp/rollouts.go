@@ -16,6 +16,7 @@ import (
 	"github.com/gateway-cp/gateway-cp/resource"
 	"github.com/gateway-cp/gateway-cp/rollout"
 	"github.com/gateway-cp/gateway-cp/translator"
+	"github.com/gateway-cp/gateway-cp/xds"
 )
 
 // settleTime is how long Envoys may take to come back after a start, before the fleet that is
@@ -48,6 +49,11 @@ type rollouts struct {
 	counting string
 	watch    func(clusters map[string]struct{})
 	judged   map[api.Key][]string // the clusters of Rollouts whose versions are compared
+	// measured is what was counted for a cluster since the change set that measure has said for it.
+	measure  func(since map[string]uint64)
+	measured func(cluster string) xds.Measured
+	measures map[api.Key]measure
+	stepped  map[api.Key]struct{} // Rollouts on which there is a decision since the last change set
 
 	objects  map[api.Key]*api.Object
 	decided  map[api.Key]*v1alpha1.Rollout    // with the status that is in effect
@@ -73,6 +79,10 @@ func newRollouts(d decider, t *translator.Translator, log *slog.Logger, started 
 		counting: started.UTC().Format(time.RFC3339Nano),
 		watch:    func(map[string]struct{}) {},
 		judged:   map[api.Key][]string{},
+		measure:  func(map[string]uint64) {},
+		measured: func(string) xds.Measured { return xds.Measured{} },
+		measures: map[api.Key]measure{},
+		stepped:  map[api.Key]struct{}{},
 		objects:  map[api.Key]*api.Object{},
 		decided:  map[api.Key]*v1alpha1.Rollout{},
 		byTarget: map[api.Key]map[api.Key]struct{}{},
@@ -106,6 +116,7 @@ func (r *rollouts) delete(k api.Key) {
 	delete(r.objects, k)
 	delete(r.decided, k)
 	r.compare(k, nil)
+	r.stepped[k] = struct{}{}
 	r.decider.Delete(k)
 	r.hooks.forget(k)
 	r.moved(k)
@@ -212,6 +223,7 @@ func (r *rollouts) step(now time.Time) ([]translator.Change, time.Time) {
 		k := rollout.Key(d.Namespace, d.Name)
 		r.decided[k] = d
 		r.compare(k, d)
+		r.stepped[k] = struct{}{}
 		r.moved(k)
 		changes = append(changes, translator.Change{Key: k, Object: rolloutObject(r.objects[k], d)})
 	}
@@ -267,8 +279,11 @@ func (r *rollouts) status() []admin.RolloutStatus {
 				s.Canary.Until = c.Until.Time
 			}
 		}
+		shares := r.measures[k].shares(r)
+		s.Deviation = deviation(d, shares)
 		for _, v := range d.Status.Versions {
 			version := admin.RolloutVersion{Name: v.Name, Percent: percentOf(v.Weight), Match: rollout.DescribeMatches(v.Match), Copied: percentOf(rollout.Mirrored(v.Mirror))}
+			version.Measured = shares[v.ID()]
 			if v.HeldUntil != nil {
 				version.HeldUntil = v.HeldUntil.Time
 			}
