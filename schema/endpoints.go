@@ -12,4 +12,11 @@ func (r *report) endpointSlice(Object) {
 			r.invalid(new(path).field("endpoints").item(i).field("addresses"), "make an endpoint of each", "has %d entries; at most %d are allowed", len(addresses), maxEndpointAddresses)
 		}
 	}
+	ports, _ := r.object["ports"].([]any)
+	for i, item := range ports {
+		port, _ := item.(map[string]any)
+		if protocol, there := port["appProtocol"].(string); there {
+			r.labelKey(new(path).field("ports").item(i).field("appProtocol"), protocol)
+		}
+	}
 }

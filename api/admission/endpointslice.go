@@ -1,6 +1,9 @@
 package admission
 
 import (
+	"slices"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -44,8 +47,47 @@ func (r *report) endpointSlice(s *discoveryv1.EndpointSlice) {
 		for j, address := range e.Addresses {
 			r.sliceAddress(endpoints, i, j, s.AddressType, address)
 		}
+		if e.NodeName != nil && !api.IsPlainLabel(*e.NodeName) {
+			r.name(endpoints.Index(i).Child("nodeName"), *e.NodeName, false)
+		}
+		if e.Hostname != nil && !api.IsPlainLabel(*e.Hostname) {
+			r.name(endpoints.Index(i).Child("hostname"), *e.Hostname, true)
+		}
+		if e.Hints != nil {
+			r.hints(endpoints, i, e.Hints)
+		}
 	}
 	r.slicePorts(s.Ports)
+}
+
+// maxHints is how many zones, or nodes, an endpoint may be for.
+const maxHints = 8
+
+// hints checks for whom an endpoint is. It makes no path before there is a problem, either.
+func (r *report) hints(endpoints *field.Path, i int, h *discoveryv1.EndpointHints) {
+	if len(h.ForZones) > maxHints || len(h.ForNodes) > maxHints {
+		at := endpoints.Index(i).Child("hints")
+		r.atMost(at.Child("forZones"), len(h.ForZones), maxHints)
+		r.atMost(at.Child("forNodes"), len(h.ForNodes), maxHints)
+	}
+	for j, z := range h.ForZones {
+		if !api.IsPlainLabel(z.Name) {
+			r.labelValue(endpoints.Index(i).Child("hints", "forZones").Index(j).Child("name"), z.Name)
+		}
+		if first := slices.Index(h.ForZones[:j], z); first >= 0 {
+			at := endpoints.Index(i).Child("hints", "forZones")
+			r.duplicate(at.Index(j).Child("name"), at.Index(first).Child("name"), "the zone %q", z.Name)
+		}
+	}
+	for j, n := range h.ForNodes {
+		if !api.IsPlainLabel(n.Name) {
+			r.name(endpoints.Index(i).Child("hints", "forNodes").Index(j).Child("name"), n.Name, false)
+		}
+		if first := slices.Index(h.ForNodes[:j], n); first >= 0 {
+			at := endpoints.Index(i).Child("hints", "forNodes")
+			r.duplicate(at.Index(j).Child("name"), at.Index(first).Child("name"), "the node %q", n.Name)
+		}
+	}
 }
 
 // sliceAddress makes no path before there is a problem: slices are large and change often.
@@ -56,6 +98,9 @@ func (r *report) sliceAddress(endpoints *field.Path, i, j int, family discoveryv
 	at := endpoints.Index(i).Child("addresses").Index(j)
 	if family == discoveryv1.AddressTypeFQDN {
 		r.hostname(at, address, false)
+		if !strings.Contains(address, ".") {
+			r.fail(at, api.ReasonInvalidField, "use a name with a dot, such as db.example.com", "%q is not a fully qualified name", address)
+		}
 		return
 	}
 	if a := r.endpointAddress(at, address); a.IsValid() && family != "" {

@@ -86,6 +86,12 @@ func (r *report) service(s *corev1.Service) {
 	default:
 		r.fail(spec.Child("externalTrafficPolicy"), api.ReasonInvalidField, "use Cluster or Local", "%q is not a traffic policy", sp.ExternalTrafficPolicy)
 	}
+	switch d := sp.TrafficDistribution; {
+	case d == nil, *d == corev1.ServiceTrafficDistributionPreferClose, *d == corev1.ServiceTrafficDistributionPreferSameZone,
+		*d == corev1.ServiceTrafficDistributionPreferSameNode:
+	default:
+		r.fail(spec.Child("trafficDistribution"), api.ReasonInvalidField, "use PreferSameZone or PreferSameNode", "%q is not a traffic distribution", *d)
+	}
 	if p := sp.InternalTrafficPolicy; p != nil && *p != corev1.ServiceInternalTrafficPolicyCluster && *p != corev1.ServiceInternalTrafficPolicyLocal {
 		r.fail(spec.Child("internalTrafficPolicy"), api.ReasonInvalidField, "use Cluster or Local", "%q is not a traffic policy", *p)
 	}
