@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+
 	"github.com/gateway-cp/gateway-cp/api"
 )
 
@@ -49,7 +51,10 @@ func (m *Model) chooseListener(r *Request) (l *Listener, note string, err error)
 	} else {
 		note = ""
 	}
-	r.Listener, r.Port, r.AnyPort = found[0].Name, found[0].Port, false
+	if r.Port == 0 || !found[0].listens("", r.Port) {
+		r.Port = found[0].Port
+	}
+	r.Listener, r.AnyPort = found[0].Name, false
 	return found[0], note, nil
 }
 
@@ -62,9 +67,9 @@ func (m *Model) listenersFor(r *Request, onPort bool) []*Listener {
 			if l.Name != r.Listener {
 				continue
 			}
-		case onPort && r.Port != l.Port, !onPort && l.TLS != (r.Scheme == "https"):
+		case onPort && !l.listens(r.Address, r.Port), !onPort && l.TLS != (r.Scheme == "https"):
 			continue
-		case r.Address != "" && !reaches(l.Address, r.Address):
+		case !onPort && r.Address != "" && !l.listens(r.Address, 0):
 			continue
 		}
 		if r.Gateway != "" && !slices.ContainsFunc(l.From, func(o Origin) bool {
@@ -75,6 +80,17 @@ func (m *Model) listenersFor(r *Request, onPort bool) []*Listener {
 		found = append(found, l)
 	}
 	return found
+}
+
+// listens says whether a listener gets what is sent to an address and port; empty and 0: any.
+func (l *Listener) listens(address string, port uint32) bool {
+	at := func(a string, p uint32) bool {
+		return (port == 0 || p == port) && (address == "" || reaches(a, address))
+	}
+	return at(l.Address, l.Port) || slices.ContainsFunc(l.Envoy.GetAdditionalAddresses(), func(a *listenerv3.AdditionalAddress) bool {
+		s := a.GetAddress().GetSocketAddress()
+		return at(s.GetAddress(), s.GetPortValue())
+	})
 }
 
 // reaches says whether a listener gets what is sent to an address. An unspecified address

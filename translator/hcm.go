@@ -104,11 +104,8 @@ func overADS() *corev3.ConfigSource {
 // listenerHead is a listener on a TCP address without its filter chains.
 func listenerHead(r *Reader, address string, port int32) *listenerv3.Listener {
 	l := &listenerv3.Listener{
-		Name: listenerName(address, port),
-		Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
-			Address:       address,
-			PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(port)},
-		}}},
+		Name:                          listenerName(address, port),
+		Address:                       socketAddress(address, port),
 		PerConnectionBufferLimitBytes: wrapperspb.UInt32(bufferLimit),
 		TcpBacklogSize:                wrapperspb.UInt32(tcpBacklog),
 		TrafficDirection:              corev3.TrafficDirection_INBOUND,
@@ -117,4 +114,11 @@ func listenerHead(r *Reader, address string, port int32) *listenerv3.Listener {
 		l.EnableReusePort = wrapperspb.Bool(false)
 	}
 	return l
+}
+
+func socketAddress(address string, port int32) *corev3.Address {
+	return &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
+		Address:       address,
+		PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(port)},
+	}}}
 }

@@ -1,6 +1,7 @@
 package translator
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -103,6 +104,35 @@ func opensClusterIPs(r *Reader, service *corev1.Service) bool {
 	})
 }
 
+// together has one opening stand for all intercepted ones of a port that lead to the same endpoints: its cluster IPs of
+// both families, and its node port. Envoy looks at all listeners there are for each that is new, so that half as many of
+// them come in a third of the time. A listener with a socket is one address's alone: what changes at one does
+// not close what is open at another.
+func together(all []opening) []opening {
+	var kept []opening
+	// A cluster IP stands for node ports: it is there as long as its Service.
+	slices.SortStableFunc(all, func(a, b opening) int { return cmp.Compare(rank(a), rank(b)) })
+	for _, o := range all {
+		i := slices.IndexFunc(kept, func(k opening) bool {
+			return k.intercepted && o.intercepted && !o.health() && k.index == o.index && k.local == o.local &&
+				(k.outside == o.outside || o.service.Annotations[v1alpha1.AcceptProxyAnnotation] == "")
+		})
+		if i < 0 {
+			kept = append(kept, o)
+		} else {
+			kept[i].others = append(kept[i].others, o)
+		}
+	}
+	return kept
+}
+
+func rank(o opening) int {
+	if o.intercepted && !o.outside {
+		return 0
+	}
+	return 1
+}
+
 // atHome gives the listener of an opening the socket that it is to have: none where connections are
 // intercepted. Cluster IPs are local by a route, which is enough for IPv4; for IPv6 the kernel wants to be told that
 // the socket may have an address that no interface has.
@@ -110,6 +140,11 @@ func atHome(l *listenerv3.Listener, o *opening) {
 	switch {
 	case o.intercepted:
 		l.Name, l.BindToPort = o.name(), wrapperspb.Bool(false)
+		for _, other := range o.others {
+			l.AdditionalAddresses = append(l.AdditionalAddresses, &listenerv3.AdditionalAddress{
+				Address: socketAddress(other.address, other.port),
+			})
+		}
 	case !o.outside && !o.health() && strings.Contains(o.address, ":"):
 		l.Freebind = wrapperspb.Bool(true)
 	}

@@ -31,8 +31,11 @@ type opening struct {
 	outside bool
 	// keepsSource has connections to endpoints come from the address of the client.
 	keepsSource bool
-	// intercepted has no socket of its own: see interception.go.
+	// intercepted has no socket of its own, and may stand for others as well: see interception.go.
 	intercepted bool
+	others      []opening
+	// called is the name of the listener where that is not the opening's own.
+	called string
 }
 
 // servicePort is the port of the Service that it leads to.
@@ -55,7 +58,10 @@ func (o *opening) place() string {
 
 // name is that of the listener.
 func (o *opening) name() string {
-	if o.intercepted {
+	switch {
+	case o.called != "":
+		return o.called
+	case o.intercepted:
 		return interceptedListenerName(o.address, o.port)
 	}
 	return o.place()
@@ -232,7 +238,7 @@ func openingCalls(r *Reader, f fleet, service *corev1.Service) []Unit {
 	var units []Unit
 	add := func(u Unit) { units = addUnit(units, u.in(f)) }
 	subject := Unit{Namespace: service.Namespace, Name: service.Name}
-	for _, o := range openingsOf(r, f, service) {
+	for _, o := range together(openingsOf(r, f, service)) {
 		subject.Port, subject.Extra = o.port, o.name()
 		add(subject.of(openingListener))
 		if o.health() {
@@ -282,29 +288,33 @@ func addUnit(units []Unit, u Unit) []Unit {
 	return append(units, u)
 }
 
-// openingOf finds what a unit is about, and says who has its address and port if that is somebody else.
-// It is nil when the Service has no such opening.
-func openingOf(r *Reader, u Unit) (*opening, *rival) {
+// openingOf finds what a unit is about, without the addresses and ports that somebody else has: there are problems
+// about these. It is nil when the Service has no such opening.
+func openingOf(r *Reader, u Unit) (*opening, []api.Problem) {
 	f, ok := readFleet(r, u.Fleet)
 	service := read[*corev1.Service](r, api.KindService, u.Namespace, u.Name)
 	if !ok || service == nil || !f.servesService(service.Labels) {
 		return nil, nil
 	}
-	all := openingsOf(r, f, service)
+	all := together(openingsOf(r, f, service))
 	i := slices.IndexFunc(all, func(o opening) bool { return o.name() == u.Extra && o.port == u.Port })
 	if i < 0 {
 		return nil, nil
 	}
-	return &all[i], rivalOf(r, f, &all[i])
-}
-
-// ownOpening is openingOf where nobody else has it.
-func ownOpening(r *Reader, u Unit) *opening {
-	o, rival := openingOf(r, u)
-	if rival != nil {
-		return nil
+	var own []opening
+	var problems []api.Problem
+	for _, o := range append([]opening{all[i]}, all[i].others...) {
+		if rival := rivalOf(r, f, &o); rival != nil {
+			problems = append(problems, openingProblem(&o, rival))
+		} else {
+			own = append(own, o)
+		}
 	}
-	return o
+	if len(own) == 0 {
+		return nil, problems
+	}
+	own[0].called, own[0].others = u.Extra, own[1:]
+	return &own[0], problems
 }
 
 // rival is who has an address and port that an opening would need.

@@ -46,12 +46,9 @@ func openingKey(u Unit, part string) resource.Key {
 }
 
 func buildOpeningListener(r *Reader, u Unit) Result {
-	o, rival := openingOf(r, u)
-	switch {
-	case o == nil:
-		return Result{}
-	case rival != nil:
-		return Result{Problems: []api.Problem{openingProblem(o, rival)}}
+	o, problems := openingOf(r, u)
+	if o == nil {
+		return Result{Problems: problems}
 	}
 	e := &encoder{}
 	head := listenerHead(r, o.address, o.port)
@@ -67,7 +64,7 @@ func buildOpeningListener(r *Reader, u Unit) Result {
 		e.datagramListener(head, o, policyOf(r, o.service, o.servicePort()))
 		out.Clusters = []resource.ClusterRef{{Name: o.cluster()}}
 	}
-	return e.result(openingKey(u, ""), head, out).from(o.origin())
+	return e.result(openingKey(u, ""), head, out, problems...).from(o.origin())
 }
 
 // cluster is what bytes or datagrams are passed on to.
@@ -76,7 +73,7 @@ func (o *opening) cluster() string {
 }
 
 func buildOpeningChain(r *Reader, u Unit) Result {
-	o := ownOpening(r, u)
+	o, _ := openingOf(r, u)
 	if o == nil {
 		return Result{}
 	}
@@ -175,7 +172,7 @@ func ranges(from []netip.Prefix) []*corev3.CidrRange {
 }
 
 func buildOpeningRoutes(r *Reader, u Unit) Result {
-	o := ownOpening(r, u)
+	o, _ := openingOf(r, u)
 	if o == nil {
 		return Result{}
 	}
@@ -184,7 +181,7 @@ func buildOpeningRoutes(r *Reader, u Unit) Result {
 
 // buildOpeningHost takes requests for whatever host: who comes to the port means the Service.
 func buildOpeningHost(r *Reader, u Unit) Result {
-	o := ownOpening(r, u)
+	o, _ := openingOf(r, u)
 	if o == nil {
 		return Result{}
 	}
