@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
 // Pods and Workloads are found by each of their labels, written "key=value".
@@ -51,6 +52,9 @@ func selected(r *Reader, i index, namespace string, selector map[string]string) 
 func selectorOf(service *corev1.Service, version versionKey) map[string]string {
 	if version.ID == "" {
 		return service.Spec.Selector
+	}
+	if v1alpha1.VersionName(version.ID) == v1alpha1.SelectorVersion {
+		return version.Selector
 	}
 	return mergedSelector(service.Spec.Selector, version.Selector)
 }

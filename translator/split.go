@@ -214,6 +214,10 @@ func buildRolloutTarget(r *Reader, u Unit) Result {
 		problem.Message = "Rollout " + other.Namespace + "/" + other.Name + " already splits the traffic of Service " + service
 		problem.Hint = "the older Rollout wins, then the first by name; delete one of the two"
 		problem.Other = api.Other{Object: api.Key{Kind: api.KindRollout, Namespace: other.Namespace, Name: other.Name}, Path: problem.Path}
+	case rollout.FollowsSelector():
+		problem.Reason = api.ReasonUnsupportedField
+		problem.Message = "Service " + service + " has no selector, whose changes a Rollout without versions follows"
+		problem.Hint = "give it one, or list the versions under spec.versions"
 	default:
 		return Result{Problems: append(dependencies(r, rollout, problem.Object), unhealthyVersions(rollout, problem.Object)...)}
 	}

@@ -12,10 +12,11 @@ const mostSteps = 64
 
 func (r *report) canary(c *v1alpha1.Canary, names map[string]int) {
 	at := spec.Child("canary")
-	if c.To == "" {
-		r.missing(at.Child("to"), "name the version that shall have the traffic in the end")
-	} else {
+	switch {
+	case c.To != "":
 		r.knownVersion(at.Child("to"), c.To, names)
+	case len(names) > 0:
+		r.missing(at.Child("to"), "name the version that shall have the traffic in the end")
 	}
 	if c.From != "" {
 		r.knownVersion(at.Child("from"), c.From, names)

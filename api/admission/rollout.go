@@ -18,7 +18,12 @@ import (
 func (r *report) rollout(ro *v1alpha1.Rollout) {
 	sp := &ro.Spec
 	r.serviceTarget(spec.Child("targetRef"), sp.TargetRef, "name the Service whose traffic is split")
-	names := r.versions(sp.Versions)
+	names := map[string]int{}
+	if ro.FollowsSelector() {
+		r.followsSelector(sp)
+	} else {
+		names = r.versions(sp.Versions)
+	}
 	if sp.Stickiness != nil {
 		r.stickiness(spec.Child("stickiness"), sp.Stickiness, sp.BlueGreen != nil)
 	}
@@ -53,9 +58,6 @@ func (r *report) rollout(ro *v1alpha1.Rollout) {
 // versions checks the list and gives the names in it.
 func (r *report) versions(versions []v1alpha1.Version) map[string]int {
 	at := spec.Child("versions")
-	if len(versions) == 0 {
-		r.missing(at, "list the versions, each with a name and a selector")
-	}
 	r.atMost(at, len(versions), 16)
 	names := map[string]int{}
 	for i, v := range versions {
@@ -65,6 +67,9 @@ func (r *report) versions(versions []v1alpha1.Version) map[string]int {
 		} else {
 			names[v.Name] = i
 			r.name(name, v.Name, true)
+			if v.Name == v1alpha1.SelectorVersion {
+				r.fail(name, api.ReasonInvalidField, "choose another name", "%q is what versions of a Rollout without versions of its own are called", v.Name)
+			}
 		}
 		selector := at.Index(i).Child("selector")
 		if len(v.Selector) == 0 {
@@ -78,6 +83,27 @@ func (r *report) versions(versions []v1alpha1.Version) map[string]int {
 		}
 	}
 	return names
+}
+
+// followsSelector refuses what names a version where there are none.
+func (r *report) followsSelector(sp *v1alpha1.RolloutSpec) {
+	const hint = "leave it out: the traffic goes to what the selector of the Service selects; or list the versions under spec.versions, each with a name and a selector"
+	refuse := func(is bool, at *field.Path) {
+		if is {
+			r.fail(at, api.ReasonInvalidField, hint, "there are no versions to name one of")
+		}
+	}
+	if bg := sp.BlueGreen; bg != nil {
+		refuse(bg.Active != "", spec.Child("blueGreen", "active"))
+		refuse(bg.Preview != nil, spec.Child("blueGreen", "preview"))
+	}
+	if c := sp.Canary; c != nil {
+		refuse(c.To != "", spec.Child("canary", "to"))
+		refuse(c.From != "", spec.Child("canary", "from"))
+	}
+	if sp.Traffic != nil {
+		r.missing(spec.Child("versions"), "list the versions, each with a name and a selector; without them there is nothing to split by hand")
+	}
 }
 
 // traffic asks that every share belongs to a version and that they sum to exactly 100.
@@ -119,10 +145,11 @@ func (r *report) knownVersion(at *field.Path, name string, names map[string]int)
 
 func (r *report) blueGreen(bg *v1alpha1.BlueGreen, names map[string]int) {
 	at := spec.Child("blueGreen")
-	if bg.Active == "" {
-		r.missing(at.Child("active"), "name the version that shall have the traffic")
-	} else {
+	switch {
+	case bg.Active != "":
 		r.knownVersion(at.Child("active"), bg.Active, names)
+	case len(names) > 0:
+		r.missing(at.Child("active"), "name the version that shall have the traffic")
 	}
 	r.minHealthy(at.Child("minHealthy"), *bg.MinHealthy)
 	r.notNegative(at.Child("holdOld"), bg.HoldOld)

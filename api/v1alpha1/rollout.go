@@ -33,23 +33,28 @@ type Rollout struct {
 // RolloutSpec is what the user asks for. Exactly one of traffic, blueGreen and canary is set.
 //
 // +kubebuilder:validation:ExactlyOneOf=traffic;blueGreen;canary
-// +kubebuilder:validation:XValidation:message="active must be the name of a version",fieldPath=".blueGreen.active",rule="!has(self.blueGreen) || self.versions.exists(v, v.name == self.blueGreen.active)"
-// +kubebuilder:validation:XValidation:message="version must be the name of a version",fieldPath=".blueGreen.preview.version",rule="!has(self.blueGreen) || !has(self.blueGreen.preview) || self.versions.exists(v, v.name == self.blueGreen.preview.version)"
-// +kubebuilder:validation:XValidation:message="to must be the name of a version",fieldPath=".canary.to",rule="!has(self.canary) || self.versions.exists(v, v.name == self.canary.to)"
-// +kubebuilder:validation:XValidation:message="from must be the name of a version",fieldPath=".canary.from",rule="!has(self.canary) || !has(self.canary.from) || self.versions.exists(v, v.name == self.canary.from)"
-// +kubebuilder:validation:XValidation:message="every key must be the name of a version",fieldPath=".traffic",rule="!has(self.traffic) || self.traffic.all(k, self.versions.exists(v, v.name == k))"
+// +kubebuilder:validation:XValidation:message="active must be the name of a version",fieldPath=".blueGreen.active",rule="!has(self.blueGreen) || !has(self.versions) || has(self.blueGreen.active) && self.versions.exists(v, v.name == self.blueGreen.active)"
+// +kubebuilder:validation:XValidation:message="version must be the name of a version",fieldPath=".blueGreen.preview.version",rule="!has(self.blueGreen) || !has(self.blueGreen.preview) || has(self.versions) && self.versions.exists(v, v.name == self.blueGreen.preview.version)"
+// +kubebuilder:validation:XValidation:message="to must be the name of a version",fieldPath=".canary.to",rule="!has(self.canary) || !has(self.versions) || has(self.canary.to) && self.versions.exists(v, v.name == self.canary.to)"
+// +kubebuilder:validation:XValidation:message="from must be the name of a version",fieldPath=".canary.from",rule="!has(self.canary) || !has(self.canary.from) || has(self.versions) && self.versions.exists(v, v.name == self.canary.from)"
+// +kubebuilder:validation:XValidation:message="every key must be the name of a version",fieldPath=".traffic",rule="!has(self.traffic) || has(self.versions) && self.traffic.all(k, self.versions.exists(v, v.name == k))"
 // +kubebuilder:validation:XValidation:message="the shares must sum to exactly 100",fieldPath=".traffic",rule="!has(self.traffic) || self.traffic.map(k, type(self.traffic[k]) == int ? int(self.traffic[k]) * 100 : int(double(string(self.traffic[k])) * 100.0 + 0.5)).sum() == 10000"
+// +kubebuilder:validation:XValidation:message="without versions leave active out: it is what the selector of the Service selects",fieldPath=".blueGreen.active",rule="has(self.versions) || !has(self.blueGreen) || !has(self.blueGreen.active)"
+// +kubebuilder:validation:XValidation:message="without versions leave to out: it is what the selector of the Service selects",fieldPath=".canary.to",rule="has(self.versions) || !has(self.canary) || !has(self.canary.to)"
 type RolloutSpec struct {
 	// The Service whose traffic is split, in the same namespace.
 	TargetRef TargetRef `json:"targetRef"`
 
-	// The versions. Each selector is merged over the Service's own selector.
+	// The versions. Each selector is merged over the Service's own selector. Without versions
+	// (blueGreen, canary) a new selector of the Service is a new version, called "selector": the
+	// traffic moves from what the old one selects to what the new one does.
 	//
+	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
-	Versions []Version `json:"versions"`
+	Versions []Version `json:"versions,omitempty"`
 
 	// Traffic by hand: the share of each version in percent, as an integer or a decimal
 	// string in steps of 0.01. The shares sum to exactly 100; a version that is not named
@@ -143,6 +148,7 @@ type TargetRef struct {
 type Version struct {
 	// What traffic, blueGreen, canary and messages call it.
 	//
+	// +kubebuilder:validation:XValidation:message="selector is what versions of a Rollout without versions of its own are called",rule="self != 'selector'"
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
@@ -162,11 +168,12 @@ type Percent intstr.IntOrString
 
 // BlueGreen moves all traffic at once.
 type BlueGreen struct {
-	// The version that shall have the traffic.
+	// The version that shall have the traffic. Required with versions.
 	//
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
-	Active string `json:"active"`
+	Active string `json:"active,omitempty"`
 
 	// How many of the active version's endpoints must be healthy before it gets the traffic:
 	// a number, or a percentage of all endpoints that it selects, ready or not. At least one

@@ -15,10 +15,12 @@ import (
 type Canary struct {
 	// The version that shall have all traffic in the end. Naming the stable version again, in the
 	// middle of a rollout or while the stable version is still kept, moves everything back to it.
+	// Required with versions.
 	//
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
-	To string `json:"to"`
+	To string `json:"to,omitempty"`
 
 	// The version that counts as stable where nothing has had traffic yet.
 	//

@@ -184,6 +184,7 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 	refused := c.allocations.Problems()
 	changes = append(changes, c.allocated()...)
 	c.tellNames(changes)
+	c.rollouts.services(changes)
 	if !c.loaded.Load() {
 		c.rollouts.prune()
 	}

@@ -55,12 +55,16 @@ type rollouts struct {
 	measures map[api.Key]measure
 	stepped  map[api.Key]struct{} // Rollouts on which there is a decision since the last change set
 
-	objects  map[api.Key]*api.Object
-	decided  map[api.Key]*v1alpha1.Rollout    // with the status that is in effect
-	byTarget map[api.Key]map[api.Key]struct{} // Service → Rollouts
-	clusters map[string]*versionCluster
-	fresh    map[string]struct{} // clusters that the Envoys have not been handed yet
-	everyone bool                // Envoys have come or gone, and nobody has looked
+	objects map[api.Key]*api.Object
+	// following are those without versions, as they were written, and untold those of them that wait for
+	// their Services.
+	following map[api.Key]*api.Object
+	untold    []translator.Change
+	decided   map[api.Key]*v1alpha1.Rollout    // with the status that is in effect
+	byTarget  map[api.Key]map[api.Key]struct{} // Service → Rollouts
+	clusters  map[string]*versionCluster
+	fresh     map[string]struct{} // clusters that the Envoys have not been handed yet
+	everyone  bool                // Envoys have come or gone, and nobody has looked
 	// fleets are those that say something of rollouts. hooks is nil where nobody is asked or told anything.
 	fleets map[string]*v1alpha1.Fleet
 	hooks  *hookDesk
@@ -74,24 +78,25 @@ type rollouts struct {
 func newRollouts(d decider, t *translator.Translator, log *slog.Logger, started time.Time) *rollouts {
 	return &rollouts{
 		decider: d, translator: t, log: log, settled: started.Add(settleTime),
-		on:       func(string, uint64) []replica.ClusterOn { return nil },
-		load:     func(string) rollout.Load { return rollout.Load{} },
-		counting: started.UTC().Format(time.RFC3339Nano),
-		watch:    func(map[string]struct{}) {},
-		judged:   map[api.Key][]string{},
-		measure:  func(map[string]uint64) {},
-		measured: func(string) xds.Measured { return xds.Measured{} },
-		measures: map[api.Key]measure{},
-		stepped:  map[api.Key]struct{}{},
-		objects:  map[api.Key]*api.Object{},
-		decided:  map[api.Key]*v1alpha1.Rollout{},
-		byTarget: map[api.Key]map[api.Key]struct{}{},
-		clusters: map[string]*versionCluster{},
-		fresh:    map[string]struct{}{},
-		fleets:   map[string]*v1alpha1.Fleet{},
-		changed:  func(string) {},
-		moved:    func(api.Key) {},
-		told:     func(api.Key, string, string) {},
+		on:        func(string, uint64) []replica.ClusterOn { return nil },
+		load:      func(string) rollout.Load { return rollout.Load{} },
+		counting:  started.UTC().Format(time.RFC3339Nano),
+		watch:     func(map[string]struct{}) {},
+		judged:    map[api.Key][]string{},
+		measure:   func(map[string]uint64) {},
+		measured:  func(string) xds.Measured { return xds.Measured{} },
+		measures:  map[api.Key]measure{},
+		stepped:   map[api.Key]struct{}{},
+		objects:   map[api.Key]*api.Object{},
+		following: map[api.Key]*api.Object{},
+		decided:   map[api.Key]*v1alpha1.Rollout{},
+		byTarget:  map[api.Key]map[api.Key]struct{}{},
+		clusters:  map[string]*versionCluster{},
+		fresh:     map[string]struct{}{},
+		fleets:    map[string]*v1alpha1.Fleet{},
+		changed:   func(string) {},
+		moved:     func(api.Key) {},
+		told:      func(api.Key, string, string) {},
 	}
 }
 
@@ -107,13 +112,48 @@ func (r *rollouts) set(o *api.Object) {
 		r.byTarget[service] = map[api.Key]struct{}{}
 	}
 	r.byTarget[service][o.Key] = struct{}{}
+	delete(r.following, o.Key)
+	if o.Value.(*v1alpha1.Rollout).FollowsSelector() {
+		r.following[o.Key] = o
+		if r.follow(o.Key, r.translator.Object(service)) {
+			return
+		}
+		r.untold = append(r.untold, translator.Change{Key: o.Key, Object: o}) // for the translator to say why
+	}
 	r.objects[o.Key] = o
-	r.decider.Set(o.Value.(*v1alpha1.Rollout))
+	if r.following[o.Key] == nil {
+		r.decider.Set(o.Value.(*v1alpha1.Rollout))
+	}
+}
+
+// follow has a Rollout without versions go to what the selector of its Service selects. It is false where
+// that has none.
+func (r *rollouts) follow(k api.Key, service *api.Object) bool {
+	raw := r.following[k]
+	if raw == nil || service == nil || len(service.Value.(*corev1.Service).Spec.Selector) == 0 {
+		return false
+	}
+	r.objects[k] = rolloutObject(raw, raw.Value.(*v1alpha1.Rollout).WithSelector(service.Value.(*corev1.Service).Spec.Selector))
+	r.decider.Set(r.objects[k].Value.(*v1alpha1.Rollout))
+	return true
+}
+
+// services tells the Rollouts of changes of their Services.
+func (r *rollouts) services(changes []translator.Change) {
+	if len(r.following) == 0 {
+		return
+	}
+	for _, c := range changes {
+		for k := range r.byTarget[c.Key] {
+			r.follow(k, c.Object)
+		}
+	}
 }
 
 func (r *rollouts) delete(k api.Key) {
 	r.untarget(k)
 	delete(r.objects, k)
+	delete(r.following, k)
 	delete(r.decided, k)
 	r.compare(k, nil)
 	r.stepped[k] = struct{}{}
@@ -218,7 +258,8 @@ func (r *rollouts) step(now time.Time) ([]translator.Change, time.Time) {
 		r.hooks.tell(r.objects[e.Key], e, now)
 	}
 	r.hooks.ask(r.decider)
-	changes := make([]translator.Change, 0, len(decided))
+	changes := r.untold
+	r.untold = nil
 	for _, d := range decided {
 		k := rollout.Key(d.Namespace, d.Name)
 		r.decided[k] = d

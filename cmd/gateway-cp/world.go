@@ -199,6 +199,7 @@ func (w *world) settle(manager *rollout.Manager) error {
 	for _, o := range services {
 		changes = append(changes, translator.Change{Key: o.Key, Object: o})
 	}
+	moved.services(changes)
 	changes = append(changes, decided...)
 	for range maxRounds {
 		moved.notice(w.translator.Apply(changes))
