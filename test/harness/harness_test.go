@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -51,5 +52,32 @@ func TestLoadSeesVersionsAndFailures(t *testing.T) {
 	time.Sleep(100 * time.Millisecond)
 	if gone := l.Stop(); len(gone) == 0 || len(gone.Failed()) != len(gone) || !strings.Contains(gone.Failures(), "refused") {
 		t.Errorf("a backend that is gone: %d of %d failed: %s", len(gone.Failed()), len(gone), gone.Failures())
+	}
+}
+
+// A balancer that gives each rule of a chain the same probability, 1/n in place of 1/(n-i) as kube-proxy does, is
+// found out by as many requests as the tests of balancers make.
+func TestSplitFindsAWrongBalancer(t *testing.T) {
+	third := map[string]float64{"a": 1. / 3, "b": 1. / 3, "c": 1. / 3}
+	spread := func(probabilities ...float64) map[string]int {
+		random := rand.New(rand.NewPCG(1, 2))
+		counts := map[string]int{}
+		for range 600 {
+			switch {
+			case random.Float64() < probabilities[0]:
+				counts["a"]++
+			case random.Float64() < probabilities[1]:
+				counts["b"]++
+			default:
+				counts["c"]++
+			}
+		}
+		return counts
+	}
+	if err := Split(spread(1./3, 1./2), third); err != nil {
+		t.Errorf("kube-proxy's probabilities: %v", err)
+	}
+	if counts := spread(1./3, 1./3); Split(counts, third) == nil {
+		t.Errorf("%v is taken for even", counts)
 	}
 }
