@@ -43,6 +43,9 @@ func drawSpec(t *rapid.T) v1alpha1.RolloutSpec {
 		}
 		bg.HoldOld = duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "hold"))
 		bg.Deadline = duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "deadline"))
+		if rapid.Bool().Draw(t, "preview") {
+			bg.Preview = &v1alpha1.Preview{Version: rapid.SampledFrom(spec.Versions).Draw(t, "previewed").Name, Match: testers}
+		}
 		spec.BlueGreen = bg
 	}
 	return spec
@@ -59,7 +62,11 @@ func drawCanary(t *rapid.T, versions []v1alpha1.Version) *v1alpha1.Canary {
 	}
 	for range rapid.IntRange(0, 5).Draw(t, "steps") {
 		var s v1alpha1.CanaryStep
-		switch rapid.IntRange(0, 3).Draw(t, "step") {
+		switch rapid.IntRange(0, 5).Draw(t, "step") {
+		case 4:
+			s.Match = rapid.SampledFrom([][]v1alpha1.RequestMatch{testers, {}}).Draw(t, "match")
+		case 5:
+			s.Mirror = &v1alpha1.Mirror{Percent: *share()}
 		case 0:
 			s.Weight = share()
 		case 1:

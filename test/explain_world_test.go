@@ -102,8 +102,30 @@ func (w *routingWorld) service(ns, name string, backends []*harness.Backend) {
 	}
 	if versions == 2 && w.chance(60) {
 		w.add("apiVersion: gateway-cp.io/v1alpha1\nkind: Rollout\nmetadata: {name: %s, namespace: %s}\nspec:\n  targetRef: {name: %s}\n"+
-			"  versions: [{name: v0, selector: {version: v0}}, {name: v1, selector: {version: v1}}]\n  traffic: {v0: 70, v1: 30}", name, ns, name)
+			"  versions: [{name: v0, selector: {version: v0}}, {name: v1, selector: {version: v1}}]\n  %s", name, ns, name, w.strategy())
 	}
+}
+
+// strategy splits the traffic, by chance or by user, or shows a version to some.
+func (w *routingWorld) strategy() string {
+	if w.chance(50) {
+		return "traffic: {v0: 70, v1: 30}\n  stickiness: " + of(w.Rand, []string{"null", "{header: X-User}", "{cookie: {name: a}}"})
+	}
+	var matches []string
+	for range 1 + w.IntN(3) {
+		var all []string
+		if w.chance(60) {
+			all = append(all, "headers: ["+w.valueMatch(of(w.Rand, headerNames), headerValues)+"]")
+		}
+		if w.chance(40) {
+			all = append(all, "cookies: ["+of(w.Rand, []string{`{name: a, value: "1"}`, `{name: b, type: RegularExpression, value: "[0-9]"}`, `{name: b, value: "2"}`})+"]")
+		}
+		if len(all) == 0 || w.chance(20) {
+			all = append(all, fmt.Sprintf("hosts: [%q, %q]", "www.a.com", of(w.Rand, []string{"a.com", "b.org", "web.two"})))
+		}
+		matches = append(matches, "{"+strings.Join(all, ", ")+"}")
+	}
+	return "blueGreen: {active: v0, preview: {version: v1, match: [" + strings.Join(matches, ", ") + "]}}"
 }
 
 // gatewayObject writes a Gateway with listeners for some of the host names.

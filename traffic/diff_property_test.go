@@ -52,8 +52,12 @@ func (w *diffWorld) service(name string) {
 	delete(w.docs, "rollout "+name)
 	if w.IntN(3) == 0 {
 		blue := w.IntN(101)
-		w.docs["rollout "+name] = fmt.Sprintf("apiVersion: gateway-cp.io/v1alpha1\nkind: Rollout\nmetadata: {name: %s, namespace: one}\nspec: {targetRef: {name: %s}, versions: [{name: blue, selector: {v: blue}}, {name: green, selector: {v: green}}], traffic: {blue: %d, green: %d}}",
-			name, name, blue, 100-blue)
+		w.docs["rollout "+name] = fmt.Sprintf("apiVersion: gateway-cp.io/v1alpha1\nkind: Rollout\nmetadata: {name: %s, namespace: one}\nspec: {targetRef: {name: %s}, versions: [{name: blue, selector: {v: blue}}, {name: green, selector: {v: green}}], %s}",
+			name, name, []string{
+				fmt.Sprintf("traffic: {blue: %d, green: %d}", blue, 100-blue),
+				fmt.Sprintf("traffic: {blue: %d, green: %d}, stickiness: {header: x-user}", blue, 100-blue),
+				fmt.Sprintf("blueGreen: {active: blue, preview: {version: green, match: [{headers: [{name: x-a, value: %q}]}]}}", fmt.Sprint(w.IntN(3))),
+			}[w.IntN(3)])
 	}
 }
 

@@ -262,6 +262,15 @@ func genRollout(t *rapid.T) api.Value {
 			{Name: names[0], Selector: r.Spec.Versions[0].Selector, Weight: 9000},
 			{Name: names[1], Selector: r.Spec.Versions[1].Selector, Weight: pick[int32](t, "weight", 0, 1000)},
 		}
+		if shown := &r.Status.Versions[1]; maybe(t, "shown") {
+			shown.Match = []v1alpha1.RequestMatch{{Headers: []v1alpha1.ValueMatch{{Name: "x-a", Value: pick(t, "value", "1", "2")}}}}
+			if maybe(t, "copies") {
+				shown.Mirror = &v1alpha1.Mirror{Percent: v1alpha1.Percent(intstr.FromInt32(pick[int32](t, "percent", 5, 100)))}
+			}
+		}
+		if maybe(t, "sticky") {
+			r.Spec.Stickiness = pick(t, "by", &v1alpha1.Stickiness{Header: "x-user"}, &v1alpha1.Stickiness{Cookie: &v1alpha1.StickyCookie{Name: "user"}})
+		}
 		return r
 	}
 	if maybe(t, "blue/green") {
