@@ -21,6 +21,11 @@ func MirrorClusters(service *corev1.Service, versionID string) []string {
 	return VersionClusters(service, versionID+mirrorSuffix)
 }
 
+// RescueClusters gives the names of the clusters in which a stable version answers what a canary fails, one for each port.
+func RescueClusters(service *corev1.Service, stableID string) []string {
+	return VersionClusters(service, stableID+rescueSuffix)
+}
+
 // ServiceOf gives the namespace and name of the Service that a cluster belongs to.
 func ServiceOf(cluster string) (namespace, name string) {
 	namespace, rest, _ := strings.Cut(cluster, "/")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +19,7 @@ import (
 type measure struct {
 	versions []v1alpha1.VersionStatus
 	clusters [][]string // of each version
+	rescue   [][]string // of each version, those that answer in its place: see translator/rescue.go
 	number   uint64
 }
 
@@ -44,7 +46,7 @@ func (r *rollouts) applied(number uint64) {
 	}
 	since := map[string]uint64{}
 	for _, m := range r.measures {
-		for _, clusters := range m.clusters {
+		for _, clusters := range slices.Concat(m.clusters, m.rescue) {
 			for _, name := range clusters {
 				since[name] = m.number
 			}
@@ -71,6 +73,14 @@ func (r *rollouts) measureOf(d *v1alpha1.Rollout) (m measure) {
 	if len(m.versions) < 2 {
 		return measure{}
 	}
+	m.rescue = make([][]string, len(m.versions))
+	if c := d.Status.Canary; c != nil && len(m.versions) == 2 {
+		for i, v := range m.versions {
+			if v.Name == c.Canary {
+				m.rescue[i] = translator.RescueClusters(service.Value.(*corev1.Service), m.versions[1-i].ID())
+			}
+		}
+	}
 	return m
 }
 
@@ -80,8 +90,14 @@ func (m measure) shares(r *rollouts) map[string]*admin.MeasuredShare {
 	shares := map[string]*admin.MeasuredShare{}
 	for i, v := range m.versions {
 		share := &admin.MeasuredShare{}
-		for _, name := range m.clusters[i] {
+		for port, name := range m.clusters[i] {
 			n := r.measured(name)
+			if port < len(m.rescue[i]) {
+				// What is answered in the version's place, though the version has not failed it, has not reached it.
+				// Envoy counts that nowhere else.
+				rescued := r.measured(m.rescue[i][port]).Issued
+				n.Unreached += rescued - min(rescued, n.Error)
+			}
 			// Issued counts a request when it is sent, as the split does; one whose connection is refused is
 			// an error that was never sent.
 			counts[i] += max(n.Issued, n.Success+n.Error) + n.Unreached
