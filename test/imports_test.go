@@ -34,7 +34,8 @@ var rooms = map[string]struct{ ours, never []string }{
 	"allocation":  {ours: []string{"api", "state"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net", "net/http", "math/rand", "math/rand/v2"}},
 	"rollout":     {ours: []string{"api", "state"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net", "net/http", "math/rand", "math/rand/v2"}},
 	// Asks and tells over HTTP what the engine of rollouts wants.
-	"hooks": {ours: []string{"api", "rollout"}, never: []string{grpc, envoyProtos, "os", "math/rand", "math/rand/v2", "k8s.io/client-go"}},
+	"hooks":   {ours: []string{"api", "rollout"}, never: []string{grpc, envoyProtos, "os", "math/rand", "math/rand/v2", "k8s.io/client-go"}},
+	"convert": {ours: []string{"api"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net/http", "math/rand", "math/rand/v2", "k8s.io/client-go"}},
 	// Numbers in, numbers out.
 	"rollout/analysis": {never: []string{"k8s.io", "sigs.k8s.io", grpc, envoyProtos, "log", "log/slog", "os", "net", "net/http", "math/rand", "math/rand/v2"}},
 	// Chance is what it is about.
