@@ -9,7 +9,7 @@ var togetherReasons = []ReasonInfo{
 	},
 	{
 		ReasonPortNotFound, groupTogether,
-		"A port that is named or numbered does not exist: the Service has no such port, none of the endpoints has a port with the name of the targetPort, or a probe names an unknown port.",
+		"A port that is named or numbered does not exist: the Service has no such port (also in the sectionName of a BackendPolicy), none of the endpoints has a port with the name of the targetPort, or a probe names an unknown port.",
 		"Correct the port, or add it to the object that should have it.",
 	},
 	{
@@ -74,18 +74,18 @@ var togetherReasons = []ReasonInfo{
 	},
 	{
 		ReasonProbeUnsupported, groupTogether,
-		"Envoy cannot carry out the probe: it can send HTTP and gRPC requests and open TCP connections, but not run a command inside a container.",
+		"Envoy cannot carry out the probe: it can send HTTP and gRPC requests and open TCP connections, but not run a command inside a container. For gRPC, also in a BackendPolicy, the port of the Service must speak HTTP/2.",
 		"Offer the check over the network and use httpGet, grpc or tcpSocket.",
 	},
 	{
 		ReasonTargetNotFound, groupTogether,
-		"A Rollout, or an EndpointSlice, names a Service that does not exist in its namespace. It has no effect.",
-		"Correct spec.targetRef.name, or the label kubernetes.io/service-name of the EndpointSlice, or create the Service.",
+		"A Rollout, a BackendPolicy or an EndpointSlice names a Service that does not exist in its namespace. It has no effect.",
+		"Correct spec.targetRef.name (of a BackendPolicy, spec.targetRefs), or the label kubernetes.io/service-name of the EndpointSlice, or create the Service.",
 	},
 	{
 		ReasonTargetConflict, groupTogether,
-		"Several Rollouts name the same Service. The oldest one is obeyed (among equals, the first by name); the others have no effect.",
-		"Remove all but one.",
+		"Several Rollouts, or several BackendPolicies, name the same Service, or the same port of it. The oldest one is obeyed (among equals, the first by name); the others have no effect on it. A BackendPolicy that names the port is no rival of one for the whole Service: it wins for its port.",
+		"Remove all but one; put what several BackendPolicies say into one: they are not merged.",
 	},
 	{
 		ReasonDependencyNotFound, groupTogether,

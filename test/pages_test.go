@@ -32,6 +32,7 @@ var pages = []struct {
 	{file: "docs/diff.md", runs: 6, serve: true},
 	{file: "docs/explain.md", runs: 6},
 	{file: "docs/policy-tests.md", runs: 5},
+	{file: "docs/backend-policy.md", runs: 1},
 	{file: "docs/ci.md", runs: 2},
 	{file: "docs/schemas.md", runs: 1},
 	{file: "docs/editors.md"},
@@ -212,6 +213,9 @@ func (w *pageWorld) valid(block string) {
 	case strings.Contains(block, "apiVersion: "):
 		w.write(filepath.Join(w.dir, "block/page.yaml"), block, 0o600)
 		command = "gateway-cp validate --fail-on warning block/page.yaml"
+		if _, err := os.Stat(filepath.Join(w.dir, "beside.yaml")); err == nil { // what the page takes to be there
+			command += " beside.yaml"
+		}
 	case strings.HasPrefix(block, "severity:"):
 		w.write(filepath.Join(w.dir, "block/config.yaml"), block, 0o600)
 		command = "gateway-cp validate --config block/config.yaml $EXAMPLES/canary"

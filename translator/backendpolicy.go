@@ -38,6 +38,15 @@ func policyOf(r *Reader, service *corev1.Service, port *corev1.ServicePort) poli
 	return noPolicy
 }
 
+// policyOrigin is where the policy of a Service port comes from; nothing where there is none.
+func policyOrigin(r *Reader, service *corev1.Service, port *corev1.ServicePort) []Origin {
+	p, _ := policyFor(r, service.Namespace, service.Name, port)
+	if p == nil {
+		return nil
+	}
+	return []Origin{{api.Key{Kind: api.KindBackendPolicy, Namespace: p.Namespace, Name: p.Name}, "spec"}}
+}
+
 // policyFor gives the policy in effect for a port of a Service, or nil, and whether it names the port. Without
 // a port, it is the one for the whole Service.
 func policyFor(r *Reader, namespace, service string, port *corev1.ServicePort) (found *v1alpha1.BackendPolicy, section bool) {

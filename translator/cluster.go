@@ -41,7 +41,7 @@ func buildCluster(r *Reader, u Unit) Result {
 		if tls := tlsOutside(f, service, port); tls != nil {
 			e.overTLS(c, tls, speaksHTTP2(port.AppProtocol))
 		}
-		return e.result(key, c, out).from(clusterOrigins(u, service, port, version)...)
+		return e.result(key, c, out).from(append(clusterOrigins(u, service, port, version), policyOrigin(r, service, port)...)...)
 	}
 	out.Fetches = []resource.Ref{{Type: resource.Endpoint, Name: name}}
 	check, problems := checkOf(service, policy, selectedWorkloads(r, service, version), http2)
@@ -52,7 +52,7 @@ func buildCluster(r *Reader, u Unit) Result {
 	if version.isTwin() {
 		problems = nil
 	}
-	return e.result(key, c, out, problems...).from(clusterOrigins(u, service, port, version)...)
+	return e.result(key, c, out, problems...).from(append(clusterOrigins(u, service, port, version), policyOrigin(r, service, port)...)...)
 }
 
 // edsCluster is what all clusters of Services have in common.
