@@ -119,8 +119,12 @@ fuzz-short:
 	GO="$(GO)" .ci/fuzz short FuzzReadAsKubernetes
 
 .PHONY: bench
-bench: ## What a change and clients cost, against others in the same run (docs/benchmarks.md); 12 minutes
-	$(GO) run ./test/bench
+bench: ## What a change and clients cost, against others in the same run (docs/benchmarks.md); 17 minutes
+	WRK=$$(.ci/wrk) $(GO) run ./test/bench
+
+.PHONY: bench-dataplane
+bench-dataplane: ## Requests through the configuration that is generated, against a minimal one by hand; load from wrk; 5 minutes
+	WRK=$$(.ci/wrk) $(GO) run ./test/bench dataplane
 
 .PHONY: soak
 soak: ## The long forms of the tests against a real Envoy, with full counts

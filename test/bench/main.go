@@ -28,6 +28,7 @@ var sections = []section{
 	{"files", "From the write of a file, 1 client (20 ms of that is waiting for the writer to stop)", filesTable},
 	{"validate", "validate of 10,000 documents of ten kinds, cold, beside kubeconform, which checks each by its schema only.\nMedians (least) of runs in turns; a document's time is of the median", validateTable},
 	{"dns", "Queries for the addresses of 10,000 Services over UDP, 16 clients; medians of 9 rounds of a second in turns", dnsTable},
+	{"dataplane", "Requests through an Envoy that gateway-cp configures, and through one with a minimal configuration by hand;\nmedians of 15 pairs, ratios of pairs: what is above 1 is better than by hand", dataplaneTable},
 	{"process", fmt.Sprintf("A gateway-cp process, %d endpoints a Service", endpointsOfEach), processTable},
 }
 

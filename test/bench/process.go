@@ -272,11 +272,21 @@ func waitReady(url string) error {
 
 // freeAddress gives an address on loopback that nobody has at the moment.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	all, err := freeAddresses(1)
+	return strings.Join(all, ""), err
+}
+
+// freeAddresses gives several, each another one.
+func freeAddresses(n int) (all []string, err error) {
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = l.Close() }()
+		all = append(all, l.Addr().String())
 	}
-	return l.Addr().String(), l.Close()
+	return all, nil
 }
 
 // memoryOf reads https://man7.org/linux/man-pages/man5/proc_pid_status.5.html.
