@@ -139,6 +139,21 @@ func TestFollowerHoldsBackWhatWouldFailHere(t *testing.T) {
 	w.want("it goes again, but nobody decides here", w.step(), "")
 }
 
+// A version that is shown elsewhere is shown here once it has endpoints here.
+func TestFollowerShowsWhatItHas(t *testing.T) {
+	shown := decision(10000, 0)
+	green := &shown.Status.Versions[1]
+	green.Match, green.Mirror = testers, &v1alpha1.Mirror{}
+	seen := Observed{Versions: map[string]VersionObserved{green.ID(): {}}}
+	if versions, why := shown.comesTo(nil, seen); versions[1].Match != nil || versions[1].Mirror != nil || why != "" {
+		t.Errorf("without endpoints: %+v, %q", versions, why)
+	}
+	seen.Versions[green.ID()] = VersionObserved{Ready: 1}
+	if versions, _ := shown.comesTo(nil, seen); versions[1].Match == nil || versions[1].Mirror == nil || green.Match == nil {
+		t.Errorf("with endpoints: %+v", versions)
+	}
+}
+
 func TestFollowerNeedNotHoldWhereNothingWorksAnyway(t *testing.T) {
 	w := newFollowedWorld(t)
 	w.set("web")

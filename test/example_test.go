@@ -156,7 +156,7 @@ func (r *readme) shell(command string) (output string, code int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-var curlCommand = regexp.MustCompile(`^curl (?:-H 'Host: (\S+)' )?(http://\S+)$`)
+var curlCommand = regexp.MustCompile(`^curl (?:-H '([^:]+): (\S+)' )?(http://\S+)$`)
 
 // curl is a check that does what curl would: not every machine has it.
 func (r *readme) curl(command, want string) func() error {
@@ -165,7 +165,13 @@ func (r *readme) curl(command, want string) func() error {
 		r.Fatalf("curl is used in a way that this test does not know: %s", command)
 	}
 	return func() error {
-		resp, body, err := harness.Stream{Host: m[1], URL: m[2]}.Do()
+		s := harness.Stream{URL: m[3], Header: http.Header{}}
+		if m[1] == "Host" {
+			s.Host = m[2]
+		} else if m[1] != "" {
+			s.Header.Set(m[1], m[2])
+		}
+		resp, body, err := s.Do()
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,8 @@ func newRolloutWatchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch NAMESPACE/NAME",
 		Short: "Watch a Rollout: its step, shares and Envoys, and what happened last",
-		Long: `Watch shows where a Rollout stands whenever that changes, until Ctrl-C. On a terminal it repaints the screen;
+		Long: `Watch shows where a Rollout stands whenever that changes, until Ctrl-C, also which part of the requests each
+version really gets, as Envoys have measured it since the last step. On a terminal it repaints the screen;
 elsewhere it writes one report after the other.`,
 		Example:           "  gateway-cp rollout watch web/shop",
 		Args:              cobra.ExactArgs(1),

@@ -52,6 +52,26 @@ func TestStepsTakeTheirTime(t *testing.T) {
 	}
 }
 
+// A bad canary is given up for what its copies show, before any user has seen it; a good one goes on.
+func TestCopiesAreCounted(t *testing.T) {
+	spec := canary(&v1alpha1.CanaryAnalysis{}, v1alpha1.CanaryStep{Mirror: &v1alpha1.Mirror{Percent: *percent(20)}},
+		v1alpha1.CanaryStep{Analysis: &v1alpha1.CanaryAnalysisStep{}}, weight(5), pause(time.Minute))
+	w := World{RequestsPerSecond: 100, StableErrors: 0.005, CanaryErrors: 0.3, Seed: 1}
+	s, err := Run(spec, w)
+	if err != nil || s.Outcome != Aborted || s.Seconds > 60 {
+		t.Errorf("%+v %v", s, err)
+	}
+	for _, e := range s.Events {
+		if e.Percent > 0 {
+			t.Errorf("it had a share: %+v", e)
+		}
+	}
+	w.CanaryErrors = 0.005
+	if s, err := Run(spec, w); err != nil || s.Outcome != Promoted {
+		t.Errorf("%+v %v", s, err)
+	}
+}
+
 // A simulation ends whatever is in it.
 func TestEveryRunEnds(t *testing.T) {
 	for name, c := range map[string]struct {
