@@ -17,8 +17,6 @@ import (
 	"time"
 
 	"sigs.k8s.io/yaml"
-
-	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
 func main() {
@@ -47,10 +45,10 @@ func run(ctx context.Context, dir string) error {
 	}
 	for _, w := range workloads {
 		address := fmt.Sprintf("%s:%d", w.Spec.Addresses[0], w.Spec.Ports[0].Port)
-		if err := services.open(w.Labels["app"], address); err != nil {
-			return fmt.Errorf("%s: %w", w.Name, err)
+		if err := services.open(w.Metadata.Labels["app"], address); err != nil {
+			return fmt.Errorf("%s: %w", w.Metadata.Name, err)
 		}
-		fmt.Printf("%s is open at %s\n", w.Labels["app"], address)
+		fmt.Printf("%s is open at %s\n", w.Metadata.Labels["app"], address)
 	}
 	return gatewayCP(ctx, dir)
 }
@@ -74,19 +72,31 @@ func gatewayCP(ctx context.Context, dir string) error {
 	return nil
 }
 
+// workload is what is read here of a Workload.
+type workload struct {
+	Metadata struct {
+		Name   string
+		Labels map[string]string
+	}
+	Spec struct {
+		Addresses []string
+		Ports     []struct{ Port int }
+	}
+}
+
 // readWorkloads reads a directory of files with a Workload each.
-func readWorkloads(dir string) ([]v1alpha1.Workload, error) {
+func readWorkloads(dir string) ([]workload, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil || len(files) == 0 {
 		return nil, errors.Join(err, fmt.Errorf("%s has no Workloads", dir))
 	}
-	all := make([]v1alpha1.Workload, len(files))
+	all := make([]workload, len(files))
 	for i, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}
-		if err := yaml.UnmarshalStrict(data, &all[i]); err != nil {
+		if err := yaml.Unmarshal(data, &all[i]); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		if len(all[i].Spec.Addresses) == 0 || len(all[i].Spec.Ports) == 0 {
