@@ -37,6 +37,7 @@ type KindInfo struct {
 // clusters with a Gateway API before 1.5 have).
 var kinds = []KindInfo{
 	{Kind: KindBackendPolicy, GVK: ours("BackendPolicy"), Resource: "backendpolicies", New: func() Value { return new(v1alpha1.BackendPolicy) }},
+	{Kind: KindBackendTLSPolicy, GVK: gateway("BackendTLSPolicy"), Resource: "backendtlspolicies", New: func() Value { return new(gatewayv1.BackendTLSPolicy) }},
 	{Kind: KindConfigMap, GVK: core("ConfigMap"), Resource: "configmaps", New: func() Value { return new(corev1.ConfigMap) }},
 	{Kind: KindEndpointSlice, GVK: discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), Resource: "endpointslices", New: func() Value { return new(discoveryv1.EndpointSlice) }},
 	{Kind: KindEndpoints, GVK: core("Endpoints"), Resource: "endpoints", New: newEndpoints},

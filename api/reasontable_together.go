@@ -29,8 +29,8 @@ var togetherReasons = []ReasonInfo{
 	},
 	{
 		ReasonCertificateNotFound, groupTogether,
-		"A listener names a Secret that does not exist, is not of type kubernetes.io/tls, or has no usable certificate. Connections that need it are not accepted; all others are.",
-		"Create or repair the Secret, or correct certificateRefs.",
+		"A listener names a Secret that does not exist, is not of type kubernetes.io/tls, or has no usable certificate. Connections that need it are not accepted; all others are. Or a BackendTLSPolicy names a ConfigMap that does not exist or has no certificate authority in ca.crt: while it has no other, requests to the Services that it is for are answered 503.",
+		"Create or repair the Secret or ConfigMap, or correct certificateRefs or caCertificateRefs.",
 	},
 	{
 		ReasonGatewayClassNotFound, groupTogether,

@@ -96,6 +96,15 @@ func (c *checker) referred(p api.Problem) api.Key {
 		if ref := backendRef(v, p.Path); ref != nil {
 			return serviceKey(v, ref)
 		}
+	case *gatewayv1.BackendTLSPolicy:
+		var i int
+		if n, _ := fmt.Sscanf(p.Path, "spec.targetRefs[%d]", &i); n == 1 && i < len(v.Spec.TargetRefs) {
+			return api.Key{Kind: api.KindService, Namespace: v.Namespace, Name: string(v.Spec.TargetRefs[i].Name)}
+		}
+		refs := v.Spec.Validation.CACertificateRefs
+		if n, _ := fmt.Sscanf(p.Path, "spec.validation.caCertificateRefs[%d]", &i); n == 1 && i < len(refs) && refs[i].Kind == "ConfigMap" {
+			return api.Key{Kind: api.KindConfigMap, Namespace: v.Namespace, Name: string(refs[i].Name)}
+		}
 	default:
 		if service, ok := targetService(o); ok {
 			return service

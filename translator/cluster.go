@@ -23,24 +23,22 @@ func buildCluster(r *Reader, u Unit) Result {
 	name := clusterName(u.Namespace, u.Name, u.Port, version.ID)
 	e := &encoder{}
 	c := edsCluster(name)
+	f, ok := readFleet(r, u.Fleet)
+	if !ok {
+		return Result{}
+	}
 	policy, http2 := policyOf(r, service, port), speaksHTTP2(port.AppProtocol)
 	e.balance(c, balancerOf(service, policy), port)
 	e.applyPolicy(c, policy, http2)
+	e.overTLS(c, tlsTo(r, f, service, port), http2)
 	e.sendProxy(c, service)
 	out := resource.Output{
 		Sources: []api.Key{serviceKey(u)},
-		Drain:   drainTime(r, u.Fleet),
+		Drain:   f.Spec.DrainTime.Duration,
 	}
 	key := resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}
 	if isExternal(service) {
-		f, ok := readFleet(r, u.Fleet)
-		if !ok {
-			return Result{}
-		}
 		e.resolveOutside(c, f, service, port)
-		if tls := tlsOutside(f, service, port); tls != nil {
-			e.overTLS(c, tls, speaksHTTP2(port.AppProtocol))
-		}
 		return e.result(key, c, out).from(append(clusterOrigins(u, service, port, version), policyOrigin(r, service, port)...)...)
 	}
 	out.Fetches = []resource.Ref{{Type: resource.Endpoint, Name: name}}

@@ -27,6 +27,8 @@ func Keep(value api.Value) api.Value {
 		return keepSlice(v)
 	case *corev1.Node:
 		return keepNode(v)
+	case *corev1.ConfigMap:
+		return keepConfigMap(v)
 	}
 	return value
 }
@@ -47,6 +49,8 @@ func lookupsOf(o *api.Object) []lookup {
 		return gatewayLookups(o)
 	case api.KindHTTPRoute:
 		return httpRouteLookups(o)
+	case api.KindBackendTLSPolicy:
+		return tlsPolicyLookups(o)
 	case api.KindReferenceGrant:
 		return referenceGrantLookups(o)
 	case api.KindEndpointSlice:
@@ -81,6 +85,8 @@ func calledFor(r *Reader, o *api.Object) []Unit {
 		return gatewayCalls(r, o)
 	case api.KindHTTPRoute:
 		return httpRouteCalls(r, o)
+	case api.KindBackendTLSPolicy:
+		return tlsPolicyCalls(o)
 	}
 	return nil
 }

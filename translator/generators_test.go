@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"pgregory.net/rapid"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/admission"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
@@ -22,8 +24,33 @@ import (
 func generators() []func(*rapid.T) api.Value {
 	return append(gatewayGenerators(),
 		genFleet, genService, genService, genEndpointSlice, genCoreEndpoints, genPod, genPod,
-		genWorkload, genNode, genRollout, genRollout,
+		genWorkload, genNode, genRollout, genRollout, genTLSPolicy, genConfigMap,
 	)
+}
+
+func genTLSPolicy(t *rapid.T) api.Value {
+	p := &gatewayv1.BackendTLSPolicy{ObjectMeta: genMeta(t, "t1", "t2")}
+	ref := gatewayv1.LocalPolicyTargetReferenceWithSectionName{}
+	ref.Kind, ref.Name = "Service", pick[gatewayv1.ObjectName](t, "target", "a", "b", "c")
+	if maybe(t, "one port") {
+		section := pick[gatewayv1.SectionName](t, "section", "p0", "p1")
+		ref.SectionName = &section
+	}
+	p.Spec.TargetRefs = []gatewayv1.LocalPolicyTargetReferenceWithSectionName{ref}
+	p.Spec.Validation.Hostname = "a.example.com"
+	if maybe(t, "system") {
+		system := gatewayv1.WellKnownCACertificatesSystem
+		p.Spec.Validation.WellKnownCACertificates = &system
+	} else {
+		p.Spec.Validation.CACertificateRefs = []gatewayv1.LocalObjectReference{{Kind: "ConfigMap", Name: pick[gatewayv1.ObjectName](t, "authority", "a", "b")}}
+	}
+	return p
+}
+
+func genConfigMap(t *rapid.T) api.Value {
+	m := &corev1.ConfigMap{ObjectMeta: genMeta(t, "a", "b")}
+	m.Data = map[string]string{"other": "x", authorityKey: pick(t, "authority", "", "broken", nobody)}
+	return m
 }
 
 // genObject makes an admitted object.

@@ -175,11 +175,17 @@ func buildHostnameCluster(r *Reader, u Unit) Result {
 			SingleHostPerSubset: true,
 		}},
 	}
+	f, ok := readFleet(r, u.Fleet)
+	if !ok {
+		return Result{}
+	}
 	e.limit(c, policyOf(r, service, port), speaksHTTP2(port.AppProtocol))
+	e.overTLS(c, tlsTo(r, f, service, port), speaksHTTP2(port.AppProtocol))
+	e.sendProxy(c, service)
 	return e.result(resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}, c, resource.Output{
 		Fetches: []resource.Ref{{Type: resource.Endpoint, Name: name}},
 		Sources: []api.Key{serviceKey(u)},
-		Drain:   drainTime(r, u.Fleet),
+		Drain:   f.Spec.DrainTime.Duration,
 	}).from(Origin{serviceKey(u), portPath(service, port)})
 }
 

@@ -372,15 +372,20 @@ func speaksPlainHTTP(p *corev1.ServicePort) bool {
 	if !isTCP(p.Protocol) {
 		return false
 	}
-	protocol, _, _ := strings.Cut(p.Name, "-")
-	if p.AppProtocol != nil {
-		protocol = strings.TrimPrefix(*p.AppProtocol, "kubernetes.io/")
-	}
-	switch protocol {
+	switch protocolOf(p) {
 	case "http", "http2", "h2c", "grpc", "ws":
 		return true
 	}
 	return false
+}
+
+// protocolOf is what a port says is spoken; empty when it says nothing that is known.
+func protocolOf(p *corev1.ServicePort) string {
+	if p.AppProtocol != nil {
+		return strings.TrimPrefix(*p.AppProtocol, "kubernetes.io/")
+	}
+	protocol, _, _ := strings.Cut(p.Name, "-")
+	return protocol
 }
 
 // openingProblem says that an opening cannot be had.

@@ -8,6 +8,7 @@ import (
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	rawv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/raw_buffer/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/types/known/structpb"
 	corev1 "k8s.io/api/core/v1"
@@ -106,6 +107,8 @@ func (e *encoder) checkByProbe(c *clusterv3.Cluster, p *corev1.Probe) {
 		check.HealthChecker = &corev3.HealthCheck_HttpHealthCheck_{HttpHealthCheck: httpCheck(p.HTTPGet)}
 		if p.HTTPGet.Scheme == corev1.URISchemeHTTPS {
 			e.checkOverTLS(c, check)
+		} else {
+			e.checkInPlainText(c, check)
 		}
 	case p.TCPSocket != nil:
 		check.HealthChecker = &corev3.HealthCheck_TcpHealthCheck_{TcpHealthCheck: &corev3.HealthCheck_TcpHealthCheck{}}
@@ -115,6 +118,7 @@ func (e *encoder) checkByProbe(c *clusterv3.Cluster, p *corev1.Probe) {
 			grpc.ServiceName = *p.GRPC.Service
 		}
 		check.HealthChecker = &corev3.HealthCheck_GrpcHealthCheck_{GrpcHealthCheck: grpc}
+		e.checkInPlainText(c, check)
 	}
 	c.HealthChecks = []*corev3.HealthCheck{check}
 }
@@ -146,14 +150,25 @@ func hostHeader(get *corev1.HTTPGetAction) string {
 
 // checkOverTLS uses TLS for the check alone, and, as the kubelet, takes any certificate.
 func (e *encoder) checkOverTLS(c *clusterv3.Cluster, check *corev3.HealthCheck) {
-	criteria := &structpb.Struct{Fields: map[string]*structpb.Value{"probe": structpb.NewStringValue("https")}}
+	e.checkOver(c, check, "probe over TLS", "https", tlsSocket, &tlsv3.UpstreamTlsContext{})
+}
+
+// checkInPlainText uses no TLS for the check where requests do.
+func (e *encoder) checkInPlainText(c *clusterv3.Cluster, check *corev3.HealthCheck) {
+	if c.TransportSocket.GetName() == tlsSocket {
+		e.checkOver(c, check, "probe in plain text", "http", "envoy.transport_sockets.raw_buffer", &rawv3.RawBuffer{})
+	}
+}
+
+func (e *encoder) checkOver(c *clusterv3.Cluster, check *corev3.HealthCheck, name, scheme, socket string, config message) {
+	criteria := &structpb.Struct{Fields: map[string]*structpb.Value{"probe": structpb.NewStringValue(scheme)}}
 	check.TransportSocketMatchCriteria = criteria
 	c.TransportSocketMatches = []*clusterv3.Cluster_TransportSocketMatch{{
-		Name:  "probe over TLS",
+		Name:  name,
 		Match: criteria,
 		TransportSocket: &corev3.TransportSocket{
-			Name:       "envoy.transport_sockets.tls",
-			ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: e.any(&tlsv3.UpstreamTlsContext{})},
+			Name:       socket,
+			ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: e.any(config)},
 		},
 	}}
 }

@@ -193,10 +193,10 @@ func buildServiceCheck(r *Reader, u Unit) Result {
 			}
 			continue
 		}
-		if p.AppProtocol != nil && speaksTLS(*p.AppProtocol) && !isExternal(service) {
+		if p.AppProtocol != nil && speaksTLS(*p.AppProtocol) && !isExternal(service) && !hasTLSPolicy(r, service, &p) {
 			warn(api.ReasonUnsupportedField, fmt.Sprintf("spec.ports[%d].appProtocol", i),
-				fmt.Sprintf("TLS to endpoints is not there yet: to the names of the Service %s is sent in plain text", *p.AppProtocol),
-				"let the endpoints accept plain HTTP")
+				fmt.Sprintf("no BackendTLSPolicy says how to verify endpoints: to the names of the Service %s is sent in plain text", *p.AppProtocol),
+				"make a BackendTLSPolicy for the Service, or let the endpoints accept plain HTTP")
 		}
 	}
 	problems = append(problems, originalSourceProblems(r, service)...)

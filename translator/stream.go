@@ -102,6 +102,10 @@ func buildStreamCluster(r *Reader, u Unit) Result {
 	}
 	name := streamClusterName(u.Namespace, u.Name, port, stream.local)
 	c := edsCluster(name)
+	f, ok := readFleet(r, u.Fleet)
+	if !ok {
+		return Result{}
+	}
 	e := &encoder{}
 	policy, http2 := policyOf(r, service, port), speaksPlainHTTP(port) && speaksHTTP2(port.AppProtocol)
 	balancer := balancerOf(service, policy)
@@ -110,17 +114,14 @@ func buildStreamCluster(r *Reader, u Unit) Result {
 	}
 	e.balanceStream(c, balancer)
 	e.applyPolicy(c, policy, http2)
+	e.overTLS(c, streamTLS(r, f, service, port), http2)
 	e.sendProxy(c, service)
 	out := resource.Output{
 		Sources: []api.Key{serviceKey(u)},
-		Drain:   drainTime(r, u.Fleet),
+		Drain:   f.Spec.DrainTime.Duration,
 	}
 	key := resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}
 	if isExternal(service) {
-		f, ok := readFleet(r, u.Fleet)
-		if !ok {
-			return Result{}
-		}
 		e.resolveOutside(c, f, service, port)
 		return e.result(key, c, out).from(Origin{serviceKey(u), portPath(service, port)})
 	}

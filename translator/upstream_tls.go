@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
+const tlsSocket = "envoy.transport_sockets.tls"
+
 // upstreamTLS is how TLS to the endpoints of a cluster is set up and verified: against an authority, and
 // always against names as well. An authority alone would take the certificate of anybody under it.
 type upstreamTLS struct {
@@ -37,14 +39,17 @@ func dnsName(name string) *tlsv3.SubjectAltNameMatcher {
 	}
 }
 
-// overTLS has a cluster speak TLS.
+// overTLS has a cluster speak TLS; nil: it does not.
 func (e *encoder) overTLS(c *clusterv3.Cluster, tls *upstreamTLS, http2 bool) {
+	if tls == nil {
+		return
+	}
 	protocol := "http/1.1"
 	if http2 {
 		protocol = "h2"
 	}
 	c.TransportSocket = &corev3.TransportSocket{
-		Name: "envoy.transport_sockets.tls",
+		Name: tlsSocket,
 		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: e.any(&tlsv3.UpstreamTlsContext{
 			Sni: tls.sni,
 			CommonTlsContext: &tlsv3.CommonTlsContext{

@@ -84,6 +84,8 @@ func (r *report) kind(value api.Value, now time.Time) {
 	case *gatewayv1.HTTPRoute:
 		defaultHTTPRoute(v)
 		r.httpRoute(v)
+	case *gatewayv1.BackendTLSPolicy:
+		r.backendTLSPolicy(v)
 	case *gatewayv1.ReferenceGrant:
 		r.referenceGrant(v)
 	case *v1alpha1.Rollout:

@@ -23,19 +23,19 @@ type reading struct {
 }
 
 // readings are the kinds that are read. Endpoints are not among them, since Kubernetes mirrors them
-// to EndpointSlices, nor ConfigMaps, which nothing refers to yet.
+// to EndpointSlices.
 func readings() []reading {
 	var all []reading
 	for _, info := range api.Kinds() {
 		r := reading{KindInfo: info}
 		switch info.Kind {
-		case api.KindEndpoints, api.KindConfigMap:
+		case api.KindEndpoints:
 			continue
 		case api.KindSecret:
 			r.fields = "type=" + string(corev1.SecretTypeTLS)
 		case api.KindNode, api.KindNamespace:
 			r.namesOnly, r.follows = true, true
-		case api.KindEndpointSlice, api.KindPod:
+		case api.KindEndpointSlice, api.KindPod, api.KindConfigMap: // Kubernetes puts one into each namespace
 			r.follows = true
 		}
 		all = append(all, r)

@@ -152,7 +152,7 @@ func GatewayCRDs() (files []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"gatewayclasses", "gateways", "httproutes", "referencegrants"} {
+	for _, name := range []string{"backendtlspolicies", "gatewayclasses", "gateways", "httproutes", "referencegrants"} {
 		files = append(files, filepath.Join(dir, "config/crd/standard/gateway.networking.k8s.io_"+name+".yaml"))
 	}
 	return files, nil
