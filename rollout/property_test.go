@@ -51,49 +51,6 @@ func drawSpec(t *rapid.T) v1alpha1.RolloutSpec {
 	return spec
 }
 
-// drawCanary draws a canary over the versions.
-func drawCanary(t *rapid.T, versions []v1alpha1.Version) *v1alpha1.Canary {
-	c := &v1alpha1.Canary{To: rapid.SampledFrom(versions).Draw(t, "to").Name}
-	if rapid.Bool().Draw(t, "from") {
-		c.From = rapid.SampledFrom(versions).Draw(t, "from").Name
-	}
-	share := func() *v1alpha1.Percent {
-		return new(v1alpha1.Percent(intstr.FromString(rapid.SampledFrom([]string{"0", "0.01", "5", "33.33", "50", "99.99", "100"}).Draw(t, "share"))))
-	}
-	for range rapid.IntRange(0, 5).Draw(t, "steps") {
-		var s v1alpha1.CanaryStep
-		switch rapid.IntRange(0, 5).Draw(t, "step") {
-		case 4:
-			s.Match = rapid.SampledFrom([][]v1alpha1.RequestMatch{testers, {}}).Draw(t, "match")
-		case 5:
-			s.Mirror = &v1alpha1.Mirror{Percent: *share()}
-		case 0:
-			s.Weight = share()
-		case 1:
-			s.Pause = &v1alpha1.CanaryPause{}
-			if rapid.IntRange(0, 3).Draw(t, "forever") > 0 {
-				s.Pause.Duration = duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "pause"))
-			}
-		default:
-			s.Ramp = &v1alpha1.CanaryRamp{To: share(), Over: *duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "over"))}
-			if rapid.Bool().Draw(t, "ramp from") {
-				s.Ramp.From = share()
-			}
-		}
-		c.Steps = append(c.Steps, s)
-	}
-	if rapid.Bool().Draw(t, "half") {
-		c.MinHealthy = new(intstr.FromString("50%"))
-	}
-	c.HoldOld = duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "hold"))
-	c.Bake = duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "bake"))
-	c.Deadline = duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "deadline"))
-	if rapid.Bool().Draw(t, "progress") {
-		c.ProgressDeadline = duration(rapid.SampledFrom([]time.Duration{-1, 0, time.Second, time.Minute}).Draw(t, "progress"))
-	}
-	return c
-}
-
 func drawObserved(t *rapid.T, now time.Time) Observed {
 	o := Observed{Versions: map[string]VersionObserved{}}
 	envoys := rapid.IntRange(0, 3).Draw(t, "envoys")

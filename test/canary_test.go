@@ -53,7 +53,7 @@ func TestCanaryReadme(t *testing.T) {
 	do("sed -i.bak 's/to: v1/to: v2/'")
 	stands("Paused", "v2 5 %")
 	r.Await("v2 answers, too", 20*time.Second, r.curl(curl, "v2 from "))
-	r.Await("v2 answers testers", 20*time.Second, r.curl(r.commands("curl -H 'x-tester: yes' http://localhost:"+r.ports["8080"])[0], "v2 from "))
+	r.Await("v2 answers testers", 20*time.Second, r.curl(r.commands("curl -H 'x-tester: yes' http://localhost:" + r.ports["8080"])[0], "v2 from "))
 	do("bin/gateway-cp rollout promote")
 	stands("Progressing", "v2 25 %")
 	do("bin/gateway-cp rollout abort")
