@@ -322,3 +322,54 @@ func TestPolicyOfBalancing(t *testing.T) {
 		}
 	}
 }
+
+// A policy holds for the versions of a Rollout, and what it tries again goes together with the rescue of a canary: safe
+// requests that the canary fails are answered by the stable version, and others only as the policy says.
+func TestPolicyOfARollout(t *testing.T) {
+	t.Parallel()
+	e := harness.New(t)
+	port := e.FreePort()
+	stable, canary := e.Backend("v1"), e.Backend("v2")
+	canary.Handle(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	rollout := func(to string) string {
+		return strings.Replace(fmt.Sprintf(rescueRollout, to, ""), "weight: 10", "weight: 50", 1)
+	}
+	e.Write("shop.yaml", e.Fleet(port)+harness.Service("shop", 80)+harness.Workloads("shop", stable, canary)+`apiVersion: gateway-cp.io/v1alpha1
+kind: BackendPolicy
+metadata: {name: shop}
+spec:
+  targetRefs: [{name: shop}]
+  loadBalancer: {type: LeastRequest}
+  retry: {retryOn: {triggers: [reset], methods: [GET, PUT]}}
+`)
+	e.Write("rollout.yaml", rollout("v1"))
+	c := e.Run()
+	s := harness.Stream{URL: "http://" + e.Address(port) + "/", Host: "shop"}
+	e.Await("shop is served", 20*time.Second, s.Answers("v1"))
+	e.Write("rollout.yaml", rollout("v2"))
+	c.AwaitStatus("the canary has its share", 20*time.Second, func(s admin.Status) error {
+		if len(s.Rollouts) != 1 || s.Rollouts[0].Phase != "Paused" || len(s.Problems) > 0 {
+			return fmt.Errorf("%+v, problems %v", s.Rollouts, s.Problems)
+		}
+		return harness.InSync(1)(s)
+	})
+	failed := map[string]int{}
+	for _, method := range []string{http.MethodGet, http.MethodPut} {
+		s.Method = method
+		for range 60 {
+			resp, _, err := s.Do()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp.StatusCode != http.StatusOK {
+				failed[method]++
+			}
+		}
+	}
+	if n := failed[http.MethodPut]; failed[http.MethodGet] > 0 || n < 10 || n > 50 {
+		t.Errorf("%v of 60 each have failed, want no GET, and half of the PUTs", failed)
+	}
+	if canary.Requests.Load() < 40 {
+		t.Errorf("the canary was asked %d times only", canary.Requests.Load())
+	}
+}

@@ -24,7 +24,7 @@ import (
 func generators() []func(*rapid.T) api.Value {
 	return append(gatewayGenerators(),
 		genFleet, genService, genService, genEndpointSlice, genCoreEndpoints, genPod, genPod,
-		genWorkload, genNode, genRollout, genRollout, genTLSPolicy, genConfigMap,
+		genWorkload, genNode, genRollout, genRollout, genTLSPolicy, genConfigMap, genBackendPolicy, genBackendPolicy,
 	)
 }
 

@@ -122,7 +122,7 @@ func addRetryHeader(headers []*corev3.HeaderValueOption, p policy, rescued bool)
 		expression = byMethod(methods, quoted(triggers), "''")
 	default:
 		more := quoted(append(slices.Clone(triggers), "5xx"))
-		expression = byMethod(methods, byMethod(safeMethods, more, quoted(triggers)), byMethod(safeMethods, "'5xx'", "''"))
+		expression = byMethod(methods, "("+byMethod(safeMethods, more, quoted(triggers))+")", byMethod(safeMethods, "'5xx'", "''"))
 	}
 	return append(headers, &corev3.HeaderValueOption{
 		Header:       &corev3.HeaderValue{Key: retryHeader, Value: "%CEL(" + expression + ")%"},
