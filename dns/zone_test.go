@@ -116,7 +116,7 @@ metadata: {name: db-1, namespace: data, labels: {kubernetes.io/service-name: db}
 addressType: IPv4
 ports: [{name: sql, port: 15432}]
 endpoints:
-- {addresses: [10.0.0.1], hostname: DB-0}
+- {addresses: [10.0.0.1], hostname: db-0}
 - {addresses: [10.0.0.2], hostname: db-1}
 - {addresses: [10.0.0.3]}
 - {addresses: [10.0.0.4], hostname: db-4, conditions: {ready: false}}
