@@ -103,6 +103,11 @@ spec: {addresses: [%q], node: here, ports: [{name: tcp, port: %d}]}
 `, name, name, a.Addr(), a.Port())
 	}
 	e.Write("workloads.yaml", b.String())
+	b.Reset()
+	for i := range 100 {
+		fmt.Fprintf(&b, "apiVersion: v1\nkind: Service\nmetadata: {name: other-%d}\nspec: {selector: {app: away}, ports: [{port: 5432, targetPort: tcp}]}\n---\n", i)
+	}
+	e.Write("others.yaml", b.String())
 	e.Write("services.yaml", fmt.Sprintf(`apiVersion: v1
 kind: Service
 metadata: {name: web}
@@ -256,7 +261,8 @@ func (w *intercepted) closes(places ...string) {
 	}
 }
 
-// leavesOthersAlone checks that a connection survives when Services beside its own come and go.
+// leavesOthersAlone checks that a connection survives when Services beside its own come and go, and that Envoy is sent
+// what is theirs and nothing else.
 func (w *intercepted) leavesOthersAlone(c *harness.ControlPlane) {
 	w.Helper()
 	l, err := w.callFromClient("10.96.0.11:5432")
@@ -264,6 +270,7 @@ func (w *intercepted) leavesOthersAlone(c *harness.ControlPlane) {
 		w.Fatalf("%v", err)
 	}
 	defer func() { _ = l.Close() }()
+	before := w.sent(c)
 	c.Apply(10*time.Second, func() {
 		w.Write("more.yaml", `apiVersion: v1
 kind: Service
@@ -271,6 +278,13 @@ metadata: {name: more}
 spec: {type: NodePort, clusterIP: 10.96.0.20, selector: {app: away}, ports: [{port: 5432, targetPort: tcp, nodePort: 30002}]}
 `)
 	})
+	// Two clusters, each with its endpoints, and a listener.
+	if n := w.sent(c) - before; n != 5 {
+		w.Errorf("for one more Service Envoy was sent %d resources, want 5", n)
+	}
+	if stats, err := c.Envoy.Get("/stats?filter=listener_manager.listener_modified"); err != nil || !strings.Contains(stats, "listener_modified: 0") {
+		w.Errorf("listeners of other Services have changed: %s, %v", stats, err)
+	}
 	if more, err := w.callFromClient("10.96.0.20:5432"); err != nil {
 		w.Errorf("the new Service: %v", err)
 	} else {
@@ -283,6 +297,16 @@ spec: {type: NodePort, clusterIP: 10.96.0.20, selector: {app: away}, ports: [{po
 	if err := l.say("still there"); err != nil {
 		w.Errorf("the connection to another Service: %v", err)
 	}
+}
+
+// sent is how many resources Envoy has been sent.
+func (w *intercepted) sent(c *harness.ControlPlane) uint64 {
+	w.Helper()
+	s, err := c.Status()
+	if err != nil || len(s.Envoys) != 1 {
+		w.Fatalf("%d Envoys, %v", len(s.Envoys), err)
+	}
+	return s.Envoys[0].Resources
 }
 
 func (w *intercepted) callFromClient(address string) (*line, error) {
