@@ -57,7 +57,8 @@ func keepsSource(f fleet, service *corev1.Service, local bool) bool {
 	return local && f.Spec.ClientAddress.OriginalSource
 }
 
-// sendProxy has connections of a cluster begin with a header of the PROXY protocol, where the Service asks for it.
+// sendProxy has connections of a cluster begin with a header of the PROXY protocol, where the Service asks for it. It
+// comes after all that sets the transport sockets of the cluster.
 func (e *encoder) sendProxy(c *clusterv3.Cluster, service *corev1.Service) {
 	version := corev3.ProxyProtocolConfig_V1
 	switch service.Annotations[v1alpha1.SendProxyAnnotation] {
@@ -67,14 +68,21 @@ func (e *encoder) sendProxy(c *clusterv3.Cluster, service *corev1.Service) {
 	default:
 		return
 	}
-	inner := c.TransportSocket
+	c.TransportSocket = e.withProxy(c.TransportSocket, version)
+	for _, m := range c.TransportSocketMatches { // health checks
+		m.TransportSocket = e.withProxy(m.TransportSocket, version)
+	}
+}
+
+// withProxy is a transport socket that begins with the header; nil stands for plain text.
+func (e *encoder) withProxy(inner *corev3.TransportSocket, version corev3.ProxyProtocolConfig_Version) *corev3.TransportSocket {
 	if inner == nil {
 		inner = &corev3.TransportSocket{
 			Name:       "envoy.transport_sockets.raw_buffer",
 			ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: e.any(&rawv3.RawBuffer{})},
 		}
 	}
-	c.TransportSocket = &corev3.TransportSocket{
+	return &corev3.TransportSocket{
 		Name: "envoy.transport_sockets.upstream_proxy_protocol",
 		ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: e.any(&sendproxyv3.ProxyProtocolUpstreamTransport{
 			Config:          &corev3.ProxyProtocolConfig{Version: version},

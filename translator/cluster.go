@@ -31,7 +31,6 @@ func buildCluster(r *Reader, u Unit) Result {
 	e.balance(c, balancerOf(service, policy), port)
 	e.applyPolicy(c, policy, http2)
 	e.overTLS(c, tlsTo(r, f, service, port), http2)
-	e.sendProxy(c, service)
 	out := resource.Output{
 		Sources: []api.Key{serviceKey(u)},
 		Drain:   f.Spec.DrainTime.Duration,
@@ -39,6 +38,7 @@ func buildCluster(r *Reader, u Unit) Result {
 	key := resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}
 	if isExternal(service) {
 		e.resolveOutside(c, f, service, port)
+		e.sendProxy(c, service)
 		return e.result(key, c, out).from(append(clusterOrigins(u, service, port, version), policyOrigin(r, service, port)...)...)
 	}
 	out.Fetches = []resource.Ref{{Type: resource.Endpoint, Name: name}}
@@ -47,6 +47,7 @@ func buildCluster(r *Reader, u Unit) Result {
 		e.checkHealth(c, check, http2)
 		out.HealthChecked = true
 	}
+	e.sendProxy(c, service)
 	if version.isTwin() {
 		problems = nil
 	}

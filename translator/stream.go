@@ -115,7 +115,6 @@ func buildStreamCluster(r *Reader, u Unit) Result {
 	e.balanceStream(c, balancer)
 	e.applyPolicy(c, policy, http2)
 	e.overTLS(c, streamTLS(r, f, service, port), http2)
-	e.sendProxy(c, service)
 	out := resource.Output{
 		Sources: []api.Key{serviceKey(u)},
 		Drain:   f.Spec.DrainTime.Duration,
@@ -123,6 +122,7 @@ func buildStreamCluster(r *Reader, u Unit) Result {
 	key := resource.Key{Type: resource.Cluster, Audience: resource.OfFleet(u.Fleet), Name: name}
 	if isExternal(service) {
 		e.resolveOutside(c, f, service, port)
+		e.sendProxy(c, service)
 		return e.result(key, c, out).from(Origin{serviceKey(u), portPath(service, port)})
 	}
 	out.Fetches = []resource.Ref{{Type: resource.Endpoint, Name: name}}
@@ -131,6 +131,7 @@ func buildStreamCluster(r *Reader, u Unit) Result {
 		e.checkHealth(c, check, http2)
 		out.HealthChecked = true
 	}
+	e.sendProxy(c, service)
 	return e.result(key, c, out, problems...).
 		from(Origin{serviceKey(u), portPath(service, port)})
 }
