@@ -1,5 +1,7 @@
 package schema
 
+import "github.com/gateway-cp/gateway-cp/api"
+
 // maxEndpointAddresses is how many addresses one endpoint of an EndpointSlice may have.
 const maxEndpointAddresses = 100
 
@@ -8,6 +10,9 @@ func (r *report) endpointSlice(Object) {
 	endpoints, _ := r.object["endpoints"].([]any)
 	for i, item := range endpoints {
 		endpoint, _ := item.(map[string]any)
+		if hostname, there := endpoint["hostname"].(string); there && !api.IsPlainLabel(hostname) {
+			r.name(new(path).field("endpoints").item(i).field("hostname"), hostname, label)
+		}
 		if addresses, _ := endpoint["addresses"].([]any); len(addresses) > maxEndpointAddresses {
 			r.invalid(new(path).field("endpoints").item(i).field("addresses"), "make an endpoint of each", "has %d entries; at most %d are allowed", len(addresses), maxEndpointAddresses)
 		}

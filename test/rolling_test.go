@@ -105,7 +105,7 @@ spec: {type: NodePort, selector: {app: db}, ports: [{port: 5432, targetPort: tcp
 `)
 	old, fresh := newSpeaker(e, "old"), newSpeaker(e, "fresh")
 	e.Write("old.yaml", old.workload("db"))
-	const drainTime = 3 * time.Second
+	const drainTime = 2 * time.Second
 	c := e.Run("--envoy-drain-time", drainTime.String())
 	address := e.Address(30001)
 	e.Await("db answers", 20*time.Second, answeredBy(address, "old"))

@@ -50,9 +50,6 @@ func (r *report) endpointSlice(s *discoveryv1.EndpointSlice) {
 		if e.NodeName != nil && !api.IsPlainLabel(*e.NodeName) {
 			r.name(endpoints.Index(i).Child("nodeName"), *e.NodeName, false)
 		}
-		if e.Hostname != nil && !api.IsPlainLabel(*e.Hostname) {
-			r.name(endpoints.Index(i).Child("hostname"), *e.Hostname, true)
-		}
 		if e.Hints != nil {
 			r.hints(endpoints, i, e.Hints)
 		}
