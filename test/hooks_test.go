@@ -133,7 +133,7 @@ func TestHooksAndFreezes(t *testing.T) {
 	// What watches over it says no, in a freeze: it goes back.
 	freeze(true)
 	w.tell("promote")
-	waits("Waiting", "step 3 of 6: v2 waits: freeze audit until ")
+	waits("Waiting", "step 4 of 7: v2 waits: freeze audit until ")
 	g.says("watch", `200 {"decision": "reject", "message": "p99 is 3 s"}`)
 	w.stands("Aborted", 0)
 	waits("Aborted", "hook watch said no: p99 is 3 s")

@@ -63,7 +63,10 @@ func rollingReplacement(t *testing.T, manifests func([]member) string) {
 	for i := range members { // nothing is ready
 		members[i].terminating = true
 	}
-	c.Apply(10*time.Second, tell)
+	c.Apply(10*time.Second, func() { // by itself it is no change: they serve on
+		tell()
+		e.Write("another.yaml", harness.Service("another", 80))
+	})
 	allTerminate := time.Now()
 	e.Await("all serve while all terminate", 5*time.Second, func() error {
 		if n := len(load.Samples().Without("slow").Within(allTerminate, time.Now()).Endpoints()); n < len(members) {
