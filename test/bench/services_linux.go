@@ -263,7 +263,7 @@ func (b *servicesBed) prepareMachine(way opened) error {
 func inSync(client *admin.Client, resources uint64) error {
 	sent, synced, err := told(client)
 	if err == nil && (!synced || sent < resources) {
-		err = fmt.Errorf("Envoy has been sent %d resources", sent)
+		err = fmt.Errorf("only %d resources have been sent to Envoy", sent)
 	}
 	return err
 }
