@@ -162,6 +162,11 @@ func (r *requests) request(kind resource.Type, nonce uint64, refuse bool) {
 // check looks at what must hold whenever there is nothing to say.
 func (r *requests) check(t *testing.T) {
 	named := map[string]int{}
+	count := func(p *content) {
+		for _, ref := range p.output.Clusters {
+			named[ref.Name]++
+		}
+	}
 	for kind, sub := range r.s.subs {
 		if sub == nil {
 			continue
@@ -176,6 +181,9 @@ func (r *requests) check(t *testing.T) {
 			for _, c := range in.items {
 				r.s.atoms(resource.Type(kind), c, func(a atom) { trials[a] = true })
 			}
+			for _, c := range in.adrift { // the Envoy may have it
+				c.contents(count)
+			}
 		}
 		for a := range sub.suspects {
 			if !trials[a] {
@@ -185,11 +193,7 @@ func (r *requests) check(t *testing.T) {
 		sub.ids(func(id uint32) {
 			h, _ := r.s.held(resource.Type(kind), id)
 			for _, c := range append([]*composed{h.acked, h.sent}, h.maybe...) {
-				c.contents(func(p *content) {
-					for _, ref := range p.output.Clusters {
-						named[ref.Name]++
-					}
-				})
+				c.contents(count)
 			}
 		})
 	}
