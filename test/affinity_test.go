@@ -150,10 +150,17 @@ func TestClientIPAffinity(t *testing.T) {
 	})
 	dead := backends[0].Address.String()
 	backends[0].Close()
+	needless = 0
 	for i, by := range who() { // all are answered
-		if by == dead || by != first[i] && first[i] != dead {
-			t.Fatalf("the client of %s is answered by %s after %s died", first[i], by, dead)
+		if by == dead {
+			t.Fatalf("the client of %s is answered by %s, which is dead", first[i], by)
 		}
+		if by != first[i] && first[i] != dead {
+			needless++ // Envoy has ejected the dead one, and chooses among the others
+		}
+	}
+	if needless > len(all)/100 {
+		t.Errorf("%d of %d clients of others moved when an endpoint died, want 1 %% at most", needless, len(all))
 	}
 }
 
