@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -87,19 +88,19 @@ func (r *report) versions(versions []v1alpha1.Version) map[string]int {
 
 // followsSelector refuses what names a version where there are none.
 func (r *report) followsSelector(sp *v1alpha1.RolloutSpec) {
-	const hint = "leave it out: the traffic goes to what the selector of the Service selects; or list the versions under spec.versions, each with a name and a selector"
-	refuse := func(is bool, at *field.Path) {
+	const hint = "leave %s out: the traffic goes to what the selector of the Service selects; or list the versions under spec.versions, each with a name and a selector"
+	refuse := func(is bool, what string, at *field.Path) {
 		if is {
-			r.fail(at, api.ReasonInvalidField, hint, "there are no versions to name one of")
+			r.fail(at, api.ReasonInvalidField, fmt.Sprintf(hint, what), "there are no versions to name one of")
 		}
 	}
 	if bg := sp.BlueGreen; bg != nil {
-		refuse(bg.Active != "", spec.Child("blueGreen", "active"))
-		refuse(bg.Preview != nil, spec.Child("blueGreen", "preview"))
+		refuse(bg.Active != "", "it", spec.Child("blueGreen", "active"))
+		refuse(bg.Preview != nil, "preview", spec.Child("blueGreen", "preview", "version"))
 	}
 	if c := sp.Canary; c != nil {
-		refuse(c.To != "", spec.Child("canary", "to"))
-		refuse(c.From != "", spec.Child("canary", "from"))
+		refuse(c.To != "", "it", spec.Child("canary", "to"))
+		refuse(c.From != "", "it", spec.Child("canary", "from"))
 	}
 	if sp.Traffic != nil {
 		r.missing(spec.Child("versions"), "list the versions, each with a name and a selector; without them there is nothing to split by hand")

@@ -37,8 +37,9 @@ type Rollout struct {
 // +kubebuilder:validation:XValidation:message="version must be the name of a version",fieldPath=".blueGreen.preview.version",rule="!has(self.blueGreen) || !has(self.blueGreen.preview) || has(self.versions) && self.versions.exists(v, v.name == self.blueGreen.preview.version)"
 // +kubebuilder:validation:XValidation:message="to must be the name of a version",fieldPath=".canary.to",rule="!has(self.canary) || !has(self.versions) || has(self.canary.to) && self.versions.exists(v, v.name == self.canary.to)"
 // +kubebuilder:validation:XValidation:message="from must be the name of a version",fieldPath=".canary.from",rule="!has(self.canary) || !has(self.canary.from) || has(self.versions) && self.versions.exists(v, v.name == self.canary.from)"
-// +kubebuilder:validation:XValidation:message="every key must be the name of a version",fieldPath=".traffic",rule="!has(self.traffic) || has(self.versions) && self.traffic.all(k, self.versions.exists(v, v.name == k))"
+// +kubebuilder:validation:XValidation:message="every key must be the name of a version",fieldPath=".traffic",rule="!has(self.traffic) || !has(self.versions) || self.traffic.all(k, self.versions.exists(v, v.name == k))"
 // +kubebuilder:validation:XValidation:message="the shares must sum to exactly 100",fieldPath=".traffic",rule="!has(self.traffic) || self.traffic.map(k, type(self.traffic[k]) == int ? int(self.traffic[k]) * 100 : int(double(string(self.traffic[k])) * 100.0 + 0.5)).sum() == 10000"
+// +kubebuilder:validation:XValidation:message="versions is required with traffic",fieldPath=".versions",rule="has(self.versions) || !has(self.traffic)"
 // +kubebuilder:validation:XValidation:message="without versions leave active out: it is what the selector of the Service selects",fieldPath=".blueGreen.active",rule="has(self.versions) || !has(self.blueGreen) || !has(self.blueGreen.active)"
 // +kubebuilder:validation:XValidation:message="without versions leave to out: it is what the selector of the Service selects",fieldPath=".canary.to",rule="has(self.versions) || !has(self.canary) || !has(self.canary.to)"
 type RolloutSpec struct {
