@@ -20,12 +20,8 @@ import (
 // A BackendTLSPolicy of the Gateway API asks for TLS towards the endpoints of a Service, whatever leads to them:
 // https://gateway-api.sigs.k8s.io/api-types/backendtlspolicy/
 
-const (
-	// indexTLSPolicy finds BackendTLSPolicies by a Service that they are for.
-	indexTLSPolicy index = "backend TLS policies by Service"
-	// authorityKey is where a ConfigMap has certificate authorities.
-	authorityKey = "ca.crt"
-)
+// authorityKey is where a ConfigMap has certificate authorities.
+const authorityKey = "ca.crt"
 
 // nobody is an authority that has certified nothing, and whose key is gone: with it no connection comes about.
 //
@@ -35,7 +31,7 @@ var nobody string
 func tlsPolicyLookups(o *api.Object) []lookup {
 	var all []lookup
 	for _, ref := range o.Value.(*gatewayv1.BackendTLSPolicy).Spec.TargetRefs {
-		l := lookup{indexTLSPolicy, o.Key.Namespace, string(ref.Name)}
+		l := lookup{indexPolicyTarget, o.Key.Namespace, string(ref.Name)}
 		if forService(&ref) && !slices.Contains(all, l) {
 			all = append(all, l)
 		}
@@ -56,8 +52,11 @@ func tlsPolicyOf(r *Reader, service *corev1.Service, port *corev1.ServicePort) (
 		named  bool
 	}
 	var all []candidate
-	for _, o := range r.list(indexTLSPolicy, service.Namespace, service.Name) {
-		p := o.Value.(*gatewayv1.BackendTLSPolicy)
+	for _, o := range r.list(indexPolicyTarget, service.Namespace, service.Name) {
+		p, ok := o.Value.(*gatewayv1.BackendTLSPolicy)
+		if !ok {
+			continue
+		}
 		for i := range p.Spec.TargetRefs {
 			ref := &p.Spec.TargetRefs[i]
 			section := string(valueOr(ref.SectionName, ""))

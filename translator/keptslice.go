@@ -18,15 +18,19 @@ import (
 // keptSlice is what is kept of an EndpointSlice: an eighth of its memory, and most of a fleet's
 // objects are endpoints. It is never changed.
 type keptSlice struct {
-	metav1.TypeMeta
-	*metav1.ObjectMeta // nothing is in it: the name is in the object's key
-	service            string
-	ports              []keptPort
-	endpoints          []keptEndpoint
-	pods               string   // the names of all, one after the other
-	hints              []*hints // one for each endpoint; nil where no endpoint has any
-	// hostnames are those of the endpoints, in lower case; nil when none has one.
-	hostnames []string
+	*metav1.TypeMeta // nothing is in either: kind and name are in the object's key
+	*metav1.ObjectMeta
+	service   string
+	ports     []keptPort
+	endpoints []keptEndpoint
+	pods      string      // the names of all, one after the other
+	rare      *rareFields // nil in most slices
+}
+
+// rareFields are what few slices have, for each endpoint; nil where no endpoint has any.
+type rareFields struct {
+	hints     []*hints
+	hostnames []string // in lower case
 }
 
 var _ api.Value = (*keptSlice)(nil)
@@ -49,11 +53,14 @@ type keptEndpoint struct {
 	state   endpointState
 }
 
-// noMeta is the metadata of every keptSlice.
-var noMeta = &metav1.ObjectMeta{}
+// noType and noMeta are the metadata of every keptSlice.
+var (
+	noType = &metav1.TypeMeta{}
+	noMeta = &metav1.ObjectMeta{}
+)
 
 func keepSlice(slice *discoveryv1.EndpointSlice) *keptSlice {
-	k := &keptSlice{ObjectMeta: noMeta, service: slice.Labels[discoveryv1.LabelServiceName]}
+	k := &keptSlice{TypeMeta: noType, ObjectMeta: noMeta, service: slice.Labels[discoveryv1.LabelServiceName]}
 	for _, p := range slice.Ports {
 		protocol := valueOr(p.Protocol, corev1.ProtocolTCP)
 		if p.Port == nil || !isTCP(protocol) && protocol != corev1.ProtocolUDP {
@@ -67,12 +74,6 @@ func keepSlice(slice *discoveryv1.EndpointSlice) *keptSlice {
 	}
 	if slice.AddressType == discoveryv1.AddressTypeFQDN {
 		return k
-	}
-	if slices.ContainsFunc(slice.Endpoints, func(e discoveryv1.Endpoint) bool { return valueOr(e.Hostname, "") != "" }) {
-		k.hostnames = make([]string, len(slice.Endpoints))
-		for i := range slice.Endpoints {
-			k.hostnames[i] = unique.Make(label(valueOr(slice.Endpoints[i].Hostname, ""))).Value()
-		}
 	}
 	var pods strings.Builder
 	k.endpoints = make([]keptEndpoint, len(slice.Endpoints))
@@ -88,12 +89,30 @@ func keepSlice(slice *discoveryv1.EndpointSlice) *keptSlice {
 		kept.zone, kept.node = unique.Make(valueOr(e.Zone, "")), unique.Make(valueOr(e.NodeName, ""))
 	}
 	k.pods = strings.Clone(pods.String())
-	k.keepHints(slice)
+	if rare := (rareFields{hintsIn(slice), hostnamesIn(slice)}); rare.hints != nil || rare.hostnames != nil {
+		k.rare = &rare
+	}
 	return k
 }
 
-// keepHints keeps equal hints once: most endpoints of a slice are for one of a few zones.
-func (k *keptSlice) keepHints(slice *discoveryv1.EndpointSlice) {
+// hostnamesIn are the hostnames of the endpoints of a slice.
+func hostnamesIn(slice *discoveryv1.EndpointSlice) (all []string) {
+	for i := range slice.Endpoints {
+		name := valueOr(slice.Endpoints[i].Hostname, "")
+		if name == "" {
+			continue
+		}
+		if all == nil {
+			all = make([]string, len(slice.Endpoints))
+		}
+		all[i] = unique.Make(label(name)).Value()
+	}
+	return all
+}
+
+// hintsIn are the hints of the endpoints of a slice. Equal ones are kept once: most endpoints are for one of a
+// few zones.
+func hintsIn(slice *discoveryv1.EndpointSlice) (all []*hints) {
 	var known []*hints
 	for i := range slice.Endpoints {
 		h := hintsOf(slice.Endpoints[i].Hints)
@@ -105,19 +124,20 @@ func (k *keptSlice) keepHints(slice *discoveryv1.EndpointSlice) {
 		} else {
 			known = append(known, h)
 		}
-		if k.hints == nil {
-			k.hints = make([]*hints, len(slice.Endpoints))
+		if all == nil {
+			all = make([]*hints, len(slice.Endpoints))
 		}
-		k.hints[i] = h
+		all[i] = h
 	}
+	return all
 }
 
 // hintsOf are those of an endpoint; nil where there are none.
 func (k *keptSlice) hintsOf(endpoint int) *hints {
-	if k.hints == nil {
+	if k.rare == nil || k.rare.hints == nil {
 		return nil
 	}
-	return k.hints[endpoint]
+	return k.rare.hints[endpoint]
 }
 
 // port is the number of the port with the name and protocol of the Service port; 0 when there is none.
@@ -141,14 +161,19 @@ func (k *keptSlice) pod(endpoint int) string {
 
 // hostname is that of an endpoint; empty when it has none.
 func (k *keptSlice) hostname(endpoint int) string {
-	if k.hostnames == nil {
+	if k.rare == nil || k.rare.hostnames == nil {
 		return ""
 	}
-	return k.hostnames[endpoint]
+	return k.rare.hostnames[endpoint]
 }
 
 // distinctHostnames are all hostnames, sorted.
-func (k *keptSlice) distinctHostnames() []string { return distinctLabels(slices.Clone(k.hostnames)) }
+func (k *keptSlice) distinctHostnames() []string {
+	if k.rare == nil {
+		return nil
+	}
+	return distinctLabels(slices.Clone(k.rare.hostnames))
+}
 
 func (e *keptEndpoint) zoneOf(r *Reader) string {
 	if zone := e.zone.Value(); zone != "" {

@@ -299,7 +299,7 @@ func streamAudiences(r *Reader, o *opening) []resource.Audience {
 
 // sliceTopologyCalls gives those units where a Service does not ask for what is near, but an EndpointSlice has hints.
 func sliceTopologyCalls(r *Reader, namespace string, slice *keptSlice) []Unit {
-	if slice.hints == nil {
+	if slice.rare == nil || slice.rare.hints == nil {
 		return nil
 	}
 	service := read[*corev1.Service](r, api.KindService, namespace, slice.service)
