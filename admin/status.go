@@ -95,6 +95,16 @@ type RolloutStatus struct {
 	Canary *RolloutCanary `json:"canary,omitempty"`
 	// Holds are what it waits for, other than endpoints and time.
 	Holds []RolloutHold `json:"holds,omitempty"`
+	// Conditions are those of the Rollout's status in Kubernetes: Ready, Progressing, Degraded, Stalled, Drained.
+	Conditions []RolloutCondition `json:"conditions,omitempty"`
+}
+
+// RolloutCondition is one.
+type RolloutCondition struct {
+	Type    string `json:"type"`
+	Status  string `json:"status"` // True, False
+	Reason  string `json:"reason"`
+	Message string `json:"message,omitempty"`
 }
 
 // RolloutHold is something that a Rollout waits for.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
@@ -279,6 +281,7 @@ func (m *Manager) adopt(e *entry, r Result, now time.Time) *v1alpha1.Rollout {
 		Versions:           r.Versions,
 		Holds:              r.Holds,
 		Message:            r.Message,
+		Conditions:         observedAt(r.Conditions, e.rollout.Generation),
 	}
 	if !e.changed && reflect.DeepEqual(status, e.status) {
 		return nil
@@ -287,6 +290,14 @@ func (m *Manager) adopt(e *entry, r Result, now time.Time) *v1alpha1.Rollout {
 	out := *e.rollout
 	out.Status = status
 	return out.DeepCopy()
+}
+
+// observedAt completes conditions with the generation that they speak of.
+func observedAt(conditions []metav1.Condition, generation int64) []metav1.Condition {
+	for i := range conditions {
+		conditions[i].ObservedGeneration = generation
+	}
+	return conditions
 }
 
 func (m *Manager) mark(e *entry) {

@@ -30,6 +30,9 @@ type Result struct {
 	// What it waits for, other than endpoints and time.
 	Holds []v1alpha1.RolloutHold
 
+	// What it comes to in the words of Kubernetes, without times.
+	Conditions []metav1.Condition
+
 	// The requests to hooks that are to be on their way.
 	Calls []Call
 
@@ -73,6 +76,7 @@ type step struct {
 	settling time.Duration
 	versions []*version
 	first    bool // no version has ever had traffic
+	asks     func(name string) bool
 
 	hooks   []v1alpha1.Hook
 	windows []v1alpha1.FreezeWindow
@@ -114,7 +118,7 @@ func newStep(spec v1alpha1.RolloutSpec, state State, observed Observed, now time
 	if !observed.SettleUntil.IsZero() {
 		s.settling = max(0, observed.SettleUntil.Sub(now))
 	}
-	s.first = len(s.before.Versions) == 0
+	s.first, s.asks = len(s.before.Versions) == 0, asked(spec)
 	s.hooks, s.windows = distinct(spec.Hooks), spec.Freeze
 	s.tried, s.ending = s.before.Try.clone(), s.before.Ending.clone()
 	byID := map[string]*version{}
@@ -258,9 +262,10 @@ func (s *step) result(phase v1alpha1.RolloutPhase) Result {
 		Holds:    s.holds,
 		Calls:    s.calls,
 		Events:   s.events,
-		Wake:     s.wake,
 	}
-	r.State.Try, r.State.Ending = s.tried, s.ending
+	r.State.Try, r.State.Ending, r.State.Left = s.tried, s.ending, s.leave()
+	r.Conditions = s.conditions(r)
+	r.Wake = s.wake
 	for _, v := range s.versions {
 		r.State.Versions = append(r.State.Versions, v.VersionState)
 	}

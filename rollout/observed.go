@@ -17,6 +17,10 @@ type Observed struct {
 	// zero: the fleet is what is connected.
 	SettleUntil time.Time
 
+	// For how long requests may be under way to a version that has lost its traffic: the longest drain
+	// time of the Fleets that serve the Service.
+	Drain time.Duration
+
 	// What hooks have answered, by Call.Key.
 	Answers map[string]Answer
 

@@ -19,6 +19,9 @@ type State struct {
 	// are still to be told how that has ended.
 	Try    *TryState `json:"try,omitempty"`
 	Ending *TryState `json:"ending,omitempty"`
+
+	// Left is what has lost its traffic last.
+	Left *LeftState `json:"left,omitempty"`
 }
 
 // VersionState is the state of one version. It carries the selector, since the spec may not
@@ -80,5 +83,5 @@ func (s State) sound() State {
 			kept[i].Weight = w
 		}
 	}
-	return State{Versions: kept, Canary: s.Canary, Try: s.Try, Ending: s.Ending}
+	return State{Versions: kept, Canary: s.Canary, Try: s.Try, Ending: s.Ending, Left: s.Left}
 }

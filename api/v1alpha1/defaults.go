@@ -99,6 +99,9 @@ func (f *Fleet) SetDefaults() {
 		f.Spec.ClientAddress = new(ClientAddress)
 	}
 	if f.Spec.DrainTime == nil {
-		f.Spec.DrainTime = &metav1.Duration{Duration: 30 * time.Second}
+		f.Spec.DrainTime = &metav1.Duration{Duration: DefaultDrainTime}
 	}
 }
+
+// DefaultDrainTime is how long clusters that nothing names any more stay, where a Fleet does not say it.
+const DefaultDrainTime = 30 * time.Second

@@ -257,7 +257,9 @@ type RolloutStatus struct {
 	// +optional
 	Message string `json:"message,omitempty"`
 
-	// For other software; gateway-cp sets none yet.
+	// For other software. Ready: the traffic is where the spec wants it. Progressing: it moves there.
+	// Degraded: it was given up, or a version that has traffic fails. Stalled: it was given up.
+	// Drained: what has lost its traffic last is safe to delete; the message names it.
 	//
 	// +optional
 	// +listType=map

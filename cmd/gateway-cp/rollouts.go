@@ -65,7 +65,7 @@ type rollouts struct {
 	clusters  map[string]*versionCluster
 	fresh     map[string]struct{} // clusters that the Envoys have not been handed yet
 	everyone  bool                // Envoys have come or gone, and nobody has looked
-	// fleets are those that say something of rollouts. hooks is nil where nobody is asked or told anything.
+	// fleets are all that there are. hooks is nil where nobody is asked or told anything.
 	fleets map[string]*v1alpha1.Fleet
 	hooks  *hookDesk
 	// changed is called with every cluster of a version of which something has changed, moved with
@@ -310,6 +310,9 @@ func (r *rollouts) status() []admin.RolloutStatus {
 				hold.Until = h.Until.Time
 			}
 			s.Holds = append(s.Holds, hold)
+		}
+		for _, c := range d.Status.Conditions {
+			s.Conditions = append(s.Conditions, admin.RolloutCondition{Type: c.Type, Status: string(c.Status), Reason: c.Reason, Message: c.Message})
 		}
 		if c := d.Status.Canary; c != nil {
 			s.Canary = &admin.RolloutCanary{

@@ -15,15 +15,15 @@ import (
 // setFleet notes what a Fleet says of rollouts; nil: it is gone.
 func (r *rollouts) setFleet(name string, f *v1alpha1.Fleet) {
 	old := r.fleets[name]
-	if f == nil || f.Spec.Rollouts == nil {
+	if f == nil {
 		delete(r.fleets, name)
-		f = nil
 	} else {
 		r.fleets[name] = f
 	}
 	same := old == nil && f == nil ||
 		old != nil && f != nil && equality.Semantic.DeepEqual(old.Spec.Rollouts, f.Spec.Rollouts) &&
-			equality.Semantic.DeepEqual(old.Spec.ServiceSelector, f.Spec.ServiceSelector)
+			equality.Semantic.DeepEqual(old.Spec.ServiceSelector, f.Spec.ServiceSelector) &&
+			equality.Semantic.DeepEqual(old.Spec.DrainTime, f.Spec.DrainTime)
 	if same {
 		return
 	}
@@ -34,12 +34,21 @@ func (r *rollouts) setFleet(name string, f *v1alpha1.Fleet) {
 
 // bounds adds what the Fleets that serve the Service say of its rollout.
 func (r *rollouts) bounds(o *rollout.Observed, ro *v1alpha1.Rollout, service *corev1.Service) {
+	if r.fleets[v1alpha1.DefaultFleet] == nil {
+		o.Drain = v1alpha1.DefaultDrainTime
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.fleets)) {
 		f := r.fleets[name]
 		if !f.ServesService(service.Labels) {
 			continue
 		}
+		if f.Spec.DrainTime != nil {
+			o.Drain = max(o.Drain, f.Spec.DrainTime.Duration)
+		}
 		all := f.Spec.Rollouts
+		if all == nil {
+			continue
+		}
 		o.Freezes = append(o.Freezes, all.Freeze...)
 		limit := func(most *int32, format string, args ...any) {
 			if most != nil {
