@@ -203,7 +203,7 @@ func (n Notice) attributes() map[string]string {
 func (n Notice) slack() string {
 	mark := "✅"
 	switch {
-	case n.Reason == string(rollout.EventCanaryAborted) || n.Reason == string(rollout.EventFlipRefused):
+	case n.Reason == string(rollout.EventCanaryAborted) || n.Reason == string(rollout.EventFlipRefused) || n.Reason == string(rollout.EventFlipTakenBack):
 		mark = "❌"
 	case n.Warning:
 		mark = "⚠️"

@@ -16,12 +16,16 @@ func (s *step) blueGreen(bg v1alpha1.BlueGreen) Result {
 		return s.stay("spec.blueGreen.active names %q, which is not in spec.versions", bg.Active)
 	}
 	hold := lasting(bg.HoldOld, DefaultHoldOld)
+	if bg.Together != "" {
+		hold = max(hold, FlipWatch)
+	}
 	active.want = v1alpha1.WeightTotal
 	if s.first {
 		active.Weight = v1alpha1.WeightTotal
 		s.event(EventFirstDeployment, false, "first deployment: %s gets all traffic at once", active.label)
 	}
 	s.watchHealth()
+	s.takeBack(active, bg)
 	if active.Weight < v1alpha1.WeightTotal {
 		s.approach(active, bg, hold)
 	}
@@ -46,10 +50,22 @@ func (s *step) blueGreen(bg v1alpha1.BlueGreen) Result {
 // they were found; only a split by hand from before may have to leave a failing version.
 func (s *step) approach(active *version, bg v1alpha1.BlueGreen, hold time.Duration) {
 	s.leaveFailing()
+	from := s.live().id
 	if active.Weight < v1alpha1.WeightTotal && s.mayFlip(active) {
-		g := s.gate(active, bg.MinHealthy, lasting(bg.Deadline, DefaultDeadline))
+		deadline := lasting(bg.Deadline, DefaultDeadline)
+		if bg.Together != "" {
+			deadline = noDeadline
+		}
+		g := s.gate(active, bg.MinHealthy, deadline)
+		if wait := s.observed.Together.Wait; g.open && wait != "" {
+			g = verdict{why: "is ready, and waits to flip together: " + wait}
+		}
 		if g.open {
 			s.flip(active, hold, g)
+			if bg.Together != "" {
+				s.flipping = &FlipState{Version: active.id, From: from, Until: s.now.Add(FlipWatch)}
+				s.wakeAt(s.flipping.Until)
+			}
 			return
 		}
 		s.await(active, g)

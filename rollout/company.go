@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
@@ -15,10 +16,33 @@ type company struct {
 	m       *Manager
 	under   map[string]int                   // scope → how many more than Manager.under
 	decided map[*entry]v1alpha1.RolloutPhase // in this step
+	seen    map[*entry]Observed
+	counts  map[*entry][]string
+	results map[*entry]Result // of those that flip together
 }
 
 func (m *Manager) newCompany() *company {
-	return &company{m: m, under: map[string]int{}, decided: map[*entry]v1alpha1.RolloutPhase{}}
+	return &company{m: m, under: map[string]int{}, decided: map[*entry]v1alpha1.RolloutPhase{},
+		seen: map[*entry]Observed{}, counts: map[*entry][]string{}, results: map[*entry]Result{}}
+}
+
+// decide says what comes next for a Rollout.
+func (c *company) decide(e *entry, now time.Time) Result {
+	set := c.m.sets[e.set]
+	if len(set) < 2 {
+		return c.next(e, Together{}, now)
+	}
+	if _, there := c.results[e]; !there {
+		c.decideTogether(set, now)
+	}
+	return c.results[e]
+}
+
+// next is Next among the others.
+func (c *company) next(e *entry, t Together, now time.Time) Result {
+	o := c.seen[e]
+	o.Holds, o.Together = c.blocked(e, o.Limits), t
+	return Next(e.rollout.Spec, e.current(), o, now)
 }
 
 // inOrder puts Rollouts into the order in which they are decided on: those that are under way, then those that have
@@ -100,7 +124,7 @@ func (c *company) blocked(e *entry, limits []Limit) (holds []v1alpha1.RolloutHol
 			}
 		}
 		switch {
-		case through(phase):
+		case through(phase), e.isWith(other):
 		case phase == "":
 			hold(v1alpha1.HoldDependency, "Rollout %s/%s is not through yet", key.Namespace, key.Name)
 		default:
@@ -111,6 +135,11 @@ func (c *company) blocked(e *entry, limits []Limit) (holds []v1alpha1.RolloutHol
 		n := c.m.under[l.Scope] + c.under[l.Scope]
 		if slices.Contains(e.counted, l.Scope) {
 			n--
+		}
+		for _, other := range c.m.sets[e.set] { // a set is limited as one: else it would wait for itself
+			if other != e && slices.Contains(c.countedNow(other), l.Scope) {
+				n--
+			}
 		}
 		if n >= l.Max {
 			hold(v1alpha1.HoldLimit, "%d of at most %d rollouts of %s are under way", n, l.Max, l.Scope)
@@ -125,9 +154,18 @@ func (c *company) note(e *entry, r Result) {
 	for _, scope := range e.counted {
 		c.under[scope]--
 	}
-	for _, scope := range scopes(r.State, e.limits) {
+	c.counts[e] = scopes(r.State, e.limits)
+	for _, scope := range c.counts[e] {
 		c.under[scope]++
 	}
+}
+
+// countedNow gives the scopes in which a Rollout counts, as far as this step has decided.
+func (c *company) countedNow(e *entry) []string {
+	if _, there := c.counts[e]; there {
+		return c.counts[e]
+	}
+	return e.counted
 }
 
 // scopes are those in which a Rollout counts.

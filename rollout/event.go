@@ -55,6 +55,8 @@ const (
 	EventHookInconclusive EventReason = "HookInconclusive"
 	// EventFlipRefused: a hook does not let the active version have the traffic.
 	EventFlipRefused EventReason = "FlipRefused"
+	// EventFlipTakenBack: an Envoy has refused something of a flip of several Rollouts together, and all returned.
+	EventFlipTakenBack EventReason = "FlipTakenBack"
 	// EventEnded: the Rollout was deleted, and its split with it.
 	EventEnded EventReason = "Ended"
 	// EventEnvoysLeftBehind: a version got its traffic although some Envoys were not ready for

@@ -17,6 +17,9 @@ const (
 	DefaultDeadline = time.Minute
 )
 
+// noDeadline has every Envoy waited for.
+const noDeadline = time.Duration(-1)
+
 // verdict is what the gate says of a version that shall have traffic.
 type verdict struct {
 	open   bool
@@ -29,7 +32,7 @@ type verdict struct {
 
 // gate says whether a version may get traffic: minHealthy of its endpoints must be healthy on
 // every connected Envoy. Envoys on which they are not hold it back, once it is ready on others,
-// for the deadline. Without any Envoy, what the objects say decides.
+// for the deadline, or with noDeadline for good. Without any Envoy, what the objects say decides.
 func (s *step) gate(v *version, minHealthy *intstr.IntOrString, deadline time.Duration) verdict {
 	need := needed(minHealthy, v.seen.Total)
 	switch {
@@ -59,7 +62,7 @@ func (s *step) gate(v *version, minHealthy *intstr.IntOrString, deadline time.Du
 		return verdict{open: true}
 	}
 	why := notReadyOn(ready, missing, need)
-	if ready == 0 {
+	if ready == 0 || deadline == noDeadline {
 		return verdict{why: why}
 	}
 	since := v.ReadySince

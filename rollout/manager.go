@@ -51,6 +51,7 @@ type Manager struct {
 	under   map[string]int      // how many Rollouts are under way in a Limit.Scope
 	waiting map[*entry]struct{} // those that wait for others
 	news    bool                // there may be something for them
+	sets    map[string][]*entry // those that flip together, in order of their keys
 }
 
 // entry is one Rollout.
@@ -62,6 +63,7 @@ type entry struct {
 	told    *State                 // after what it was told to do since the last step
 	telling []Event
 	limits  []Limit  // as last observed
+	set     string   // those that flip with it: see Manager.sets
 	counted []string // the scopes in Manager.under that it is counted in
 	asking  bool     // the last decision had calls
 	changed bool     // the object is not the one that was last given out
@@ -84,6 +86,7 @@ func NewManager(store StateStore) (*Manager, error) {
 		gone:    map[api.Key]struct{}{},
 		under:   map[string]int{},
 		waiting: map[*entry]struct{}{},
+		sets:    map[string][]*entry{},
 	}, nil
 }
 
@@ -106,6 +109,7 @@ func (m *Manager) Set(r *v1alpha1.Rollout) {
 		return
 	}
 	e.rollout, e.changed = r, true
+	m.regroup(e, false)
 	m.mark(e)
 }
 
@@ -118,6 +122,7 @@ func (m *Manager) Delete(key api.Key) {
 	if e := m.entries[key]; e != nil {
 		e.deleted = true
 		m.leave(e)
+		m.regroup(e, true)
 		m.wakes.set(e, time.Time{})
 		delete(m.entries, key)
 		m.gone[key] = struct{}{}
@@ -152,6 +157,9 @@ func (m *Manager) Act(key api.Key, a Action, now time.Time) error {
 	}
 	e.told, e.telling = &next, append(e.telling, event)
 	m.mark(e)
+	if a.Kind == Retry {
+		m.retryWith(e, a, now)
+	}
 	return nil
 }
 
@@ -190,6 +198,7 @@ func (m *Manager) Step(observe ObserveFunc, now time.Time) ([]*v1alpha1.Rollout,
 		m.mark(e)
 	}
 	m.wakeWaiting()
+	m.markSets()
 	if len(m.dirty) == 0 && len(m.gone) == 0 {
 		return nil, m.wakes.next(), nil
 	}
@@ -200,21 +209,18 @@ func (m *Manager) Step(observe ObserveFunc, now time.Time) ([]*v1alpha1.Rollout,
 	for k := range m.gone {
 		saves[k] = nil
 	}
-	seen := make(map[*entry]Observed, len(todo))
+	c := m.newCompany()
 	ordered := false
 	for _, e := range todo {
 		o := observe(e.rollout, Candidates(e.rollout.Spec, e.current()))
-		e.limits, seen[e] = o.Limits, o
+		e.limits, c.seen[e] = o.Limits, o
 		ordered = ordered || len(o.Limits)+len(e.rollout.Spec.After) > 0
 	}
 	if ordered {
 		todo = m.inOrder(todo)
 	}
-	c := m.newCompany()
 	for i, e := range todo {
-		o := seen[e]
-		o.Holds = c.blocked(e, o.Limits)
-		results[i] = Next(e.rollout.Spec, e.current(), o, now)
+		results[i] = c.decide(e, now)
 		c.note(e, results[i])
 		results[i].Events = slices.Concat(e.telling, results[i].Events)
 		saves[e.key] = &results[i].State

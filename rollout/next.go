@@ -78,13 +78,14 @@ type step struct {
 	first    bool // no version has ever had traffic
 	asks     func(name string) bool
 
-	hooks   []v1alpha1.Hook
-	windows []v1alpha1.FreezeWindow
-	tried   *TryState // State.Try, to be changed
-	ending  *TryState // State.Ending
-	holds   []v1alpha1.RolloutHold
-	doubted bool // a hook does not answer, and somebody has to say what happens
-	calls   []Call
+	hooks    []v1alpha1.Hook
+	windows  []v1alpha1.FreezeWindow
+	tried    *TryState  // State.Try, to be changed
+	ending   *TryState  // State.Ending
+	flipping *FlipState // State.Flip, to be changed
+	holds    []v1alpha1.RolloutHold
+	doubted  bool // a hook does not answer, and somebody has to say what happens
+	calls    []Call
 
 	message []string
 	events  []Event
@@ -121,6 +122,9 @@ func newStep(spec v1alpha1.RolloutSpec, state State, observed Observed, now time
 	s.first, s.asks = len(s.before.Versions) == 0, asked(spec)
 	s.hooks, s.windows = distinct(spec.Hooks), spec.Freeze
 	s.tried, s.ending = s.before.Try.clone(), s.before.Ending.clone()
+	if s.before.Flip != nil && spec.BlueGreen != nil {
+		s.flipping = new(*s.before.Flip)
+	}
 	byID := map[string]*version{}
 	add := func(name string, selector map[string]string) *version {
 		id := v1alpha1.VersionID(name, selector)
@@ -263,7 +267,7 @@ func (s *step) result(phase v1alpha1.RolloutPhase) Result {
 		Calls:    s.calls,
 		Events:   s.events,
 	}
-	r.State.Try, r.State.Ending, r.State.Left = s.tried, s.ending, s.leave()
+	r.State.Try, r.State.Ending, r.State.Left, r.State.Flip = s.tried, s.ending, s.leave(), s.flipping
 	r.Conditions = s.conditions(r)
 	r.Wake = s.wake
 	for _, v := range s.versions {

@@ -30,6 +30,13 @@ type Observed struct {
 	// Holds are what keeps a new attempt from beginning: other Rollouts. A Manager fills them in.
 	Holds []v1alpha1.RolloutHold
 
+	// Refusals are what Envoys refuse of what sends traffic to the Service, for people. Only a Manager looks at them,
+	// for Rollouts that flip together.
+	Refusals []string
+
+	// Together is what those say that flip with it. A Manager fills it in.
+	Together Together
+
 	// Limits say in what company it may be under way: see Limit. Only a Manager looks at them.
 	Limits []Limit
 

@@ -22,6 +22,9 @@ type State struct {
 
 	// Left is what has lost its traffic last.
 	Left *LeftState `json:"left,omitempty"`
+
+	// Flip is the last flip together with other Rollouts, while it can be taken back.
+	Flip *FlipState `json:"flip,omitempty"`
 }
 
 // VersionState is the state of one version. It carries the selector, since the spec may not
@@ -83,5 +86,5 @@ func (s State) sound() State {
 			kept[i].Weight = w
 		}
 	}
-	return State{Versions: kept, Canary: s.Canary, Try: s.Try, Ending: s.Ending, Left: s.Left}
+	return State{Versions: kept, Canary: s.Canary, Try: s.Try, Ending: s.Ending, Left: s.Left, Flip: s.Flip}
 }

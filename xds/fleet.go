@@ -55,7 +55,9 @@ type Refusal struct {
 	Part    string // empty: the whole resource
 	Message string
 	Sources []objectkey.Key
-	Since   time.Time
+	// Clusters are those that it has traffic sent to.
+	Clusters []resource.ClusterRef
+	Since    time.Time
 }
 
 // Fleet returns the status of every Envoy that is connected or was a short while ago, ordered
@@ -160,7 +162,7 @@ func (s *session) refusalList() []Refusal {
 		if part == together {
 			part = ""
 		}
-		list = append(list, Refusal{a.kind, a.name, part, r.message, r.sources, r.since})
+		list = append(list, Refusal{a.kind, a.name, part, r.message, r.output.Sources, r.output.Clusters, r.since})
 	}
 	slices.SortFunc(list, func(a, b Refusal) int {
 		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Part, b.Part))

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gateway-cp/gateway-cp/api/objectkey"
 	"github.com/gateway-cp/gateway-cp/resource"
 )
 
@@ -26,7 +25,7 @@ const together = "\x00"
 // the next try.
 type refusal struct {
 	message string
-	sources []objectkey.Key
+	output  *resource.Output // what was refused
 	since   time.Time
 	retry   time.Time
 	// again: it is being tried once more, and stays refused until that is accepted.
@@ -63,7 +62,10 @@ func (s *session) isRefusedTogether(of of, c *composed) bool {
 // together is the content that stands for the whole.
 func (c *composed) together() *content {
 	all := &resource.Output{}
-	c.contents(func(p *content) { all.Sources = append(all.Sources, p.output.Sources...) })
+	c.contents(func(p *content) {
+		all.Sources = append(all.Sources, p.output.Sources...)
+		all.Clusters = append(all.Clusters, p.output.Clusters...)
+	})
 	return &content{part: together, output: all, hash: hashOf([]byte(c.version))}
 }
 
@@ -73,7 +75,7 @@ func (c *composed) together() *content {
 func (s *session) refuse(r *response, message string) {
 	sub := s.sub(r.kind)
 	var atoms []atom
-	sources := map[atom][]objectkey.Key{}
+	outputs := map[atom]*resource.Output{}
 	var again []uint32
 	dropped := false
 	for _, c := range r.items {
@@ -89,7 +91,7 @@ func (s *session) refuse(r *response, message string) {
 		for _, p := range suspectIn(h, c) {
 			a := atom{r.kind, c.name, p.part, p.hash}
 			atoms = append(atoms, a)
-			sources[a] = p.output.Sources
+			outputs[a] = p.output
 		}
 		h.maybe = append(slices.DeleteFunc(slices.Clone(h.maybe), func(m *composed) bool { return m == c }), c)
 		if s.goesBack(r.kind, h, c) {
@@ -119,7 +121,7 @@ func (s *session) refuse(r *response, message string) {
 	trials := split(atoms)
 	if trials == nil {
 		a := atoms[len(atoms)-1]
-		s.condemn(a, message, sources[a])
+		s.condemn(a, message, outputs[a])
 		if r.kind == resource.Endpoint {
 			sub.force(s.store.names.find(a.name)) // to be answered, if only with nothing
 		}
@@ -151,9 +153,9 @@ func (s *session) stays(r *response) {
 }
 
 // condemn holds back what was found to be to blame.
-func (s *session) condemn(a atom, message string, sources []objectkey.Key) {
+func (s *session) condemn(a atom, message string, output *resource.Output) {
 	target := s.store.find(s.audiences, a.kind, a.name)
-	r := &refusal{message: message, sources: sources, since: s.now(), retry: s.now().Add(retryTime), target: target}
+	r := &refusal{message: message, output: output, since: s.now(), retry: s.now().Add(retryTime), target: target}
 	if before, ok := s.refused[a]; ok {
 		r.since = before.since
 	}
@@ -228,7 +230,7 @@ func (s *session) holdWhole(t resource.Type, name string) {
 		return
 	}
 	all := h.maybe[len(h.maybe)-1].together()
-	s.condemn(atom{t, name, together, all.hash}, "it was refused, and no part of it could be tried by itself", all.output.Sources)
+	s.condemn(atom{t, name, together, all.hash}, "it was refused, and no part of it could be tried by itself", all.output)
 }
 
 // acquit ends all suspicion about what was in a response that was answered; a refusal raises

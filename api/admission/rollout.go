@@ -96,6 +96,7 @@ func (r *report) followsSelector(sp *v1alpha1.RolloutSpec) {
 	}
 	if bg := sp.BlueGreen; bg != nil {
 		refuse(bg.Active != "", "it", spec.Child("blueGreen", "active"))
+		refuse(bg.Together != "", "together", spec.Child("blueGreen", "together"))
 		refuse(bg.Preview != nil, "preview", spec.Child("blueGreen", "preview", "version"))
 	}
 	if c := sp.Canary; c != nil {
@@ -155,6 +156,9 @@ func (r *report) blueGreen(bg *v1alpha1.BlueGreen, names map[string]int) {
 	r.minHealthy(at.Child("minHealthy"), *bg.MinHealthy)
 	r.notNegative(at.Child("holdOld"), bg.HoldOld)
 	r.notNegative(at.Child("deadline"), bg.Deadline)
+	if bg.Together != "" {
+		r.name(at.Child("together"), bg.Together, true)
+	}
 	if bg.Preview != nil {
 		r.preview(at.Child("preview"), bg.Preview, names)
 	}

@@ -41,6 +41,7 @@ type Rollout struct {
 // +kubebuilder:validation:XValidation:message="the shares must sum to exactly 100",fieldPath=".traffic",rule="!has(self.traffic) || self.traffic.map(k, type(self.traffic[k]) == int ? int(self.traffic[k]) * 100 : int(double(string(self.traffic[k])) * 100.0 + 0.5)).sum() == 10000"
 // +kubebuilder:validation:XValidation:message="versions is required with traffic",fieldPath=".versions",rule="has(self.versions) || !has(self.traffic)"
 // +kubebuilder:validation:XValidation:message="without versions leave active out: it is what the selector of the Service selects",fieldPath=".blueGreen.active",rule="has(self.versions) || !has(self.blueGreen) || !has(self.blueGreen.active)"
+// +kubebuilder:validation:XValidation:message="without versions leave together out: each Service is a version of its own",fieldPath=".blueGreen.together",rule="has(self.versions) || !has(self.blueGreen) || !has(self.blueGreen.together)"
 // +kubebuilder:validation:XValidation:message="without versions leave to out: it is what the selector of the Service selects",fieldPath=".canary.to",rule="has(self.versions) || !has(self.canary) || !has(self.canary.to)"
 type RolloutSpec struct {
 	// The Service whose traffic is split, in the same namespace.
@@ -203,6 +204,15 @@ type BlueGreen struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 	Deadline *metav1.Duration `json:"deadline,omitempty"`
+
+	// Rollouts of the namespace with the same name here flip together: at once, and when all of them name the
+	// same version as active, are ready for it on every Envoy, and nothing is in the way of any. When an Envoy refuses any of it
+	// within a minute, all of them return. Needs versions.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Together string `json:"together,omitempty"`
 
 	// Show a version to some before it is the active one.
 	//

@@ -118,7 +118,10 @@ func (c *controlPlane) Run(ctx context.Context) error {
 			case batch := <-batches:
 				changes = c.take(batch)
 			case <-c.xds.Observed():
-				c.news = c.xds.RefusalsChanged() || c.news
+				if c.xds.RefusalsChanged() {
+					c.news = true
+					c.rollouts.refusals(c.xds.EachRefusal)
+				}
 				c.rollouts.observe(c.xds.Observations())
 			case <-c.replicas.heard():
 				c.replicas.hear()

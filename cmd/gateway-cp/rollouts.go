@@ -67,7 +67,9 @@ type rollouts struct {
 	everyone  bool                // Envoys have come or gone, and nobody has looked
 	// fleets are all that there are. hooks is nil where nobody is asked or told anything.
 	fleets map[string]*v1alpha1.Fleet
-	hooks  *hookDesk
+	// refused is what Envoys refuse of what sends traffic to a Service, for people.
+	refused map[api.Key][]string
+	hooks   *hookDesk
 	// changed is called with every cluster of a version of which something has changed, moved with
 	// every Rollout on which there is a new decision, or that is gone.
 	changed func(cluster string)
@@ -280,6 +282,9 @@ func (r *rollouts) observed(ro *v1alpha1.Rollout, versions []v1alpha1.VersionSta
 		return o
 	}
 	r.bounds(&o, ro, object.Value.(*corev1.Service))
+	if bg := ro.Spec.BlueGreen; bg != nil && bg.Together != "" {
+		o.Refusals = r.refused[object.Key]
+	}
 	o.Answers = r.hooks.answers(rollout.Key(ro.Namespace, ro.Name))
 	for _, v := range versions {
 		service := object.Value.(*corev1.Service)
