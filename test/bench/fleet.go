@@ -54,7 +54,7 @@ type fleetState struct {
 
 // beServer serves a crowd, and tells the state of its clients for each line that it reads.
 func beServer(address string, services int) error {
-	debug.SetGCPercent(50) // as gateway-cp serve does
+	debug.SetGCPercent(30) // as gateway-cp serve does
 	g, err := newGateway(crowd{services: services})
 	if err != nil {
 		return err
