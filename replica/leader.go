@@ -32,7 +32,9 @@ type LeaderOptions struct {
 	MaxFollowers int
 	// Identity is what the certificate of a follower must be of; nil: whoever the credentials let in.
 	Identity *Identity
+	// State keeps the position; where it is nil nobody does, and Position is where it begins.
 	State    *state.Store
+	Position Position
 	Log      *slog.Logger
 }
 
@@ -60,9 +62,12 @@ type Leader struct {
 
 // NewLeader makes a leader. Its position is on disk when it returns.
 func NewLeader(o LeaderOptions) (*Leader, error) {
-	position, err := lead(o.State)
-	if err != nil {
-		return nil, err
+	position := o.Position
+	if o.State != nil {
+		var err error
+		if position, err = lead(o.State); err != nil {
+			return nil, err
+		}
 	}
 	o.MaxFollowers = cmp.Or(o.MaxFollowers, DefaultMaxFollowers)
 	return &Leader{

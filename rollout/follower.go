@@ -138,6 +138,19 @@ func (f *Follower) keep(key api.Key, kept Kept) {
 	f.Touch(key)
 }
 
+// Decisions gives what was decided, as it is in effect here.
+func (f *Follower) Decisions() []Decision {
+	var all []Decision
+	for _, k := range slices.SortedFunc(maps.Keys(f.kept), api.Key.Compare) {
+		d := f.kept[k].Decision
+		if effect := f.kept[k].Effect; effect != nil {
+			d.Status.Versions = effect
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
 // Events gives what happened in the last step.
 func (f *Follower) Events() []ObjectEvent { return f.events }
 

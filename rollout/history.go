@@ -3,6 +3,7 @@ package rollout
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gateway-cp/gateway-cp/api"
@@ -57,17 +58,23 @@ func (s *Store) histories(states map[api.Key]*State, news map[api.Key][]Record) 
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range news[key] {
-			if n := len(all); n > 0 && r.Reason == EventWeightsChanged && all[n-1].Reason == EventWeightsChanged {
-				all = all[:n-1] // of a ramp, only the last is kept
-			}
-			all = append(all, r)
-		}
-		data, err := json.Marshal(all[max(0, len(all)-mostRecords):])
+		data, err := json.Marshal(Append(all, news[key], mostRecords))
 		if err != nil {
 			return nil, err
 		}
 		changed[name] = data
 	}
 	return changed, nil
+}
+
+// Append adds news to a history, of which the newest are kept.
+func Append(all, news []Record, most int) []Record {
+	all = slices.Clone(all)
+	for _, r := range news {
+		if n := len(all); n > 0 && r.Reason == EventWeightsChanged && all[n-1].Reason == EventWeightsChanged {
+			all = all[:n-1] // of a ramp, only the last is kept
+		}
+		all = append(all, r)
+	}
+	return all[max(0, len(all)-most):]
 }

@@ -22,6 +22,14 @@ type StateStore interface {
 	Save(states map[api.Key]*State, news map[api.Key][]Record) error
 }
 
+// LateStore is a StateStore whose Save may return before a state is kept. What such a state was decided for has no
+// effect until Saved says that it is.
+type LateStore interface {
+	StateStore
+	// Awaits says whether the state of a Rollout that Save was given last is still to be kept.
+	Awaits(api.Key) bool
+}
+
 // ObserveFunc says what is known of the versions of a Rollout. It must not change what it is given.
 type ObserveFunc func(r *v1alpha1.Rollout, versions []v1alpha1.VersionStatus) Observed
 
@@ -47,6 +55,8 @@ type Manager struct {
 	ended   []ObjectEvent // of Rollouts that were deleted since the last step
 	events  []ObjectEvent
 	calls   map[api.Key][]Call
+	saved   []*entry // whose pending decisions are kept
+	pending int      // how many decisions are not kept yet
 
 	under   map[string]int      // how many Rollouts are under way in a Limit.Scope
 	waiting map[*entry]struct{} // those that wait for others
@@ -62,6 +72,10 @@ type entry struct {
 	status  v1alpha1.RolloutStatus // as it was last given out
 	told    *State                 // after what it was told to do since the last step
 	telling []Event
+	pending *Result  // decided, and not kept yet
+	of      int64    // the generation that it was decided on
+	kept    bool     // it is
+	again   bool     // something has happened since
 	limits  []Limit  // as last observed
 	set     string   // those that flip with it: see Manager.sets
 	counted []string // the scopes in Manager.under that it is counted in
@@ -120,7 +134,9 @@ func (m *Manager) Delete(key api.Key) {
 		m.gone[key] = struct{}{}
 	}
 	if e := m.entries[key]; e != nil {
-		e.deleted = true
+		if e.deleted = true; e.pending != nil {
+			m.pending--
+		}
 		m.leave(e)
 		m.regroup(e, true)
 		m.wakes.set(e, time.Time{})
@@ -164,7 +180,10 @@ func (m *Manager) Act(key api.Key, a Action, now time.Time) error {
 }
 
 // Acted says whether everything that a Rollout was told is on disk, and in effect.
-func (m *Manager) Acted(key api.Key) bool { return m.entries[key] == nil || m.entries[key].told == nil }
+func (m *Manager) Acted(key api.Key) bool {
+	e := m.entries[key]
+	return e == nil || e.told == nil && e.pending == nil
+}
 
 // Prune forgets the states whose Rollout has not been set since the start, and gives their keys
 // in order. It is to be called once the source has delivered everything that there is.
@@ -194,13 +213,14 @@ func (m *Manager) Calls() map[api.Key][]Call { return m.calls }
 // step decides the same Rollouts again.
 func (m *Manager) Step(observe ObserveFunc, now time.Time) ([]*v1alpha1.Rollout, time.Time, error) {
 	m.events, m.calls = nil, nil
+	changed := m.takeSaved(now)
 	for _, e := range m.wakes.due(now) {
 		m.mark(e)
 	}
 	m.wakeWaiting()
 	m.markSets()
 	if len(m.dirty) == 0 && len(m.gone) == 0 {
-		return nil, m.wakes.next(), nil
+		return changed, m.wakes.next(), nil
 	}
 	todo := m.takeDirty()
 	results := make([]Result, len(todo))
@@ -228,13 +248,15 @@ func (m *Manager) Step(observe ObserveFunc, now time.Time) ([]*v1alpha1.Rollout,
 	}
 	if err := m.store.Save(saves, news); err != nil {
 		m.dirty = todo
-		return nil, now.Add(retryAfter), fmt.Errorf("no rollout moves: %w", err)
+		return changed, now.Add(retryAfter), fmt.Errorf("no rollout moves: %w", err)
 	}
 	clear(m.gone)
-	m.events, m.ended = m.ended, nil
-	var changed []*v1alpha1.Rollout
+	m.events, m.ended = append(m.events, m.ended...), nil
+	late, _ := m.store.(LateStore)
 	for i, e := range todo {
-		if r := m.adopt(e, results[i], now); r != nil {
+		if late != nil && late.Awaits(e.key) {
+			m.await(e, results[i])
+		} else if r := m.adopt(e, results[i], e.rollout.Generation, now); r != nil {
 			changed = append(changed, r)
 		}
 	}
@@ -246,22 +268,31 @@ func (m *Manager) Step(observe ObserveFunc, now time.Time) ([]*v1alpha1.Rollout,
 
 // current is the state to go on from.
 func (e *entry) current() State {
-	if e.told != nil {
+	switch {
+	case e.told != nil:
 		return *e.told
+	case e.pending != nil:
+		return e.pending.State
 	}
 	return e.state
 }
 
 // takeDirty gives the entries to step, in order of their keys. They stay marked.
 func (m *Manager) takeDirty() []*entry {
-	todo := slices.DeleteFunc(m.dirty, func(e *entry) bool { return e.deleted })
+	todo := slices.DeleteFunc(m.dirty, func(e *entry) bool {
+		waits := m.unkept(e)
+		if waits != nil {
+			e.dirty, waits.again = false, true
+		}
+		return e.deleted || waits != nil
+	})
 	slices.SortFunc(todo, func(a, b *entry) int { return a.key.Compare(b.key) })
 	m.dirty = nil
 	return todo
 }
 
 // adopt makes a stored result the present, and gives the Rollout when there is news.
-func (m *Manager) adopt(e *entry, r Result, now time.Time) *v1alpha1.Rollout {
+func (m *Manager) adopt(e *entry, r Result, generation int64, now time.Time) *v1alpha1.Rollout {
 	e.state, e.dirty, e.told, e.telling = r.State, false, nil, nil
 	m.join(e, r)
 	if asked := len(r.Calls) > 0; asked || e.asking {
@@ -280,14 +311,14 @@ func (m *Manager) adopt(e *entry, r Result, now time.Time) *v1alpha1.Rollout {
 	}
 	m.wakes.set(e, wake)
 	status := v1alpha1.RolloutStatus{
-		ObservedGeneration: e.rollout.Generation,
+		ObservedGeneration: generation,
 		Phase:              r.Phase,
 		Live:               r.Live,
 		Canary:             r.Canary,
 		Versions:           r.Versions,
 		Holds:              r.Holds,
 		Message:            r.Message,
-		Conditions:         observedAt(r.Conditions, e.rollout.Generation),
+		Conditions:         observedAt(r.Conditions, generation),
 	}
 	if !e.changed && reflect.DeepEqual(status, e.status) {
 		return nil

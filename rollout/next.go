@@ -279,11 +279,7 @@ func (s *step) result(phase v1alpha1.RolloutPhase) Result {
 func (s *step) statuses() []v1alpha1.VersionStatus {
 	var out []v1alpha1.VersionStatus
 	for _, v := range s.versions {
-		st := v1alpha1.VersionStatus{Name: v.Name, Selector: v.Selector, Weight: v.Weight, Unhealthy: v.Unhealthy, Match: v.Match, Mirror: v.Mirror}
-		if v.Weight == 0 && !v.HeldUntil.IsZero() {
-			st.HeldUntil = &metav1.Time{Time: v.HeldUntil}
-		}
-		out = append(out, st)
+		out = append(out, v.shows())
 	}
 	return out
 }

@@ -3,6 +3,8 @@ package rollout
 import (
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
 )
 
@@ -59,8 +61,35 @@ type VersionState struct {
 // shown says whether some requests go to it whatever its weight.
 func (v VersionState) shown() bool { return len(v.Match) > 0 || v.Mirror != nil }
 
+// shows is the version as a status has it.
+func (v VersionState) shows() v1alpha1.VersionStatus {
+	s := v1alpha1.VersionStatus{Name: v.Name, Selector: v.Selector, Weight: v.Weight, Unhealthy: v.Unhealthy, Match: v.Match, Mirror: v.Mirror}
+	if v.Weight == 0 && !v.HeldUntil.IsZero() {
+		s.HeldUntil = &metav1.Time{Time: v.HeldUntil}
+	}
+	return s
+}
+
+// Shown are the versions as a status has them.
+func (s State) Shown() (all []v1alpha1.VersionStatus) {
+	for _, v := range s.Versions {
+		all = append(all, v.shows())
+	}
+	return all
+}
+
 // ID is the version's VersionID.
 func (v VersionState) ID() string { return v1alpha1.VersionID(v.Name, v.Selector) }
+
+// WithoutEvidence is the state without what changes with every report of load and decides nothing by itself.
+func (s State) WithoutEvidence() State {
+	if s.Canary != nil && s.Canary.Analysis != nil {
+		canary := *s.Canary
+		canary.Analysis = nil
+		s.Canary = &canary
+	}
+	return s
+}
 
 // sound gives the state with weights that sum to WeightTotal, or the zero state where there are
 // no weights to go by. Next only makes such states; one that comes from elsewhere may be anything.

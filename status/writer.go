@@ -60,6 +60,7 @@ type Writer struct {
 	written map[api.Key]written
 	failing map[api.Key]error
 	changed func()
+	holds   func() error // nil: nothing is written
 }
 
 // written is what the API server has, as far as we know.
@@ -90,6 +91,21 @@ func unlimited(config *rest.Config) *rest.Config {
 	config.QPS, config.Burst = -1, 0
 	config.WarningHandler = rest.NoWarnings{}
 	return config
+}
+
+// Lead has what was said written for as long as holds gives no error; nil: until the next call nothing is written,
+// and what is said is kept.
+func (w *Writer) Lead(holds func() error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.holds = holds
+	if holds == nil {
+		return
+	}
+	clear(w.written) // somebody else has written meanwhile
+	for k := range w.said {
+		w.queue.Add(k)
+	}
 }
 
 // Say sets what is to stand in the status of an object. It does not wait.
@@ -179,6 +195,7 @@ func (w *Writer) work(ctx context.Context, k api.Key) {
 	w.mu.Lock()
 	said, ok := w.said[k]
 	have := w.written[k]
+	ok = ok && w.holds != nil && w.holds() == nil
 	w.mu.Unlock()
 	if !ok {
 		w.queue.Forget(k)

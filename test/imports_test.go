@@ -41,6 +41,7 @@ var rooms = map[string]struct{ ours, never []string }{
 	// Chance is what it is about.
 	"rollout/simulate": {ours: []string{"api", "rollout"}, never: []string{grpc, envoyProtos, "log", "log/slog", "os", "net", "net/http"}},
 	"status":           {ours: []string{"api"}, never: []string{grpc, envoyProtos, "os"}},
+	"election":         {ours: []string{"api", "rollout"}, never: []string{grpc, envoyProtos, "os"}},
 	"replica":          {ours: []string{"api", "rollout", "state"}, never: []string{envoyProtos, kubernetes}},
 	"xds":              {ours: []string{"api/objectkey", "resource"}, never: []string{kubernetes, "sigs.k8s.io"}},
 	"admin":            {ours: []string{"api"}, never: []string{envoyProtos}},

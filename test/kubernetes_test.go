@@ -161,7 +161,7 @@ func checkRole(t *testing.T, s *apiserver.Server) {
 	}
 	for document := range strings.SplitSeq(string(text), "\n---\n") {
 		var role rbacv1.ClusterRole
-		if err := yaml.Unmarshal([]byte(document), &role); err != nil || role.Kind != "ClusterRole" {
+		if err := yaml.Unmarshal([]byte(document), &role); err != nil || role.Kind != "ClusterRole" && role.Kind != "Role" {
 			continue
 		}
 		for _, rule := range role.Rules {

@@ -275,6 +275,51 @@ type RolloutStatus struct {
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// What gateway-cp goes on from. It is for gateway-cp only, and only there in Kubernetes.
+	//
+	// +optional
+	State *StoredState `json:"state,omitempty"`
+
+	// What has happened lately, the oldest first; only there in Kubernetes. Events have it for an hour, too.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	History []RolloutRecord `json:"history,omitempty"`
+}
+
+// StoredState is the state of a rollout, for the replica of gateway-cp that leads next.
+type StoredState struct {
+	// The term of the replica that has written it: the transitions of the Lease, plus one. Another that leads
+	// in an earlier term may not write any more.
+	Epoch int64 `json:"epoch"`
+	// The replica that has written it.
+	//
+	// +optional
+	Holder string `json:"holder,omitempty"`
+	// The state, as JSON.
+	Data string `json:"data"`
+}
+
+// RolloutRecord is something that has happened to a rollout.
+type RolloutRecord struct {
+	// When.
+	Time metav1.Time `json:"time"`
+	// What, in the words of Events: WeightsChanged, CanaryPromoted …
+	Reason string `json:"reason"`
+	// Somebody should look.
+	//
+	// +optional
+	Warning bool `json:"warning,omitempty"`
+	// What, for people.
+	//
+	// +optional
+	Message string `json:"message,omitempty"`
+	// Who made it happen, where it was a person.
+	//
+	// +optional
+	By string `json:"by,omitempty"`
 }
 
 // RolloutPhase says what a rollout is doing.

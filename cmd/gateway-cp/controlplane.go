@@ -14,6 +14,7 @@ import (
 	"github.com/gateway-cp/gateway-cp/allocation"
 	"github.com/gateway-cp/gateway-cp/api"
 	"github.com/gateway-cp/gateway-cp/api/v1alpha1"
+	"github.com/gateway-cp/gateway-cp/election"
 	"github.com/gateway-cp/gateway-cp/resource"
 	"github.com/gateway-cp/gateway-cp/source"
 	"github.com/gateway-cp/gateway-cp/translator"
@@ -112,6 +113,7 @@ func (c *controlPlane) Run(ctx context.Context) error {
 		wake := time.NewTimer(time.Hour)
 		defer wake.Stop()
 		var questions chan func() // nobody is answered from half a world, either
+		var turns <-chan election.Turn
 		for {
 			var changes []translator.Change
 			select {
@@ -125,6 +127,11 @@ func (c *controlPlane) Run(ctx context.Context) error {
 				c.rollouts.observe(c.xds.Observations())
 			case <-c.replicas.heard():
 				c.replicas.hear()
+			case t := <-turns:
+				c.turn(t)
+			case <-c.replicas.saved():
+				c.replicas.store()
+				c.news = true // of problems
 			case <-c.statuses.failing:
 				c.news = true
 			case <-c.rollouts.hooks.rung():
@@ -142,7 +149,9 @@ func (c *controlPlane) Run(ctx context.Context) error {
 			if len(c.revisions) == 0 {
 				continue
 			}
-			questions = c.questions
+			if questions == nil {
+				questions, turns = c.questions, c.replicas.begin()
+			}
 			if c.replicas.missing() == "" && c.loaded.CompareAndSwap(false, true) {
 				close(ready)
 			}
@@ -188,7 +197,7 @@ func (c *controlPlane) take(batch source.Batch) []translator.Change {
 	changes = append(changes, c.allocated()...)
 	c.tellNames(changes)
 	c.rollouts.services(changes)
-	if !c.loaded.Load() {
+	if !c.loaded.Load() && c.replicas.elected == nil {
 		c.rollouts.prune()
 	}
 	c.xds.SetFleets(c.fleets.list())
@@ -363,5 +372,6 @@ func (c *controlPlane) problems() []api.Problem {
 	}
 	all = append(all, strangerProblems(c.xds.RefusedClients(), c.hasFleet)...)
 	all = append(all, c.statuses.problems()...)
+	all = append(all, c.replicas.problems()...)
 	return append(placed(all, c.translator.Object), c.found...)
 }

@@ -13,11 +13,13 @@ import (
 
 // replicaConfig is what a control plane has to know of others that serve the same fleet.
 type replicaConfig struct {
-	Name     string
-	Address  string // where followers connect; empty: none
-	Follow   string // the leader's; empty: this one leads
-	CA       string
-	Identity string
+	Name    string
+	Address string // where followers connect; empty: none
+	// Advertise is where they find it, if it is elected.
+	Advertise string
+	Follow    string // the leader's; empty: this one leads
+	CA        string
+	Identity  string
 
 	identity replica.Identity // read
 }
@@ -26,6 +28,7 @@ type replicaConfig struct {
 func addReplicaFlags(cmd *cobra.Command, c *replicaConfig) {
 	f := cmd.Flags()
 	f.StringVar(&c.Address, "replica-address", "", "where other replicas follow this one: host:port or unix:///path (default: nowhere)")
+	f.StringVar(&c.Advertise, "replica-advertise-address", "", "where other replicas reach --replica-address of this one when it is elected (--leader-election; default: --replica-address)")
 	f.StringVar(&c.Follow, "follow", "", "follow the replica at this address, its --replica-address: it decides on rollouts, and this one does as it says")
 	f.StringVar(&c.Name, "replica-name", "", "name of this replica, unique among them (default: the host name)")
 	f.StringVar(&c.CA, "replica-ca", "", "CA that the certificates of other replicas must come from (PEM file; default: --xds-client-ca); this one shows --xds-cert")
@@ -36,6 +39,11 @@ func addReplicaFlags(cmd *cobra.Command, c *replicaConfig) {
 // checkReplica checks what concerns other replicas, and fills what follows from the rest.
 func (c *serveConfig) checkReplica() (err error) {
 	r := &c.Replica
+	if r.Name == "" && (c.electing() || r.Address != "" || r.Follow != "") {
+		if r.Name, err = os.Hostname(); err != nil {
+			return withHint(usagef("no name for this replica: %w", err), "give one with --replica-name")
+		}
+	}
 	if r.Address == "" && r.Follow == "" {
 		return nil
 	}
@@ -50,11 +58,6 @@ func (c *serveConfig) checkReplica() (err error) {
 	if err := checkAddress(flag, address); err != nil {
 		return err
 	}
-	if r.Name == "" {
-		if r.Name, err = os.Hostname(); err != nil {
-			return withHint(usagef("no name for this replica: %w", err), "give one with --replica-name")
-		}
-	}
 	if c.XDSCert == "" && !c.XDSInsecure && !isLocal(address) {
 		return withHint(usagef("--%s %s is not on this machine, and without TLS anybody could say where the traffic goes", flag, address),
 			"either give --xds-cert, --xds-key and --xds-client-ca (TLS with certificates on both sides), or say --xds-insecure")
@@ -68,15 +71,20 @@ func (c *serveConfig) checkReplica() (err error) {
 	return nil
 }
 
-// replicaCredentials are those for other replicas, as server or as client.
-func (c *serveConfig) replicaCredentials(files *tlsFiles) credentials.TransportCredentials {
+// replicaServer are the credentials for replicas that follow this one.
+func (c *serveConfig) replicaServer(files *tlsFiles) credentials.TransportCredentials {
 	if files == nil {
 		return insecure.NewCredentials()
 	}
-	if c.Replica.Follow != "" {
-		return files.clientOf(c.Replica.identity)
-	}
 	return files.credentials()
+}
+
+// replicaClient are those for the replica that this one follows.
+func (c *serveConfig) replicaClient(files *tlsFiles) credentials.TransportCredentials {
+	if files == nil {
+		return insecure.NewCredentials()
+	}
+	return files.clientOf(c.Replica.identity)
 }
 
 // followers is what those that follow must be; nil where no certificates are asked for.

@@ -99,8 +99,12 @@ func (i *instance) openReplicas() (err error) {
 		if i.replicas, err = listen(r.Address); err != nil {
 			return withHint(cannotf("replica address: %w", err), "give another --replica-address")
 		}
+		if i.config.electing() { // it is listened at by whoever leads
+			err = i.replicas.Close()
+			i.replicas = nil
+		}
 	}
-	return nil
+	return err
 }
 
 // door is one way in for Envoys. All doors lead to the same xDS server.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gateway-cp/gateway-cp/api"
+	"github.com/gateway-cp/gateway-cp/election"
 	"github.com/gateway-cp/gateway-cp/replica"
 	"github.com/gateway-cp/gateway-cp/rollout"
 	"github.com/gateway-cp/gateway-cp/xds"
@@ -22,26 +23,48 @@ type replicas struct {
 	instance *instance
 	rollouts *rollouts
 	xds      *xds.Server
+	show     func() json.RawMessage // how the Envoys of this replica are
 
-	// leader is set on one that leads, manager on every one that decides.
-	leader  *replica.Leader
-	manager *rollout.Manager
-	untold  map[api.Key]struct{} // Rollouts that the followers are to be told of
+	now     atomic.Pointer[part]
+	elected *elected // nil where a person says who leads
 
-	// The rest is set on one that follows.
-	follower *replica.Follower
-	store    *replica.Store
-	mirror   *rollout.Follower
-	synced   atomic.Bool         // it has been told something, now or before a restart
-	nodes    []replica.Node      // that the leader was told of
-	news     map[string]struct{} // clusters of versions that it is to be told of
+	untold map[api.Key]struct{} // Rollouts that the followers are to be told of
+	synced atomic.Bool          // it knows where the traffic stands, from now or from before a restart
+	nodes  []replica.Node       // that the leader was told of
+	news   map[string]struct{}  // clusters of versions that it is to be told of
 }
+
+// part is what a replica does: it decides, or it follows.
+type part struct {
+	// manager is set on every one that decides, leader on one that others may follow, states on one that was elected.
+	manager *rollout.Manager
+	leader  *replica.Leader
+	states  *election.Store
+
+	// mirror and store are set on one that decides nothing, follower on one that knows whom to follow.
+	mirror   *rollout.Follower
+	store    followedStore
+	follower *replica.Follower
+}
+
+// followedStore keeps what a follower was told.
+type followedStore interface {
+	rollout.KeptStore
+	SetPosition(replica.Position)
+	Saved() replica.Position
+}
+
+// part is the one that it has now.
+func (r *replicas) part() *part { return r.now.Load() }
 
 // newReplicas takes the part that the configuration says.
 func newReplicas(i *instance, x *xds.Server, status func() json.RawMessage) (*replicas, error) {
-	r := &replicas{instance: i, xds: x, untold: map[api.Key]struct{}{}, news: map[string]struct{}{}}
-	if i.config.Replica.Follow != "" {
-		return r, r.beFollower(status)
+	r := &replicas{instance: i, xds: x, show: status, untold: map[api.Key]struct{}{}, news: map[string]struct{}{}}
+	switch {
+	case i.config.electing():
+		return r, r.beElected()
+	case i.config.Replica.Follow != "":
+		return r, r.beFollower()
 	}
 	return r, r.beLeader()
 }
@@ -54,13 +77,15 @@ func (r *replicas) beLeader() error {
 	if promoted {
 		r.instance.log.Warn("this replica followed another before, and decides by itself from now on")
 	}
-	if r.manager, err = rollout.NewManager(rollout.NewStore(r.instance.store)); err != nil {
+	p := &part{}
+	r.now.Store(p)
+	if p.manager, err = rollout.NewManager(rollout.NewStore(r.instance.store)); err != nil {
 		return cannotf("read the state of rollouts: %w", err)
 	}
 	if r.instance.replicas == nil {
 		return nil
 	}
-	r.leader, err = replica.NewLeader(replica.LeaderOptions{
+	p.leader, err = replica.NewLeader(replica.LeaderOptions{
 		Name: r.instance.config.Replica.Name, Version: readBuildInfo().Version, State: r.instance.store, Log: r.instance.log,
 		Identity: r.instance.config.followers(r.instance.replicaTLS),
 	})
@@ -70,33 +95,40 @@ func (r *replicas) beLeader() error {
 	return nil
 }
 
-func (r *replicas) beFollower(status func() json.RawMessage) (err error) {
-	c := r.instance.config
-	if r.store, err = replica.OpenStore(r.instance.store); err != nil {
+func (r *replicas) beFollower() error {
+	store, err := replica.OpenStore(r.instance.store)
+	if err != nil {
 		return cannotf("read what the leader has decided: %w", err)
 	}
-	if r.mirror, err = rollout.NewFollower(r.store); err != nil {
+	mirror, err := rollout.NewFollower(store)
+	if err != nil {
 		return cannotf("read what the leader has decided: %w", err)
 	}
-	synced, err := r.store.Follows()
+	synced, err := store.Follows()
 	if err != nil {
 		return cannotf("read what the leader has decided: %w", err)
 	}
 	r.synced.Store(synced)
-	r.follower = replica.NewFollower(replica.FollowerOptions{
-		Leader: followTarget(c.Replica.Follow), Name: c.Replica.Name, Version: readBuildInfo().Version,
-		Position: r.store.Saved(), Credentials: c.replicaCredentials(r.instance.replicaTLS), Doubt: r.instance.replicaTLS.doubt, Log: r.instance.log,
-		Load: r.load, Status: status,
-	})
+	r.now.Store(&part{mirror: mirror, store: store, follower: r.newFollower(r.instance.config.Replica.Follow, store.Saved())})
 	return nil
+}
+
+// newFollower is one of the replica at an address.
+func (r *replicas) newFollower(address string, at replica.Position) *replica.Follower {
+	c := r.instance.config
+	return replica.NewFollower(replica.FollowerOptions{
+		Leader: followTarget(address), Name: c.Replica.Name, Version: readBuildInfo().Version,
+		Position: at, Credentials: c.replicaClient(r.instance.replicaTLS), Doubt: r.instance.replicaTLS.doubt, Log: r.instance.log,
+		Load: r.load, Status: r.show,
+	})
 }
 
 // decider is who decides on rollouts.
 func (r *replicas) decider() decider {
-	if r.follower != nil {
-		return r.mirror
+	if p := r.part(); p.manager == nil {
+		return p.mirror
 	}
-	return r.manager
+	return r.part().manager
 }
 
 // attach connects the rollouts with what is known of Envoys, here and elsewhere.
@@ -104,21 +136,28 @@ func (r *replicas) attach(rs *rollouts) {
 	r.rollouts = rs
 	rs.on, rs.load, rs.watch = r.on, r.loadOf, r.watchLoad
 	rs.measure, rs.measured = r.xds.Measure, r.xds.Measured
-	if r.leader != nil {
-		rs.moved = func(k api.Key) { r.untold[k] = struct{}{} }
+	rs.moved = func(k api.Key) {
+		if r.part().leader != nil {
+			r.untold[k] = struct{}{}
+		}
 	}
-	if r.follower != nil {
-		rs.changed = func(cluster string) { r.news[cluster] = struct{}{} }
+	rs.changed = func(cluster string) {
+		if r.part().mirror != nil {
+			r.news[cluster] = struct{}{}
+		}
 	}
 }
 
 // Run serves followers, or follows, until ctx ends. It begins when ready is closed.
 func (r *replicas) Run(ctx context.Context, ready <-chan struct{}) error {
+	if r.elected != nil {
+		return r.runElected(ctx)
+	}
 	var g errgroup.Group
-	switch {
-	case r.follower != nil:
-		g.Go(func() error { return r.follower.Run(ctx) })
-	case r.leader != nil:
+	switch p := r.part(); {
+	case p.follower != nil:
+		g.Go(func() error { return p.follower.Run(ctx) })
+	case p.leader != nil:
 		g.Go(func() error {
 			select {
 			case <-ready:
@@ -126,7 +165,7 @@ func (r *replicas) Run(ctx context.Context, ready <-chan struct{}) error {
 				return nil
 			}
 			i := r.instance
-			if err := r.leader.Serve(ctx, i.replicas, i.config.replicaCredentials(i.replicaTLS)); err != nil {
+			if err := p.leader.Serve(ctx, i.replicas, i.config.replicaServer(i.replicaTLS)); err != nil {
 				return cannotf("%w", err)
 			}
 			return nil
@@ -138,27 +177,30 @@ func (r *replicas) Run(ctx context.Context, ready <-chan struct{}) error {
 // heard rings when other replicas have said something: see hear.
 func (r *replicas) heard() <-chan struct{} {
 	switch {
-	case r.leader != nil:
-		return r.leader.Observed()
-	case r.follower != nil:
-		return r.follower.News()
+	case r.part().leader != nil:
+		return r.part().leader.Observed()
+	case r.part().follower != nil:
+		return r.part().follower.News()
 	}
 	return nil
 }
 
 // hear takes in what other replicas have said.
 func (r *replicas) hear() {
-	if r.leader != nil {
-		r.rollouts.observe(r.leader.Observations())
+	if r.part().leader != nil {
+		r.rollouts.observe(r.part().leader.Observations())
 		return
 	}
-	for _, n := range r.follower.Take() {
+	if r.part().follower == nil {
+		return
+	}
+	for _, n := range r.part().follower.Take() {
 		gone := make([]api.Key, 0, len(n.Gone))
 		for _, d := range n.Gone {
 			gone = append(gone, d.Key())
 		}
-		r.store.SetPosition(n.Position)
-		r.mirror.Take(n.Decisions, gone, n.All)
+		r.part().store.SetPosition(n.Position)
+		r.part().mirror.Take(n.Decisions, gone, n.All)
 		r.synced.Store(true)
 	}
 }
@@ -167,15 +209,15 @@ func (r *replicas) hear() {
 // after an error; else zero.
 func (r *replicas) tell(revision string) (retry time.Time) {
 	switch {
-	case r.leader != nil:
+	case r.part().leader != nil:
 		if err := r.publish(); err != nil {
 			r.instance.log.Error("followers are not told of new decisions", "error", err)
 			return time.Now().Add(time.Second)
 		}
-	case r.follower != nil:
+	case r.part().follower != nil:
 		r.report(revision)
 	}
-	return time.Time{}
+	return r.elected.settle(r)
 }
 
 func (r *replicas) publish() error {
@@ -185,18 +227,18 @@ func (r *replicas) publish() error {
 		for _, n := range r.xds.Nodes() {
 			ids = append(ids, n.ID)
 		}
-		r.leader.Here(ids)
+		r.part().leader.Here(ids)
 	}
 	var decided []rollout.Decision
 	var gone []api.Key
 	for k := range r.untold {
-		if d, there := r.manager.Decision(k); there {
+		if d, there := r.part().manager.Decision(k); there {
 			decided = append(decided, d)
 		} else {
 			gone = append(gone, k)
 		}
 	}
-	if err := r.leader.Publish(decided, gone); err != nil {
+	if err := r.part().leader.Publish(decided, gone); err != nil {
 		return err
 	}
 	clear(r.untold)
@@ -225,12 +267,12 @@ func (r *replicas) report(revision string) {
 		}
 	}
 	clear(r.news)
-	r.follower.Observed(r.nodes, clusters)
+	r.part().follower.Observed(r.nodes, clusters)
 	held := map[string]string{}
-	for k, why := range r.mirror.Held() {
+	for k, why := range r.part().mirror.Held() {
 		held[replica.RolloutName(k)] = why
 	}
-	r.follower.InEffect(replica.Effect{Position: r.store.Saved(), Revision: revision, Held: held})
+	r.part().follower.InEffect(replica.Effect{Position: r.part().store.Saved(), Revision: revision, Held: held})
 }
 
 // here says how a cluster is on the Envoys of this replica.
@@ -247,7 +289,7 @@ func (r *replicas) here(name string) []replica.ClusterOn {
 // on says how a cluster is on all Envoys, of this replica and of those that follow it.
 func (r *replicas) on(name string, content uint64) []replica.ClusterOn {
 	all := r.here(name)
-	if r.leader == nil {
+	if r.part().leader == nil {
 		return all
 	}
 	here := map[string]bool{}
@@ -257,7 +299,7 @@ func (r *replicas) on(name string, content uint64) []replica.ClusterOn {
 	serves := func(n replica.Node) bool {
 		return r.xds.Serves(xds.Node{ID: n.ID, Fleet: n.Fleet, Zone: n.Zone, Name: n.Name}, name)
 	}
-	for _, on := range r.leader.Cluster(name, content, serves) {
+	for _, on := range r.part().leader.Cluster(name, content, serves) {
 		if !on.Lost || !here[on.Envoy] {
 			all = append(all, on)
 		}
@@ -269,8 +311,8 @@ func (r *replicas) on(name string, content uint64) []replica.ClusterOn {
 func (r *replicas) loadOf(cluster string) rollout.Load {
 	here := r.xds.Load(cluster)
 	sum := rollout.Load{Success: here.Success, Error: here.Error}
-	if r.leader != nil {
-		for _, n := range r.leader.Load(cluster) {
+	if r.part().leader != nil {
+		for _, n := range r.part().leader.Load(cluster) {
 			sum.Success += n.Success
 			sum.Error += n.Error
 		}
@@ -281,8 +323,8 @@ func (r *replicas) loadOf(cluster string) rollout.Load {
 // watchLoad says of which clusters load is waited for.
 func (r *replicas) watchLoad(clusters map[string]struct{}) {
 	r.xds.WatchLoad(clusters)
-	if r.leader != nil {
-		r.leader.WatchLoad(clusters)
+	if r.part().leader != nil {
+		r.part().leader.WatchLoad(clusters)
 	}
 }
 
@@ -297,10 +339,13 @@ func (r *replicas) load() []replica.Load {
 
 // missing says why Envoys cannot be served yet; empty: they can.
 func (r *replicas) missing() string {
-	if r.follower == nil || r.synced.Load() {
+	if r.synced.Load() || r.elected == nil && r.part().follower == nil {
 		return ""
 	}
-	l := r.follower.Leader()
+	if r.elected != nil {
+		return r.elected.missing(r.part())
+	}
+	l := r.part().follower.Leader()
 	return fmt.Sprintf("the leader at %s has not said yet where the traffic stands: %s", l.Address, cmp.Or(l.Problem, "it is being connected to"))
 }
 

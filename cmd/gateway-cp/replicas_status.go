@@ -29,11 +29,11 @@ func (c *controlPlane) replicaStatus() json.RawMessage {
 
 // status is the part of this replica, nil when it is by itself.
 func (r *replicas) status() *admin.ReplicaStatus {
-	now := time.Now()
+	now, p := time.Now(), r.part()
 	switch {
-	case r.leader != nil:
-		s := &admin.ReplicaStatus{Name: r.instance.config.Replica.Name, Position: r.leader.Position().String()}
-		for _, f := range r.leader.Followers() {
+	case p.leader != nil:
+		s := &admin.ReplicaStatus{Name: r.instance.config.Replica.Name, Position: p.leader.Position().String()}
+		for _, f := range p.leader.Followers() {
 			s.Followers = append(s.Followers, admin.FollowerStatus{
 				Name: f.Name, Version: f.Version, Address: f.Address, Connected: f.Connected, Since: f.Since,
 				Envoys: f.Envoys, Revision: f.Effect.Revision, Position: f.Effect.Position.String(),
@@ -41,17 +41,19 @@ func (r *replicas) status() *admin.ReplicaStatus {
 			})
 		}
 		return s
-	case r.follower != nil:
-		l := r.follower.Leader()
+	case p.follower != nil:
+		l := p.follower.Leader()
 		leader := &admin.LeaderStatus{
-			Address: r.instance.config.Replica.Follow, Name: l.Name, Version: l.Version,
+			Address: l.Address, Name: l.Name, Version: l.Version,
 			Followed: l.Connected, Since: l.Since, Refused: l.Refused, Problem: l.Problem,
-			Held: r.follower.Held(),
+			Held: p.follower.Held(),
 		}
 		if !l.Heard.IsZero() {
 			leader.LagSeconds = now.Sub(l.Heard).Seconds()
 		}
 		return &admin.ReplicaStatus{Name: r.instance.config.Replica.Name, Position: l.Position.String(), Leader: leader}
+	case p.mirror != nil:
+		return &admin.ReplicaStatus{Name: r.instance.config.Replica.Name, Position: p.store.Saved().String(), Leader: r.elected.nobody()}
 	}
 	return nil
 }
@@ -61,12 +63,13 @@ const askTimeout = time.Second
 
 // addEnvoys adds the Envoys of followers.
 func (r *replicas) addEnvoys(s *admin.Status) {
-	if r.leader == nil {
+	leader := r.part().leader
+	if leader == nil || s.Replica == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
-	answers, silent := r.leader.Ask(ctx)
+	answers, silent := leader.Ask(ctx)
 	for _, name := range slices.Sorted(maps.Keys(answers)) {
 		var envoys []admin.EnvoyStatus
 		if err := json.Unmarshal(answers[name], &envoys); err != nil {
@@ -95,7 +98,10 @@ func withoutMoved(all []admin.EnvoyStatus) []admin.EnvoyStatus {
 }
 
 // confirm has a leader followed that is refused; it is false when there is none.
-func (r *replicas) confirm() bool { return r.follower != nil && r.follower.Accept() }
+func (r *replicas) confirm() bool {
+	follower := r.part().follower
+	return follower != nil && follower.Accept()
+}
 
 func refusesLeader(s *admin.ReplicaStatus) bool {
 	return s != nil && s.Leader != nil && s.Leader.Refused
@@ -145,6 +151,8 @@ func writeLeader(s *admin.ReplicaStatus, l *admin.LeaderStatus, line func(string
 			stamp(l.Since), s.Position, seconds(l.LagSeconds))
 	case l.Refused:
 		err = line("HELD: the leader at %s is not followed: %s\n  If its state is the right one: gateway-cp fleet confirm", l.Address, l.Problem)
+	case l.Address == "":
+		err = line("Replica: %s follows nobody: %s; rollouts stay as they are, at position %s", s.Name, l.Problem, s.Position)
 	default:
 		err = line("Replica: %s does not reach its leader at %s since %s (%s); rollouts stay as they are, at position %s",
 			s.Name, l.Address, stamp(l.Since), l.Problem, s.Position)
@@ -210,6 +218,7 @@ func (m *replicaMetrics) Collect(out chan<- prometheus.Metric) {
 	send := func(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, kind, value, labels...)
 	}
+	leader := m.replicas.part().leader
 	s := m.replicas.status()
 	switch {
 	case s == nil:
@@ -221,6 +230,7 @@ func (m *replicaMetrics) Collect(out chan<- prometheus.Metric) {
 		send(m.followed, prometheus.GaugeValue, followed)
 		send(m.heard, prometheus.GaugeValue, s.Leader.LagSeconds)
 		send(m.held, prometheus.GaugeValue, float64(len(s.Leader.Held)))
+	case leader == nil:
 	default:
 		connected := 0
 		for _, f := range s.Followers {
@@ -231,8 +241,8 @@ func (m *replicaMetrics) Collect(out chan<- prometheus.Metric) {
 			}
 		}
 		send(m.followers, prometheus.GaugeValue, float64(connected))
-		send(m.received, prometheus.CounterValue, float64(m.replicas.leader.Received()))
-		m.replicas.leader.EachLoad(func(l replica.Load) {
+		send(m.received, prometheus.CounterValue, float64(leader.Received()))
+		leader.EachLoad(func(l replica.Load) {
 			for result, n := range map[string]uint64{"success": l.Success, "error": l.Error, "dropped": l.Dropped} {
 				send(m.requests, prometheus.CounterValue, float64(n), l.Fleet, l.Cluster, result)
 			}

@@ -14,12 +14,16 @@ import (
 	"github.com/gateway-cp/gateway-cp/rollout"
 )
 
+// storePatience is how long a state may take to be stored. On a disk it is at once, or not; an API server takes some
+// milliseconds.
+const storePatience = 3 * time.Second
+
 // Act is for the admin socket. The main loop takes a step after it, in which the action is stored
 // and takes effect.
 func (c *controlPlane) Act(ctx context.Context, namespace, name string, a admin.RolloutAction) error {
 	key := rollout.Key(namespace, name)
 	action := rollout.Action{Kind: rollout.ActionKind(a.Action), Full: a.Full, By: a.By}
-	manager := c.replicas.manager
+	manager := c.replicas.part().manager
 	if manager == nil {
 		return fmt.Errorf("%w: this replica follows another, which decides on rollouts: ask that one", admin.ErrRefused)
 	}
@@ -33,8 +37,15 @@ func (c *controlPlane) Act(ctx context.Context, namespace, name string, a admin.
 	if err != nil {
 		return fmt.Errorf("%w%s", admin.ErrRefused, strings.TrimPrefix(err.Error(), rollout.ErrAction.Error()))
 	}
-	acted := false
-	c.do(ctx, func() { acted = manager.Acted(key) })
+	acted, patience := false, time.Now().Add(storePatience)
+	for !acted && ctx.Err() == nil && time.Now().Before(patience) {
+		if !c.do(ctx, func() { acted = manager.Acted(key) }) {
+			break
+		}
+		if !acted {
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
 	if !acted {
 		return errors.New("it is not in effect yet, since the state cannot be written: the log says why; it is tried again every second")
 	}
@@ -43,12 +54,18 @@ func (c *controlPlane) Act(ctx context.Context, namespace, name string, a admin.
 
 // History is for the admin socket.
 func (c *controlPlane) History(_ context.Context, namespace, name string) ([]admin.RolloutRecord, error) {
-	if c.replicas.manager == nil {
+	p, key := c.replicas.part(), rollout.Key(namespace, name)
+	if p.manager == nil {
 		return nil, fmt.Errorf("%w: this replica follows another, which has the history: ask that one", admin.ErrRefused)
 	}
-	records, err := rollout.History(c.instance.store, rollout.Key(namespace, name))
-	if err != nil {
-		return nil, err
+	var records []rollout.Record
+	if p.states != nil {
+		records = p.states.History(key)
+	} else {
+		var err error
+		if records, err = rollout.History(c.instance.store, key); err != nil {
+			return nil, err
+		}
 	}
 	if len(records) == 0 {
 		return nil, fmt.Errorf("%w: nothing is known of a Rollout %s/%s", admin.ErrRefused, namespace, name)

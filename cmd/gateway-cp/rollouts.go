@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/gateway-cp/gateway-cp/admin"
 	"github.com/gateway-cp/gateway-cp/api"
@@ -174,6 +175,26 @@ func (r *rollouts) untarget(k api.Key) {
 	if len(r.byTarget[service]) == 0 {
 		delete(r.byTarget, service)
 	}
+}
+
+// redecide has another one decide, who knows no Rollouts yet. What is in effect stays until then.
+func (r *rollouts) redecide(d decider) {
+	now := time.Now()
+	r.decider, r.settled, r.counting = d, now.Add(settleTime), now.UTC().Format(time.RFC3339Nano)
+	for _, k := range slices.SortedFunc(maps.Keys(r.objects), api.Key.Compare) {
+		if o := r.objects[k]; o != r.following[k] {
+			d.Set(o.Value.(*v1alpha1.Rollout))
+		}
+	}
+	r.everyone = true
+}
+
+// uid is that of a Rollout.
+func (r *rollouts) uid(k api.Key) types.UID {
+	if o := r.objects[k]; o != nil {
+		return o.Value.GetUID()
+	}
+	return ""
 }
 
 // prune forgets the states of Rollouts that were not there in the first batch.

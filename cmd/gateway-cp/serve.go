@@ -28,6 +28,7 @@ type serveConfig struct {
 	HTTPAddress string
 	StateDir    string
 	Replica     replicaConfig
+	Lease       leaseConfig
 	DNS         dnsConfig
 	Log         logConfig
 
@@ -59,7 +60,8 @@ With --dns-address it also answers as the cluster's DNS, for the Services of --d
 
 Several replicas may serve one fleet from the same manifests: one leads and listens for the others
 (--replica-address), the others --follow it. Each serves Envoys by itself; on rollouts the leader
-decides, for all.`,
+decides, for all. With --source kube a Lease says who leads (--leader-election), and where it can be
+followed: give each replica a --replica-address.`,
 		Example: `  gateway-cp serve --dir ./manifests
   gateway-cp serve --dir /etc/gateway-cp/manifests --xds-address 0.0.0.0:18000 \
     --xds-cert tls.crt --xds-key tls.key --xds-client-ca ca.crt \
@@ -82,6 +84,7 @@ decides, for all.`,
 	addSourceFlags(cmd, &c)
 	addServeFlags(cmd, &c, "127.0.0.1:18000", "where Envoys connect")
 	addReplicaFlags(cmd, &c.Replica)
+	addLeaseFlags(cmd, &c.Lease)
 	addDNSFleetFlag(cmd, &c.DNS)
 	return cmd
 }
@@ -155,6 +158,9 @@ func (c *serveConfig) complete() error {
 		return err
 	}
 	if err := c.checkReplica(); err != nil {
+		return err
+	}
+	if err := c.checkLease(); err != nil {
 		return err
 	}
 	return c.checkIdentity()

@@ -60,8 +60,10 @@ func (c *serveConfig) checkSource() (err error) {
 	switch {
 	case c.Dir != "":
 		return withHint(usagef("--source kube and --dir contradict each other"), "objects come from one source")
-	case c.Replica.Address != "" || c.Replica.Follow != "":
-		return withHint(usagef("--replica-address and --follow are not there yet for --source kube"), "run one replica")
+	case c.Replica.Follow != "":
+		return withHint(usagef("--source kube and --follow contradict each other"), "a Lease says who leads (--leader-election)")
+	case c.Replica.Address != "" && !c.Lease.Elect:
+		return withHint(usagef("--source kube with --replica-address needs --leader-election"), "a Lease says who leads")
 	}
 	for _, namespace := range c.Kube.Namespaces {
 		if faults := k8svalidation.IsDNS1123Label(namespace); len(faults) > 0 {

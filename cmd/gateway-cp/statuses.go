@@ -25,6 +25,7 @@ import (
 type statuses struct {
 	writer *status.Writer // nil, as events: nothing is written
 	events *status.Events
+	leads  bool // this replica is the one that writes
 	object func(api.Key) *api.Object
 
 	gateways map[api.Key]*programming
@@ -60,7 +61,18 @@ func newStatuses(i *instance, object func(api.Key) *api.Object) (*statuses, erro
 	if s.events, err = status.NewEvents(i.config.Kube.rest); err != nil {
 		return nil, cannotf("write Events: %w", err)
 	}
+	if !i.config.electing() {
+		s.lead(func() error { return nil })
+	}
 	return s, nil
+}
+
+// lead has this replica write for as long as holds is nil; nil: it does not write.
+func (s *statuses) lead(holds func() error) {
+	s.leads = holds != nil
+	if s.writer != nil {
+		s.writer.Lead(holds)
+	}
 }
 
 // Run writes until ctx ends.
@@ -263,7 +275,7 @@ func (s *statuses) problems() (all []api.Problem) {
 
 // tell says in Events what people should know of an object.
 func (s *statuses) tell(k api.Key, warning bool, reason, message string) {
-	if s.events == nil {
+	if s.events == nil || !s.leads {
 		return
 	}
 	if o := s.object(k); o != nil && o.Value.GetUID() != "" {

@@ -98,7 +98,7 @@ func meet(t *testing.T, leader, follower *tlsFiles) string {
 		t.Fatal(err)
 	}
 	c := &serveConfig{Replica: replicaConfig{identity: identity}}
-	serving := c.replicaCredentials(leader)
+	serving := c.replicaServer(leader)
 	store, err := state.Open(t.TempDir(), time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +124,7 @@ func meet(t *testing.T, leader, follower *tlsFiles) string {
 	})
 	c.Replica.Follow = l.Addr().String()
 	follows := replica.NewFollower(replica.FollowerOptions{
-		Leader: c.Replica.Follow, Name: "b", Credentials: c.replicaCredentials(follower), Doubt: follower.doubt, Log: log,
+		Leader: c.Replica.Follow, Name: "b", Credentials: c.replicaClient(follower), Doubt: follower.doubt, Log: log,
 		Load: func() []replica.Load { return nil }, Status: func() json.RawMessage { return nil },
 	})
 	both.Go(func() {

@@ -20,10 +20,19 @@ import (
 // that $KUBECONFIG names, else in ~/.kube/config; where there is none, in the Pod that this process
 // runs in. The context is that of the file unless one is given.
 func Config(kubeconfig, kubeContext string) (*rest.Config, error) {
+	return loading(kubeconfig, kubeContext).ClientConfig()
+}
+
+// Namespace is the one that the context names, or the Pod's; "default" where neither does.
+func Namespace(kubeconfig, kubeContext string) (string, error) {
+	namespace, _, err := loading(kubeconfig, kubeContext).Namespace()
+	return namespace, err
+}
+
+func loading(kubeconfig, kubeContext string) clientcmd.ClientConfig {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
-	overrides := &clientcmd.ConfigOverrides{CurrentContext: kubeContext}
-	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: kubeContext})
 }
 
 // clients talk to the API server over the same connections.

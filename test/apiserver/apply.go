@@ -101,6 +101,34 @@ func (s *Server) List(apiVersion, kind, namespace string) ([]unstructured.Unstru
 	return all.Items, nil
 }
 
+// Watch gives what becomes of an object from now on, until the test ends or the API server does.
+func (s *Server) Watch(apiVersion, kind, namespace, name string) <-chan *unstructured.Unstructured {
+	s.t.Helper()
+	o := &unstructured.Unstructured{}
+	o.SetAPIVersion(apiVersion)
+	o.SetKind(kind)
+	o.SetNamespace(namespace)
+	client, err := s.resource(o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	w, err := client.Watch(s.t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(w.Stop)
+	seen := make(chan *unstructured.Unstructured, 10000)
+	go func() {
+		defer close(seen)
+		for event := range w.ResultChan() {
+			if object, ok := event.Object.(*unstructured.Unstructured); ok {
+				seen <- object
+			}
+		}
+	}()
+	return seen
+}
+
 // resource gives a client for the kind of an object in its namespace. A CRD that was just installed may
 // take a moment.
 func (s *Server) resource(object *unstructured.Unstructured) (dynamic.ResourceInterface, error) {

@@ -62,9 +62,17 @@ func (e *Env) Serve(args ...string) *ControlPlane {
 // ServeKube is Serve over the objects of an API server.
 func (e *Env) ServeKube(kubeconfig string, args ...string) *ControlPlane {
 	e.Helper()
-	c := e.controlPlane("gateway-cp-serve")
-	c.args = append([]string{"serve", "--source", "kube", "--kubeconfig", kubeconfig, "--xds-address", c.XDS}, append(c.args, args...)...)
+	c := e.ReplicaKube("serve", kubeconfig, args...)
 	c.Start()
+	return c
+}
+
+// ReplicaKube is ServeKube for one of several, which have names. The Lease is where the shipped roles permit it. Start it.
+func (e *Env) ReplicaKube(name, kubeconfig string, args ...string) *ControlPlane {
+	e.Helper()
+	c := e.controlPlane("gateway-cp-" + name)
+	c.args = append([]string{"serve", "--source", "kube", "--kubeconfig", kubeconfig, "--xds-address", c.XDS, "--replica-name", name,
+		"--lease-namespace", "gateway-cp"}, append(c.args, args...)...)
 	return c
 }
 
