@@ -23,6 +23,7 @@ type leaderWorld struct {
 	replicas map[string]*harness.ControlPlane
 	seen     <-chan *unstructured.Unstructured
 	last     standing
+	manifest string // of the Rollout, while it moves
 	stream   harness.Stream
 	load     *harness.Load
 }
@@ -51,6 +52,7 @@ func TestKubernetesLeaderIsKilled(t *testing.T) {
 		slowest = max(slowest, w.kill(n))
 	}
 	w.moves(2)
+	w.appliedAgain()
 	samples := w.load.Stop()
 	if text := samples.Failures(); text != "" {
 		t.Errorf("%d of %d requests failed:\n%s", len(samples.Failed()), len(samples), text)
@@ -98,7 +100,8 @@ func (w *leaderWorld) start() {
 	w.Await("an answer", 20*time.Second, w.stream.Answers("one"))
 	w.load = w.Load(w.stream)
 	w.seen = w.server.Watch("gateway-cp.io/v1alpha1", "Rollout", "default", "web")
-	w.server.Apply(w.rollout("two", []string{fmt.Sprintf("{ramp: {from: 10, to: 90, over: %ds}}", 8000/move)}))
+	w.manifest = w.rollout("two", []string{fmt.Sprintf("{ramp: {from: 10, to: 90, over: %ds}}", 8000/move)})
+	w.server.Apply(w.manifest)
 	w.await("the canary begins", 30*time.Second, func(s standing) bool { return s.weight > 0 })
 }
 
@@ -202,6 +205,26 @@ func (w *leaderWorld) kill(n int) time.Duration {
 	}
 	w.replicas[before.holder].Start()
 	return took
+}
+
+// appliedAgain applies the manifest again and again, as what keeps a cluster like a Git repository does: nothing comes of it.
+func (w *leaderWorld) appliedAgain() {
+	w.Helper()
+	generation := func() int64 {
+		r, err := w.server.Get("gateway-cp.io/v1alpha1", "Rollout", "default", "web")
+		if err != nil {
+			w.Fatalf("%v", err)
+		}
+		return r.GetGeneration()
+	}
+	before, times := generation(), counts(30)
+	for range times {
+		w.server.Apply(w.manifest)
+		w.moves(1) // in a second, as far as it would go anyway
+	}
+	if after := generation(); after != before {
+		w.Errorf("the spec has changed %d times, while the same manifest was applied %d times", after-before, times)
+	}
 }
 
 // handsOver stops the leader as a rolling update does: another leads at once.

@@ -116,7 +116,7 @@ endpoints: [{addresses: [%[4]q]}]
 `, service, strings.ReplaceAll(b.Address.Addr().String(), ".", "-"), b.Address.Port(), b.Address.Addr())
 }
 
-// applyShipped installs the CRDs, and the manifests of deploy/kubernetes.
+// applyShipped installs the CRDs, and deploy/kubernetes/base.
 func applyShipped(t *testing.T, s *apiserver.Server) {
 	t.Helper()
 	ours, err := apiserver.OurCRDs()
@@ -124,13 +124,23 @@ func applyShipped(t *testing.T, s *apiserver.Server) {
 	if err := errors.Join(err, alsoErr); err != nil {
 		t.Fatal(err)
 	}
-	base := "../deploy/kubernetes/base"
+	applyFiles(t, s, slices.Concat(ours, theirs)...)
+	applyKustomization(t, s, "base")
+}
+
+// applyKustomization applies the resources of a folder in deploy/kubernetes. They are files: none has patches.
+func applyKustomization(t *testing.T, s *apiserver.Server, folder string) {
+	t.Helper()
+	folder = filepath.Join("../deploy/kubernetes", folder)
 	var all struct{ Resources []string }
-	readYAML(t, filepath.Join(base, "kustomization.yaml"), &all)
-	files := slices.Concat(ours, theirs)
+	readYAML(t, filepath.Join(folder, "kustomization.yaml"), &all)
 	for _, name := range all.Resources {
-		files = append(files, filepath.Join(base, name))
+		applyFiles(t, s, filepath.Join(folder, name))
 	}
+}
+
+func applyFiles(t *testing.T, s *apiserver.Server, files ...string) {
+	t.Helper()
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {

@@ -81,6 +81,7 @@ func newBootstrapCommand() *cobra.Command {
 		xdsAddress string
 		tls        envoy.TLS
 		format     string
+		file       string
 	)
 	cmd := &cobra.Command{
 		Use:   "bootstrap",
@@ -109,7 +110,7 @@ serve --xds-identity wants it; --fleet and --node-id must be the same.`,
 			if err := checkReplicaAddresses(xdsAddress); err != nil {
 				return err
 			}
-			return printBootstrap(cmd, c, xdsAddress, tls, format)
+			return printBootstrap(cmd, c, xdsAddress, tls, format, file)
 		},
 	}
 	addBootstrapFlags(cmd, &c)
@@ -121,7 +122,8 @@ serve --xds-identity wants it; --fleet and --node-id must be the same.`,
 	f.StringVar(&tls.ServerName, "xds-server-name", "", "name in the control plane's certificate: a DNS name, an IP address or a SPIFFE ID (default: the host of --xds-address, or of one of them)")
 	f.StringVar(&tls.SecretDir, "sds-dir", "", "write the files through which Envoy notices new certificates to this directory")
 	enumFlag(cmd, &format, "output", "o", "output format", "yaml", "json")
-	for _, name := range []string{"xds-ca", "xds-cert", "xds-key"} {
+	f.StringVar(&file, "output-file", "", "write it to this file rather than print it, as where there is no shell")
+	for _, name := range []string{"xds-ca", "xds-cert", "xds-key", "output-file"} {
 		_ = cmd.MarkFlagFilename(name)
 	}
 	return cmd
@@ -147,7 +149,7 @@ func checkReplicaAddresses(addresses string) error {
 }
 
 // printBootstrap renders the bootstrap, and writes the files that go with it.
-func printBootstrap(cmd *cobra.Command, c bootstrapConfig, xdsAddress string, tls envoy.TLS, format string) error {
+func printBootstrap(cmd *cobra.Command, c bootstrapConfig, xdsAddress string, tls envoy.TLS, format, file string) error {
 	var use *envoy.TLS
 	if tls != (envoy.TLS{}) {
 		if tls.CA == "" || tls.Cert == "" || tls.Key == "" {
@@ -177,6 +179,12 @@ func printBootstrap(cmd *cobra.Command, c bootstrapConfig, xdsAddress string, tl
 	}
 	if format == "yaml" { // JSON has no comments
 		data = append([]byte("# For Envoy "+envoybin.Supported()+"; printed by gateway-cp "+readBuildInfo().Version+".\n"), data...)
+	}
+	if file != "" {
+		if err := os.WriteFile(file, data, 0o644); err != nil { //nolint:gosec // it has no secrets, and Envoy may run as another user
+			return cannotf("--output-file: %w", err)
+		}
+		return nil
 	}
 	_, err = cmd.OutOrStdout().Write(data)
 	return err

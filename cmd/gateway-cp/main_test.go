@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gateway-cp": main, "get": get})
+	testscript.Main(m, map[string]func(){"gateway-cp": main, "kubectl-gateway_cp": main, "get": get})
 }
 
 // get prints what a server on a Unix socket answers, and fails when that is not a 200:

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,7 +35,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	if !errors.As(err, &coded) && !running {
 		err = &exitError{code: exitUsage, err: err}
 	}
-	fmt.Fprintf(stderr, "gateway-cp: %v\n", err)
+	fmt.Fprintf(stderr, "%s: %v\n", displayName(), err)
 	if hint := hintOf(err); hint != "" {
 		fmt.Fprintf(stderr, "  %s\n", hint)
 	}
@@ -43,11 +45,21 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	return codeOf(err)
 }
 
+// displayName is how the program is called: kubectl finds a file kubectl-gateway_cp in the PATH when "kubectl gateway-cp"
+// is typed (https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/#naming-a-plugin).
+func displayName() string {
+	if filepath.Base(os.Args[0]) == "kubectl-gateway_cp" {
+		return "kubectl gateway-cp"
+	}
+	return "gateway-cp"
+}
+
 // newRoot builds the tree of commands.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "gateway-cp",
-		Short: "A control plane for a fleet of Envoy gateways",
+		Use:         "gateway-cp",
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: displayName()},
+		Short:       "A control plane for a fleet of Envoy gateways",
 		Long: `gateway-cp reads Services, routes and rollouts, translates them into Envoy configuration and
 streams it to a fleet of Envoys over xDS.
 

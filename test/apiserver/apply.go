@@ -71,6 +71,16 @@ func (s *Server) Delete(documents string) {
 	}
 }
 
+// DryRun says whether an object would be made: nothing is stored, everything is checked.
+func (s *Server) DryRun(object *unstructured.Unstructured) error {
+	client, err := s.resource(object)
+	if err != nil {
+		return err
+	}
+	_, err = client.Create(context.Background(), object, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	return err
+}
+
 // Get reads an object that is named by apiVersion, kind, name and namespace.
 func (s *Server) Get(apiVersion, kind, namespace, name string) (*unstructured.Unstructured, error) {
 	o := &unstructured.Unstructured{}
