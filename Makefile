@@ -127,8 +127,8 @@ bench-dataplane: ## Requests through the configuration that is generated, agains
 	WRK=$$(.ci/wrk) $(GO) run ./test/bench dataplane
 
 .PHONY: soak
-soak: ## The long forms of the tests against a real Envoy, with full counts
-	GATEWAY_CP_SOAK=1 GATEWAY_CP_RACE=1 $(GO) test -count=1 -v -timeout 2h -parallel 1 ./test/...
+soak: ## The long forms of the tests, of rollouts and against a real Envoy, with full counts
+	GATEWAY_CP_SOAK=1 GATEWAY_CP_RACE=1 $(GO) test -count=1 -v -timeout 2h -parallel 1 ./rollout/... ./test/...
 
 .PHONY: clean
 clean: ## Remove what was built here

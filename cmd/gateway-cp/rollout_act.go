@@ -84,7 +84,7 @@ var rolloutActions = []struct{ name, short, long string }{
 	{"pause", "Have a canary take no more steps", "Pause keeps the shares as they are, until resume. A canary whose endpoints fail still loses its share."},
 	{"resume", "Go on after pause", "Resume goes on with the step that was under way, and the time that it had left."},
 	{"abort", "Give a canary up: the stable version gets all traffic", "Abort gives the stable version all traffic. The canary is tried again only by retry, or when spec.canary changes."},
-	{"retry", "Start a canary that was given up again", "Retry starts a canary that was given up again, from the first step."},
+	{"retry", "Try again what was given up", "Retry starts a canary that was given up again, from the first step, and has Rollouts that returned together flip again, all of them."},
 	{"undo", "Give a canary up after it has become the stable version",
 		"Undo gives the version before all traffic again, while it is kept (spec.canary.holdOld). The manifests are not changed: change them, too."},
 }
