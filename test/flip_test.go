@@ -1,6 +1,7 @@
 package test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,14 +15,20 @@ import (
 
 // Each version exists for the first time when the traffic is to move to it, and is shut down
 // when Envoy has forgotten it. Nobody may notice, neither at the Gateway nor at the Service's
-// own name, over HTTP/1.1 and HTTP/2.
+// own name, over HTTP/1.1 and HTTP/2, in WebSockets and in streams of gRPC.
 func TestFlipsToNewVersionsLoseNothing(t *testing.T) {
 	t.Parallel()
 	f := &flips{Env: harness.New(t)}
 	f.gateway, f.services = f.FreePort(), f.FreePort()
 	f.Write("fleet.yaml", f.Fleet(f.services))
 	f.Write("gateway.yaml", harness.Gateway(f.gateway)+harness.Route("web", "web.example.com", 80))
-	f.Write("service.yaml", harness.Service("web", 80))
+	f.Write("service.yaml", `apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{name: http, port: 80, targetPort: http}, {name: grpc, port: 81, targetPort: http, appProtocol: kubernetes.io/h2c}]
+`)
 	f.deploy(0)
 	f.c = f.Run("--envoy-stats-interval", "200ms")
 	streams := f.streams()
@@ -32,21 +39,34 @@ func TestFlipsToNewVersionsLoseNothing(t *testing.T) {
 	slow := streams[2]
 	slow.Name, slow.URL, slow.Rate = slowStream, slow.URL+"?delay=3s", 20
 	f.load = f.Load(append(streams, slow)...)
-	n := counts(200)
+	talks := f.Converse(10, map[string]func(context.Context) error{
+		"WebSocket": harness.WebSocket(f.Address(f.services), "web"), "gRPC": f.GRPC(f.Address(f.services), "web:81"),
+	})
+	n := 20
+	if soaking {
+		n = 1000
+	}
 	var took []time.Duration
 	for i := 1; i <= n; i++ {
 		took = append(took, f.flip(i))
 		if f.load.Failed() > 0 {
 			t.Fatalf("after flip %d: %s", i, f.load.Stop().Failures())
 		}
+		if failed := talks.Failed(); len(failed) > 0 {
+			t.Fatalf("after flip %d: %s", i, strings.Join(failed, "\n"))
+		}
+	}
+	held := talks.Stop()
+	if failed := talks.Failed(); len(failed) > 0 || len(held) != 2 {
+		t.Fatalf("%v: %s", held, strings.Join(failed, "\n"))
 	}
 	f.old.Wait()
 	samples := f.load.Stop()
 	f.check(samples, n)
 	slices.Sort(took)
 	samples = samples.Without(slowStream)
-	t.Logf("%d flips, %d requests, %.0f a second, p50 %s, p99 %s; flips took p50 %s, max %s", n, len(samples), samples.Rate(),
-		samples.Quantile(0.5), samples.Quantile(0.99), took[n/2], took[n-1])
+	t.Logf("%d flips, %d requests, %.0f a second, p50 %s, p99 %s; conversations of two seconds: %v; flips took p50 %s, max %s",
+		n, len(samples), samples.Rate(), samples.Quantile(0.5), samples.Quantile(0.99), held, took[n/2], took[n-1])
 }
 
 const slowStream = "slow requests"

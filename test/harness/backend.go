@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -22,7 +23,8 @@ const (
 const backendPort = 8080
 
 // Backend is one process of a service, as far as Envoy can tell: HTTP/1.1 and h2c, /healthz,
-// and a version that it says in every answer. With ?delay=1s it takes its time.
+// and a version that it says in every answer. With ?delay=1s it takes its time. WebSockets are
+// echoed, and gRPC's reflection answers on streams.
 type Backend struct {
 	Version string
 	// Address is where it listens.
@@ -119,6 +121,14 @@ func (b *Backend) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set(VersionHeader, b.Version)
 	w.Header().Set(EndpointHeader, b.Address.String())
+	switch {
+	case strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
+		echo.ServeHTTP(w, r)
+		return
+	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc"):
+		streams.ServeHTTP(w, r)
+		return
+	}
 	if h := b.handler.Load(); h != nil {
 		(*h)(w, r)
 		return
