@@ -32,7 +32,7 @@ var streams = func() *grpc.Server {
 const (
 	turns = 40
 	pause = 50 * time.Millisecond
-	turn  = 5 * time.Second // no answer takes as long
+	turn  = 30 * time.Second // no answer takes as long, on a machine that is busy
 )
 
 // Conversations are held until they are stopped, one after the other, by several at once.
