@@ -122,10 +122,10 @@ func (b *Backend) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(VersionHeader, b.Version)
 	w.Header().Set(EndpointHeader, b.Address.String())
 	switch {
-	case strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
+	case r.Header.Get("Sec-WebSocket-Key") != "":
 		echo.ServeHTTP(w, r)
 		return
-	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc"):
+	case strings.HasPrefix(r.URL.Path, "/grpc.reflection."):
 		streams.ServeHTTP(w, r)
 		return
 	}

@@ -46,6 +46,7 @@ type Env struct {
 	root *root
 	mu   sync.Mutex
 	host int // last byte of the newest backend's address
+	port int // of the next FreePort, beyond firstPort
 	logs []string
 }
 
@@ -56,7 +57,7 @@ func New(t T) *Env {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	e := &Env{T: t, root: r, IP: netip.AddrFrom4([4]byte{127, 0, 0, 1}), host: 1}
+	e := &Env{T: t, root: r, IP: netip.AddrFrom4([4]byte{127, 0, 0, 1}), host: 1, port: rand.IntN(ports)}
 	if e.Dir, err = os.MkdirTemp(r.dir, "w"); err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -113,15 +114,28 @@ func (e *Env) Binary() string { return e.root.gatewayCP }
 // EnvoyBinary is the path of Envoy.
 func (e *Env) EnvoyBinary() string { return e.root.envoy }
 
-// FreePort gives a port of the world's address that nobody listens on.
+// Ports of FreePort are below those that the kernel gives to whoever asks for any, and below node ports: nobody else
+// takes one before it is listened on.
+const (
+	firstPort = 20000
+	ports     = 10000
+)
+
+// FreePort gives a port of the world's address that nobody listens on, and never the same twice.
 func (e *Env) FreePort() int {
 	e.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(e.IP.String(), "0"))
-	if err != nil {
-		e.Fatalf("no free port on %s: %v", e.IP, err)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for range ports {
+		port := firstPort + e.port%ports
+		e.port++
+		if l, err := net.Listen("tcp", e.Address(port)); err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	e.Fatalf("no free port on %s", e.IP)
+	return 0
 }
 
 // Address gives ip:port on the world's address.
