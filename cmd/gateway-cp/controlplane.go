@@ -109,55 +109,58 @@ func (c *controlPlane) Run(ctx context.Context) error {
 	g.Go(func() error { return c.statuses.Run(ctx) })
 	g.Go(func() error { keepTidy(ctx); return nil })
 	g.Go(func() error { c.rollouts.hooks.run(ctx); return nil })
-	g.Go(func() error {
-		wake := time.NewTimer(time.Hour)
-		defer wake.Stop()
-		var questions chan func() // nobody is answered from half a world, either
-		var turns <-chan election.Turn
-		for {
-			var changes []translator.Change
-			select {
-			case batch := <-batches:
-				changes = c.take(batch)
-			case <-c.xds.Observed():
-				if c.xds.RefusalsChanged() {
-					c.news = true
-					c.rollouts.refusals(c.xds.EachRefusal)
-				}
-				c.rollouts.observe(c.xds.Observations())
-			case <-c.replicas.heard():
-				c.replicas.hear()
-			case t := <-turns:
-				c.turn(t)
-			case <-c.replicas.saved():
-				c.replicas.store()
-				c.news = true // of problems
-			case <-c.statuses.failing:
+	g.Go(func() error { c.loop(ctx, batches, ready); return nil })
+	return g.Wait()
+}
+
+// loop takes in what happens, one thing after the other, until ctx ends. It closes ready once Envoys can be served.
+func (c *controlPlane) loop(ctx context.Context, batches <-chan source.Batch, ready chan<- struct{}) {
+	wake := time.NewTimer(time.Hour)
+	defer wake.Stop()
+	var questions chan func() // nobody is answered from half a world, either
+	var turns <-chan election.Turn
+	for {
+		var changes []translator.Change
+		select {
+		case batch := <-batches:
+			changes = c.take(batch)
+		case <-c.xds.Observed():
+			if c.xds.RefusalsChanged() {
 				c.news = true
-			case <-c.rollouts.hooks.rung():
-				c.rollouts.heard()
-			case <-wake.C:
-			case question := <-questions:
-				if question(); !c.told {
-					continue
-				}
-				c.told = false
-			case <-ctx.Done():
-				return nil
+				c.rollouts.refusals(c.xds.EachRefusal)
 			}
-			c.step(changes, wake)
-			if len(c.revisions) == 0 {
+			c.rollouts.observe(c.xds.Observations())
+		case <-c.replicas.heard():
+			c.replicas.hear()
+		case t := <-turns:
+			c.turn(t)
+		case <-c.replicas.saved():
+			c.replicas.store()
+			c.news = true // of problems
+		case <-c.statuses.failing:
+			c.news = true
+		case <-c.rollouts.hooks.rung():
+			c.rollouts.heard()
+		case <-wake.C:
+		case question := <-questions:
+			if question(); !c.told {
 				continue
 			}
-			if questions == nil {
-				questions, turns = c.questions, c.replicas.begin()
-			}
-			if c.replicas.missing() == "" && c.loaded.CompareAndSwap(false, true) {
-				close(ready)
-			}
+			c.told = false
+		case <-ctx.Done():
+			return
 		}
-	})
-	return g.Wait()
+		c.step(changes, wake)
+		if len(c.revisions) == 0 {
+			continue
+		}
+		if questions == nil {
+			questions, turns = c.questions, c.replicas.begin()
+		}
+		if c.replicas.missing() == "" && c.loaded.CompareAndSwap(false, true) {
+			close(ready)
+		}
+	}
 }
 
 // take turns a batch into changes for the translator. Services go to the manager of their numbers,

@@ -83,11 +83,7 @@ func (s *Server) DryRun(object *unstructured.Unstructured) error {
 
 // Get reads an object that is named by apiVersion, kind, name and namespace.
 func (s *Server) Get(apiVersion, kind, namespace, name string) (*unstructured.Unstructured, error) {
-	o := &unstructured.Unstructured{}
-	o.SetAPIVersion(apiVersion)
-	o.SetKind(kind)
-	o.SetNamespace(namespace)
-	client, err := s.resource(o)
+	client, err := s.kind(apiVersion, kind, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -96,11 +92,7 @@ func (s *Server) Get(apiVersion, kind, namespace, name string) (*unstructured.Un
 
 // List reads all objects of a kind in a namespace.
 func (s *Server) List(apiVersion, kind, namespace string) ([]unstructured.Unstructured, error) {
-	o := &unstructured.Unstructured{}
-	o.SetAPIVersion(apiVersion)
-	o.SetKind(kind)
-	o.SetNamespace(namespace)
-	client, err := s.resource(o)
+	client, err := s.kind(apiVersion, kind, namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -114,11 +106,7 @@ func (s *Server) List(apiVersion, kind, namespace string) ([]unstructured.Unstru
 // Watch gives what becomes of an object from now on, until the test ends or the API server does.
 func (s *Server) Watch(apiVersion, kind, namespace, name string) <-chan *unstructured.Unstructured {
 	s.t.Helper()
-	o := &unstructured.Unstructured{}
-	o.SetAPIVersion(apiVersion)
-	o.SetKind(kind)
-	o.SetNamespace(namespace)
-	client, err := s.resource(o)
+	client, err := s.kind(apiVersion, kind, namespace)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -137,6 +125,15 @@ func (s *Server) Watch(apiVersion, kind, namespace, name string) <-chan *unstruc
 		}
 	}()
 	return seen
+}
+
+// kind is resource for a kind in a namespace.
+func (s *Server) kind(apiVersion, kind, namespace string) (dynamic.ResourceInterface, error) {
+	o := &unstructured.Unstructured{}
+	o.SetAPIVersion(apiVersion)
+	o.SetKind(kind)
+	o.SetNamespace(namespace)
+	return s.resource(o)
 }
 
 // resource gives a client for the kind of an object in its namespace. A CRD that was just installed may
